@@ -1,0 +1,81 @@
+/*
+ * The program, sheaf: the parts it is made of. It is a user of the library like any other: it includes
+ * <sheaf/...> and nothing else of the project.
+ *
+ *     main.c       commands, signals, exit codes
+ *     options.c    the command line, from one table that --help shows too
+ *     report.c     the summary, counts, errors: for people and as JSON
+ *     progress.c   the bar on a terminal
+ */
+#ifndef SHEAF_CLI_CLI_H
+#define SHEAF_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <sheaf/sheaf.h>
+
+enum {
+    EXIT_CLEAN = 0,
+    EXIT_USAGE = 1,
+    EXIT_FAULT = 2,       /* a fault or an I/O error: nothing was committed */
+    EXIT_LEFT_OUT = 3,    /* loaded, but something was left out */
+    EXIT_ACCOUNT = 4,     /* the accounting failed */
+    EXIT_INTERRUPTED = 130
+};
+
+typedef enum command { COMMAND_NONE, COMMAND_INGEST, COMMAND_CAT, COMMAND_COUNT, COMMAND_HELP, COMMAND_VERSION } command;
+
+typedef enum progress_mode { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_OFF } progress_mode;
+
+typedef struct arguments {
+    command command;
+    command help_about; /* COMMAND_HELP: about one command, or COMMAND_NONE */
+    const char *const *sources;
+    size_t n_sources;
+    sheaf_discover_options discover;
+    sheaf_ingest_options ingest;
+    progress_mode progress;
+    bool json;
+    bool quiet;
+    bool verbose;
+} arguments;
+
+/* ---- options.c ---- */
+
+/* Understand the command line. On a usage error: EXIT_USAGE after telling on stderr; else -1. */
+int arguments_parse(arguments *args, int argc, char **argv);
+
+/* --help, or the help of one command. */
+void help_print(FILE *out, command about);
+
+/* ---- report.c ---- */
+
+typedef struct reporter {
+    const arguments *args;
+    sheaf_files *files;
+    uint64_t n_skipped_shown;
+    uint64_t n_skipped;
+    sheaf_file_report *reports; /* of `count`: one for each file, without pointers into the run */
+    size_t n_reports;
+} reporter;
+
+void report_error(const sheaf_error *err);
+void report_on_file(void *context, const sheaf_file_report *report); /* for sheaf_ingest_options */
+void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out);
+void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out);
+
+/* ---- progress.c ---- */
+
+/* Show how far `ingest` is, from a thread of its own, until progress_stop(). */
+void progress_start(sheaf_ingest *ingest, const arguments *args);
+void progress_stop(void);
+
+/* Around anything else that is printed on stderr meanwhile. */
+void progress_hide(void);
+void progress_show(void);
+
+/* "371 MB": three digits, decimal units. */
+const char *format_bytes(uint64_t bytes, char *text, size_t size);
+
+#endif

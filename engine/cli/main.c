@@ -1,0 +1,163 @@
+/*
+ * sheaf, the program: commands, signals, exit codes.
+ *
+ * stdout carries data or the summary, stderr everything else. SIGINT, SIGTERM and SIGHUP ask the run to stop, which
+ * leaves the destination as it was; a second one kills. A reader of stdout that goes away (| head) ends
+ * the run quietly.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/cli/cli.h"
+
+static sheaf_ingest *volatile running;
+
+static void on_signal(int number)
+{
+    (void)number;
+    sheaf_ingest *ingest = running;
+    if (ingest)
+        sheaf_ingest_cancel(ingest);
+}
+
+/* System calls are interrupted (no SA_RESTART): a write into a full pipe must not wait for ever. */
+static void handle_signals(sheaf_ingest *ingest)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    running = ingest;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction before;
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+        sigemptyset(&action.sa_mask);
+        /* What nohup or a shell's background job ignores stays ignored. */
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+/*
+ * A descriptor of the first three that the caller closed would be given to the next file that is opened, and what is
+ * meant for stdout would be written into it. Such a one is opened so that using it fails.
+ */
+static void occupy_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+static int exit_of(sheaf_status status, const sheaf_summary *summary)
+{
+    switch (status) {
+    case SHEAF_OK:
+        return summary->files_skipped > 0 || summary->rejected > 0 ? EXIT_LEFT_OUT : EXIT_CLEAN;
+    case SHEAF_EPIPE:
+        return EXIT_CLEAN;
+    case SHEAF_ECANCELLED:
+        return EXIT_INTERRUPTED;
+    case SHEAF_EACCOUNT:
+        return EXIT_ACCOUNT;
+    default:
+        return EXIT_FAULT;
+    }
+}
+
+/* The rest of stdout, and whether all of it arrived. A reader that went away is not an error. */
+static bool flush_stdout(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    if (errno != EPIPE)
+        fprintf(stderr, "error: cannot write to standard output: %s\n", strerror(errno));
+    return errno == EPIPE;
+}
+
+static int finish(const reporter *self, const sheaf_summary *summary, int code)
+{
+    const arguments *args = self->args;
+    bool data_on_stdout = strcmp(args->ingest.destination, "-") == 0;
+    if (args->command == COMMAND_COUNT)
+        report_counts(self, summary, stdout);
+    else if (args->command == COMMAND_INGEST)
+        report_summary(self, summary, data_on_stdout ? stderr : stdout);
+    else if (self->n_skipped > 0)
+        report_summary(self, summary, stderr);
+    if (flush_stdout() || args->command != COMMAND_COUNT)
+        return code;
+    return EXIT_FAULT;
+}
+
+static int run(const arguments *args, reporter *self)
+{
+    sheaf_ingest *ingest;
+    sheaf_summary summary;
+    sheaf_error err;
+    sheaf_ingest_options options = args->ingest;
+    options.on_file = report_on_file;
+    options.context = self;
+    if (sheaf_ingest_create(&options, &ingest, &err) < 0) {
+        report_error(&err);
+        return EXIT_USAGE;
+    }
+    handle_signals(ingest);
+    progress_start(ingest, args);
+    sheaf_status status = sheaf_ingest_run(ingest, self->files, &summary, &err);
+    progress_stop();
+    running = NULL;
+    sheaf_ingest_destroy(ingest);
+    if (status < 0 && status != SHEAF_EPIPE)
+        report_error(&err);
+    int code = exit_of(status, &summary);
+    return status == SHEAF_OK ? finish(self, &summary, code) : code;
+}
+
+static int load(const arguments *args)
+{
+    reporter self = {.args = args};
+    sheaf_error err;
+    sheaf_status status = sheaf_files_discover(args->sources, args->n_sources, &args->discover, &self.files, &err);
+    if (status < 0) {
+        report_error(&err);
+        return status == SHEAF_EINVAL ? EXIT_USAGE : EXIT_FAULT;
+    }
+    if (args->command == COMMAND_COUNT) {
+        self.reports = calloc(sheaf_files_count(self.files) + 1, sizeof *self.reports);
+        if (!self.reports) {
+            fputs("error: no memory for the counts\n", stderr);
+            sheaf_files_release(self.files);
+            return EXIT_FAULT;
+        }
+    }
+    int code = run(args, &self);
+    free(self.reports);
+    sheaf_files_release(self.files);
+    return code;
+}
+
+static void print_version(void)
+{
+    char build[256];
+    sheaf_build_info(build, sizeof build);
+    printf("sheaf %s\n%s\n", sheaf_version(), build);
+}
+
+int main(int argc, char **argv)
+{
+    arguments args;
+    occupy_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN);
+    int failure = arguments_parse(&args, argc, argv);
+    if (failure >= 0)
+        return failure;
+    if (args.command == COMMAND_HELP)
+        help_print(stdout, args.help_about);
+    else if (args.command == COMMAND_VERSION)
+        print_version();
+    else
+        return load(&args);
+    return flush_stdout() ? EXIT_CLEAN : EXIT_FAULT;
+}

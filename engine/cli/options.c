@@ -1,0 +1,353 @@
+/*
+ * The command line. One table says which options there are, to whom they belong, and what --help tells.
+ *
+ * Options and sources may be mixed; "--" ends the options. Long options may be shortened (getopt_long(3)).
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/cli/cli.h"
+
+enum {
+    FOR_INGEST = 1 << COMMAND_INGEST,
+    FOR_CAT = 1 << COMMAND_CAT,
+    FOR_COUNT = 1 << COMMAND_COUNT,
+    FOR_ALL = FOR_INGEST | FOR_CAT | FOR_COUNT
+};
+
+/* Options without a letter, numbered behind all letters. */
+enum {
+    OPTION_TABLE = 256,
+    OPTION_IF_EXISTS,
+    OPTION_FORMAT,
+    OPTION_ORDER,
+    OPTION_DELIM,
+    OPTION_ON_ERROR,
+    OPTION_MAX_RECORD,
+    OPTION_PROGRESS,
+    OPTION_JSON,
+    OPTION_VERSION
+};
+
+static const struct option_info {
+    int id; /* the letter, or one of the above */
+    const char *name;
+    const char *argument; /* NULL: it takes none */
+    int commands;
+    const char *help;
+} options[] = {
+    {'o', "output", "DEST", FOR_INGEST, "x.db x.sqlite x.csv x.tsv x.jsonl, - (stdout), null:"},
+    {OPTION_TABLE, "table", "NAME", FOR_INGEST, "in a database (default: the file's name)"},
+    {OPTION_IF_EXISTS, "if-exists", "fail|replace", FOR_INGEST, "when DEST is there already (fail)"},
+    {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_INGEST | FOR_CAT, "of what goes to stdout (csv)"},
+    {'j', "workers", "N", FOR_ALL, "threads that read (one for each processor)"},
+    {OPTION_ORDER, "order", "given|path|natural|mtime", FOR_ALL, "of the files, and so of the rows (given)"},
+    {'0', "null-separated", NULL, FOR_ALL, "paths in an @list end with NUL, as from find -print0"},
+    {OPTION_DELIM, "delim", "C", FOR_ALL, "separates fields: one byte, or tab (comma; *.tsv tab)"},
+    {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_ALL, "the largest record that is read (64M)"},
+    {OPTION_ON_ERROR, "on-error", "stop|skip-file", FOR_ALL, "what a fault in a file does (stop)"},
+    {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_ALL, "on stderr (auto: a bar on a terminal)"},
+    {OPTION_JSON, "json", NULL, FOR_INGEST | FOR_COUNT, "the summary, or the counts, as one JSON object"},
+    {'q', "quiet", NULL, FOR_ALL, "errors only"},
+    {'v', "verbose", NULL, FOR_ALL, "tell of every file that is left out"},
+    {'h', "help", NULL, FOR_ALL, "this text"},
+    {OPTION_VERSION, "version", NULL, FOR_ALL, "version and build"},
+};
+
+enum { N_OPTIONS = sizeof options / sizeof options[0] };
+
+static const struct command_info {
+    command command;
+    const char *name;
+    const char *synopsis;
+    const char *help;
+} commands[] = {
+    {COMMAND_INGEST, "ingest", "sheaf ingest SRC... -o DEST", "gather files into one table, all or nothing"},
+    {COMMAND_CAT, "cat", "sheaf cat SRC...", "the rows of all files, under one header"},
+    {COMMAND_COUNT, "count", "sheaf count SRC...", "the records of each file, and of all"},
+    {COMMAND_HELP, "help", "sheaf help [COMMAND]", "about one command"},
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+/* ---- help: at most 80 columns wide ---- */
+
+enum { LEFT_WIDTH = 24 };
+
+static void print_option(FILE *out, const struct option_info *info)
+{
+    char left[64];
+    char letter[8] = "    ";
+    if (info->id < OPTION_TABLE)
+        snprintf(letter, sizeof letter, "-%c, ", info->id);
+    snprintf(left, sizeof left, "%s--%s %s", letter, info->name, info->argument ? info->argument : "");
+    if (strlen(left) > LEFT_WIDTH)
+        fprintf(out, "  %s\n  %*s %s\n", left, LEFT_WIDTH, "", info->help);
+    else
+        fprintf(out, "  %-*s %s\n", LEFT_WIDTH, left, info->help);
+}
+
+static void print_options(FILE *out, int mask)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (options[i].commands & mask)
+            print_option(out, &options[i]);
+}
+
+static const char sources_text[] =
+    "SRC   a file | a directory: *.csv *.tsv *.txt and their .gz below it\n"
+    "      'a/glob/**/*.csv' | - for stdin | @list: a file of paths, @- from stdin\n";
+
+static const char exit_text[] =
+    "exit  0 clean | 1 usage | 2 fault or I/O error, nothing committed\n"
+    "      3 loaded, some files left out | 4 accounting failed (a bug)\n"
+    "      130 interrupted, nothing committed\n";
+
+static void print_command_help(FILE *out, const struct command_info *info)
+{
+    fprintf(out, "%s [OPTION...]\n%s\n\n%s\n", info->synopsis, info->help, sources_text);
+    print_options(out, 1 << info->command);
+    fprintf(out, "\n%s", exit_text);
+}
+
+void help_print(FILE *out, command about)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (commands[i].command == about && about != COMMAND_HELP) {
+            print_command_help(out, &commands[i]);
+            return;
+        }
+    }
+    fputs("sheaf gathers many CSV files into one table: in parallel, in order,\n"
+          "with every row accounted for.\n\n",
+          out);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "%-28s %s\n", commands[i].synopsis, commands[i].help);
+    fprintf(out, "\n%s\n", sources_text);
+    print_options(out, FOR_ALL);
+    fprintf(out, "\n%s\nman sheaf tells more.\n", exit_text);
+}
+
+/* ---- parsing ---- */
+
+static int usage(const char *what, const char *value, const char *hint)
+{
+    char shown[256] = "";
+    if (value)
+        sheaf_text_escape(value, strlen(value), shown, sizeof shown);
+    fprintf(stderr, "error: %s%s%s%s\n  help: %s\n", what, value ? " '" : "", shown, value ? "'" : "", hint);
+    return EXIT_USAGE;
+}
+
+/* The position of a word in a list "a|b|c", or -1. */
+static int choice(const char *list, const char *word)
+{
+    int position = 0;
+    size_t length = strlen(word);
+    for (const char *at = list;; position++) {
+        size_t n = strcspn(at, "|");
+        if (n == length && strncmp(at, word, n) == 0)
+            return position;
+        if (!at[n])
+            return -1;
+        at += n + 1;
+    }
+}
+
+static bool parse_count(const char *text, long most, long *value)
+{
+    char *end;
+    errno = 0;
+    *value = strtol(text, &end, 10);
+    return errno == 0 && end != text && !*end && *value >= 1 && *value <= most;
+}
+
+/* "64M": a number, and k, M or G for powers of 1024. */
+static bool parse_size(const char *text, size_t *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (errno || end == text || text[0] == '-')
+        return false;
+    int shift = *end == 'k' || *end == 'K'   ? 10
+                : *end == 'M' || *end == 'm' ? 20
+                : *end == 'G' || *end == 'g' ? 30 : 0;
+    if (shift)
+        end++;
+    if (*end || number == 0 || number > (1ULL << 30) >> shift)
+        return false;
+    *value = (size_t)number << shift;
+    return true;
+}
+
+static bool parse_delimiter(const char *text, char *delimiter)
+{
+    if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0)
+        *delimiter = '\t';
+    else if (strlen(text) == 1 && *text != '"' && *text != '\n' && *text != '\r')
+        *delimiter = *text;
+    else
+        return false;
+    return true;
+}
+
+static int set_choice(const struct option_info *info, const char *value, int *position)
+{
+    char what[64];
+    *position = choice(info->argument, value);
+    if (*position >= 0)
+        return -1;
+    snprintf(what, sizeof what, "--%s does not know", info->name);
+    return usage(what, value, info->argument);
+}
+
+static int apply(arguments *args, const struct option_info *info, const char *value)
+{
+    int position = 0;
+    int failure = -1;
+    long number;
+    if (info->argument && strchr(info->argument, '|')) {
+        failure = set_choice(info, value, &position);
+        if (failure >= 0)
+            return failure;
+    }
+    switch (info->id) {
+    case 'o':
+        args->ingest.destination = value;
+        return -1;
+    case OPTION_TABLE:
+        args->ingest.table = value;
+        return *value ? -1 : usage("--table needs a name", NULL, "--table trips");
+    case OPTION_IF_EXISTS:
+        args->ingest.if_exists = (sheaf_if_exists)position;
+        return -1;
+    case OPTION_FORMAT:
+        args->ingest.format = value;
+        return -1;
+    case 'j':
+        if (!parse_count(value, 1024, &number))
+            return usage("--workers takes a number from 1 to 1024, not", value, "leave it out to use every processor");
+        args->ingest.workers = (int)number;
+        return -1;
+    case OPTION_ORDER:
+        args->discover.order = (sheaf_order)position;
+        return -1;
+    case '0':
+        args->discover.list_is_nul_separated = true;
+        return -1;
+    case OPTION_DELIM:
+        if (!parse_delimiter(value, &args->ingest.delimiter))
+            return usage("--delim takes one byte that is not a quote or a line end, or tab, not", value, "--delim ';'");
+        return -1;
+    case OPTION_MAX_RECORD:
+        if (!parse_size(value, &args->ingest.record_bytes_max))
+            return usage("--max-record takes a size up to 1G, not", value, "--max-record 256M");
+        return -1;
+    case OPTION_ON_ERROR:
+        args->ingest.on_error = (sheaf_on_error)position;
+        return -1;
+    case OPTION_PROGRESS:
+        args->progress = (progress_mode)position;
+        return -1;
+    case OPTION_JSON:
+        args->json = true;
+        return -1;
+    case 'q':
+        args->quiet = true;
+        return -1;
+    case 'v':
+        args->verbose = true;
+        return -1;
+    case 'h':
+        args->help_about = args->command;
+        args->command = COMMAND_HELP;
+        return -1;
+    case OPTION_VERSION:
+        args->command = COMMAND_VERSION;
+        return -1;
+    default:
+        return -1;
+    }
+}
+
+static command command_of(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].command;
+    return COMMAND_NONE;
+}
+
+static const struct option_info *info_of(int id)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (options[i].id == id)
+            return &options[i];
+    return NULL;
+}
+
+static int parse_options(arguments *args, int argc, char **argv)
+{
+    struct option table[N_OPTIONS + 1] = {0};
+    char letters[2 * N_OPTIONS + 2] = ":";
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        table[i].name = options[i].name;
+        table[i].has_arg = options[i].argument ? required_argument : no_argument;
+        table[i].val = options[i].id;
+        if (options[i].id < OPTION_TABLE)
+            snprintf(letters + strlen(letters), 3, "%c%s", options[i].id, options[i].argument ? ":" : "");
+    }
+    command asked = args->command;
+    opterr = 0;
+    for (int id; (id = getopt_long(argc, argv, letters, table, NULL)) != -1;) {
+        const char *shown = argv[optind - 1];
+        if (id == ':')
+            return usage("this option needs a value:", shown, "sheaf --help shows which");
+        const struct option_info *info = id == '?' ? NULL : info_of(id);
+        if (!info)
+            return usage("there is no option", shown, "sheaf --help lists them; ./-x names a file called -x");
+        if (asked != COMMAND_NONE && !(info->commands & 1 << asked))
+            return usage("this command has no option", shown, "sheaf COMMAND --help lists its own");
+        int failure = apply(args, info, optarg);
+        if (failure >= 0)
+            return failure;
+    }
+    return -1;
+}
+
+int arguments_parse(arguments *args, int argc, char **argv)
+{
+    *args = (arguments){.discover = {.size = sizeof args->discover}, .ingest = {.size = sizeof args->ingest}};
+    if (argc < 2)
+        return usage("no command was given", NULL, "sheaf ingest SRC... -o DEST; sheaf --help tells more");
+    if (argv[1][0] != '-') {
+        args->command = command_of(argv[1]);
+        if (args->command == COMMAND_NONE)
+            return usage("there is no command", argv[1], "sheaf ingest SRC... -o DEST; sheaf --help lists them");
+        argc--;
+        argv++;
+    }
+    if (args->command == COMMAND_HELP) {
+        args->help_about = argc > 1 ? command_of(argv[1]) : COMMAND_NONE;
+        if (argc > 1 && args->help_about == COMMAND_NONE)
+            return usage("there is no command", argv[1], "sheaf --help lists them");
+        return -1;
+    }
+    int failure = parse_options(args, argc, argv);
+    if (failure >= 0 || args->command == COMMAND_HELP || args->command == COMMAND_VERSION)
+        return failure;
+    if (args->command == COMMAND_NONE)
+        return usage("no command was given", NULL, "sheaf ingest SRC... -o DEST; sheaf --help tells more");
+    args->sources = (const char *const *)(argv + optind);
+    args->n_sources = (size_t)(argc - optind);
+    if (args->n_sources == 0)
+        return usage("there is nothing to read", NULL, "name files, directories, 'globs', @lists, or - for stdin");
+    if (args->command == COMMAND_INGEST && !args->ingest.destination)
+        return usage("ingest needs a destination", NULL, "-o trips.db");
+    if (args->command != COMMAND_INGEST)
+        args->ingest.destination = args->command == COMMAND_CAT ? "-" : "null:";
+    return -1;
+}

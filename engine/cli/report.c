@@ -1,0 +1,239 @@
+/*
+ * What the program says: errors and files left out on stderr, counts and the summary on stdout.
+ *
+ * Everything that comes from outside passes sheaf_text_escape() or sheaf_text_json().
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/cli/cli.h"
+
+enum { SKIPPED_SHOWN_MAX = 10 };
+
+/* ---- numbers ---- */
+
+/* 6,079,667 */
+static const char *format_count(uint64_t count, char *text, size_t size)
+{
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%" PRIu64, count);
+    size_t used = 0;
+    for (int i = 0; i < n && used + 2 < size; i++) {
+        if (i > 0 && (n - i) % 3 == 0)
+            text[used++] = ',';
+        text[used++] = digits[i];
+    }
+    text[used] = '\0';
+    return text;
+}
+
+const char *format_bytes(uint64_t bytes, char *text, size_t size)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 999.5 && unit + 1 < sizeof units / sizeof units[0]) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(text, size, unit > 0 && value < 9.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    return text;
+}
+
+typedef struct number {
+    char text[32];
+} number;
+
+static number count_of(uint64_t count)
+{
+    number made;
+    format_count(count, made.text, sizeof made.text);
+    return made;
+}
+
+/* ---- errors ---- */
+
+void report_error(const sheaf_error *err)
+{
+    char text[4096];
+    sheaf_error_format(err, text, sizeof text);
+    progress_hide();
+    fputs(text, stderr);
+    progress_show();
+}
+
+static void report_skipped(reporter *self, const sheaf_file_report *report)
+{
+    self->n_skipped++;
+    if (self->args->quiet || (!self->args->verbose && self->n_skipped > SKIPPED_SHOWN_MAX))
+        return;
+    self->n_skipped_shown++;
+    char text[4096];
+    sheaf_error_format(report->error, text, sizeof text);
+    static const char prefix[] = "error: ";
+    progress_hide();
+    fprintf(stderr, "file left out: %s", text + strlen(prefix));
+    progress_show();
+}
+
+void report_on_file(void *context, const sheaf_file_report *report)
+{
+    reporter *self = context;
+    if (self->reports) {
+        self->reports[report->index] = *report;
+        self->reports[report->index].error = NULL;
+        self->n_reports = report->index + 1;
+    }
+    if (report->skipped)
+        report_skipped(self, report);
+}
+
+/* ---- the summary ---- */
+
+/* A note, if there is something to note: "39 BOMs dropped". The first one begins the line. */
+static void note(FILE *out, bool *any, uint64_t count, const char *one, const char *many)
+{
+    if (count == 0)
+        return;
+    fprintf(out, "%s%s %s", *any ? ", " : "notes   ", count_of(count).text, count == 1 ? one : many);
+    *any = true;
+}
+
+static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *out)
+{
+    sheaf_discover_counts passed = sheaf_files_passed_over(self->files);
+    bool any = false;
+    note(out, &any, sum->files_skipped, "file left out", "files left out");
+    note(out, &any, sum->files_empty, "file without a header", "files without a header");
+    note(out, &any, sum->files_gzip, "file inflated", "files inflated");
+    note(out, &any, sum->boms, "BOM dropped", "BOMs dropped");
+    note(out, &any, sum->blank_lines, "blank line skipped", "blank lines skipped");
+    note(out, &any, sum->files_lone_cr, "file with lone CR line ends", "files with lone CR line ends");
+    note(out, &any, sum->columns_renamed, "column renamed for the database", "columns renamed for the database");
+    note(out, &any, passed.other, "file of another ending passed over", "files of other endings passed over");
+    note(out, &any, passed.hidden, "hidden name passed over", "hidden names passed over");
+    note(out, &any, passed.special, "FIFO or device passed over", "FIFOs and devices passed over");
+    if (any)
+        fputc('\n', out);
+}
+
+static void print_summary_text(const reporter *self, const sheaf_summary *sum, FILE *out)
+{
+    char bytes[32];
+    char rate[32];
+    double seconds = sum->seconds > 1e-6 ? sum->seconds : 1e-6;
+    fprintf(out, "%s %s, %s -> %s   %s %s, %s %s   %.*f s, %s/s, %d %s\n", count_of(sum->files).text,
+            sum->files == 1 ? "file" : "files", format_bytes(sum->read_bytes, bytes, sizeof bytes), sum->destination,
+            count_of(sum->loaded).text, sum->loaded == 1 ? "row" : "rows", count_of(sum->columns).text,
+            sum->columns == 1 ? "column" : "columns", sum->seconds < 0.1 ? 3 : sum->seconds < 1 ? 2 : 1, sum->seconds,
+            format_bytes((uint64_t)((double)sum->read_bytes / seconds), rate, sizeof rate), sum->workers,
+            sum->workers == 1 ? "worker" : "workers");
+    fprintf(out, "records %s = %s loaded + %s rejected + %s skipped\n", count_of(sum->records).text,
+            count_of(sum->loaded).text, count_of(sum->rejected).text, count_of(sum->skipped).text);
+    print_notes(self, sum, out);
+}
+
+static void print_json_text(FILE *out, const char *name, const char *bytes)
+{
+    size_t length = strlen(bytes);
+    size_t n = sheaf_text_json(bytes, length, NULL, 0);
+    char *text = malloc(n + 1);
+    if (text) {
+        sheaf_text_json(bytes, length, text, n + 1);
+        fprintf(out, "\"%s\":\"%s\"", name, text);
+        free(text);
+    }
+}
+
+static void print_summary_json(const reporter *self, const sheaf_summary *sum, FILE *out)
+{
+    sheaf_discover_counts passed = sheaf_files_passed_over(self->files);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {
+        {"files", sum->files},
+        {"files_skipped", sum->files_skipped},
+        {"files_empty", sum->files_empty},
+        {"files_gzip", sum->files_gzip},
+        {"files_lone_cr", sum->files_lone_cr},
+        {"read_bytes", sum->read_bytes},
+        {"text_bytes", sum->text_bytes},
+        {"records", sum->records},
+        {"loaded", sum->loaded},
+        {"rejected", sum->rejected},
+        {"skipped", sum->skipped},
+        {"blank_lines", sum->blank_lines},
+        {"boms", sum->boms},
+        {"columns", sum->columns},
+        {"columns_renamed", sum->columns_renamed},
+        {"passed_over_other", passed.other},
+        {"passed_over_hidden", passed.hidden},
+        {"passed_over_special", passed.special},
+        {"workers", (uint64_t)sum->workers},
+    };
+    fputc('{', out);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        fprintf(out, "\"%s\":%" PRIu64 ",", counts[i].name, counts[i].value);
+    fprintf(out, "\"seconds\":%.6f,", sum->seconds);
+    print_json_text(out, "destination", sum->destination);
+    fputs("}\n", out);
+}
+
+void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out)
+{
+    if (self->n_skipped > self->n_skipped_shown && !self->args->quiet)
+        fprintf(stderr, "and %s more files left out: --verbose tells of each\n",
+                count_of(self->n_skipped - self->n_skipped_shown).text);
+    if (self->args->quiet && !self->args->json)
+        return;
+    if (self->args->json)
+        print_summary_json(self, summary, out);
+    else
+        print_summary_text(self, summary, out);
+}
+
+/* ---- counts ---- */
+
+static void print_counts_text(const reporter *self, const sheaf_summary *sum, FILE *out)
+{
+    int width = snprintf(NULL, 0, "%" PRIu64, sum->records);
+    for (size_t i = 0; i < self->n_reports; i++) {
+        const sheaf_file_report *report = &self->reports[i];
+        char path[4096];
+        sheaf_text_escape(report->file->path, strlen(report->file->path), path, sizeof path);
+        if (report->skipped)
+            fprintf(out, "%*s %s (left out)\n", width, "-", path);
+        else
+            fprintf(out, "%*" PRIu64 " %s\n", width, report->records, path);
+    }
+    fprintf(out, "%*" PRIu64 " total\n", width, sum->loaded);
+}
+
+static void print_counts_json(const reporter *self, const sheaf_summary *sum, FILE *out)
+{
+    fputs("{\"files\":[", out);
+    for (size_t i = 0; i < self->n_reports; i++) {
+        const sheaf_file_report *report = &self->reports[i];
+        fputs(i > 0 ? ",\n{" : "\n{", out);
+        print_json_text(out, "path", report->file->path);
+        fprintf(out,
+                ",\"records\":%" PRIu64 ",\"columns\":%" PRIu64 ",\"read_bytes\":%" PRIu64 ",\"text_bytes\":%" PRIu64
+                ",\"blank_lines\":%" PRIu64 ",\"boms\":%" PRIu64 ",\"skipped\":%s}",
+                report->records, report->columns, report->read_bytes, report->text_bytes, report->blank_lines,
+                report->boms, report->skipped ? "true" : "false");
+    }
+    fprintf(out, "],\n\"records\":%" PRIu64 "}\n", sum->loaded);
+}
+
+void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out)
+{
+    if (self->n_skipped > self->n_skipped_shown && !self->args->quiet)
+        fprintf(stderr, "and %s more files left out: --verbose tells of each\n",
+                count_of(self->n_skipped - self->n_skipped_shown).text);
+    if (self->args->json)
+        print_counts_json(self, summary, out);
+    else
+        print_counts_text(self, summary, out);
+}

@@ -1,0 +1,106 @@
+/*
+ * Clock, processors, limits and build information: system.h and <sheaf/version.h>.
+ *
+ * The processor count is what this process may use, as Python 3.13's os.process_cpu_count() has it, capped
+ * by the cgroup's quota: a container with two CPUs' worth of time on a machine of 64 should run two workers.
+ */
+#include "engine/core/system.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <sheaf/version.h>
+
+#include "engine/core/heap.h"
+
+#define TEXT_OF(x) #x
+#define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+
+int64_t sheaf__now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int affinity_count(void)
+{
+    for (size_t n = 1024; n <= 65536; n *= 4) {
+        cpu_set_t *set = CPU_ALLOC(n);
+        if (!set)
+            break;
+        int count = sched_getaffinity(0, CPU_ALLOC_SIZE(n), set) == 0 ? CPU_COUNT_S(CPU_ALLOC_SIZE(n), set) : 0;
+        CPU_FREE(set);
+        if (count > 0)
+            return count;
+    }
+    return 1;
+}
+
+/* cgroup v2: "max 100000" or "200000 100000", in microseconds of CPU time per period. */
+static int quota_count(void)
+{
+    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (!file)
+        return 0;
+    long quota = 0;
+    long period = 0;
+    int n = fscanf(file, "%ld %ld", &quota, &period);
+    fclose(file);
+    if (n != 2 || quota <= 0 || period <= 0)
+        return 0;
+    return (int)((quota + period - 1) / period);
+}
+
+int sheaf__processor_count(void)
+{
+    int count = affinity_count();
+    int quota = quota_count();
+    return quota > 0 && quota < count ? quota : count;
+}
+
+const char *sheaf__cpu_features(char *text, size_t size)
+{
+    text[0] = '\0';
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    snprintf(text, size, "sse2%s%s", __builtin_cpu_supports("avx2") ? " avx2" : "",
+             __builtin_cpu_supports("avx512bw") ? " avx512" : "");
+#elif defined(__aarch64__)
+    snprintf(text, size, "neon");
+#else
+    snprintf(text, size, "none");
+#endif
+    return text;
+}
+
+size_t sheaf__open_files_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 64;
+    return limit.rlim_cur > 1 << 20 ? 1 << 20 : (size_t)limit.rlim_cur;
+}
+
+const char *sheaf_version(void)
+{
+    return VERSION_TEXT(SHEAF_VERSION_MAJOR, SHEAF_VERSION_MINOR, SHEAF_VERSION_PATCH);
+}
+
+int sheaf_build_info(char *line, unsigned long size)
+{
+    char cpu[48];
+    const char *allocator = sheaf__heap_describe();
+    return snprintf(line, size, "%s; %s%s; cpu %s",
+#if defined(__clang__)
+                    "clang " __clang_version__,
+#else
+                    "gcc " __VERSION__,
+#endif
+                    allocator ? "jemalloc " : "malloc", allocator ? allocator : "",
+                    sheaf__cpu_features(cpu, sizeof cpu));
+}

@@ -1,0 +1,20 @@
+/* The machine, as far as the library asks about it. */
+#ifndef SHEAF_CORE_SYSTEM_H
+#define SHEAF_CORE_SYSTEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Nanoseconds on the monotonic clock. */
+int64_t sheaf__now_ns(void);
+
+/* The processors this process may use: its affinity mask, capped by the cgroup's quota. At least 1. */
+int sheaf__processor_count(void);
+
+/* The instruction sets that kernels may use and this CPU has: "sse2 avx2 avx512", "neon", "none". */
+const char *sheaf__cpu_features(char *text, size_t size);
+
+/* How many files this process may have open at once (RLIMIT_NOFILE, soft). */
+size_t sheaf__open_files_max(void);
+
+#endif

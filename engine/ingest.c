@@ -1,0 +1,297 @@
+/*
+ * The public face of an ingest, <sheaf/ingest.h>, and the order of its phases:
+ *
+ *     open the destination -> read all headers -> begin -> read all rows -> verify the account -> commit
+ *
+ * A destination that keeps nothing needs no headers beforehand. Everything that can be refused without
+ * reading a file is refused before one is read.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/core/error.h"
+#include "engine/core/system.h"
+#include "engine/load.h"
+
+enum {
+    RECORD_BYTES_MAX = 64 << 20,
+    RECORD_BYTES_LIMIT = 1 << 30, /* cells count in 32 bits */
+    PIECE_BYTES = 1 << 20,
+    PIECE_BYTES_MIN = 64 << 10,
+    PIECES_BYTES_IN_ALL = 16 << 20, /* of the window, when there are many workers */
+    WORKERS_MAX = 1024,
+    WINDOW_PER_WORKER = 4,
+    FILES_KEPT_FREE = 16 /* descriptors that are not for input files */
+};
+
+struct sheaf_ingest {
+    sheaf_ingest_options options; /* const after create */
+    char *destination;
+    char *format;
+    char *table;
+    sheaf__sink_target target;
+    atomic_bool stop;
+    atomic_bool was_run;
+    atomic_ullong read_bytes;
+    atomic_ullong records_done;
+    atomic_ullong files_done;
+    atomic_ullong files;
+    atomic_ullong size_bytes;
+};
+
+/* ---- create ---- */
+
+static sheaf_status check_options(const sheaf_ingest_options *options, sheaf_error *err)
+{
+    if (!options || options->size != sizeof *options)
+        return sheaf_error_set(err, SHEAF_EINVAL, "sheaf_ingest_options has another size: set .size, and "
+                                                  "build against the library's own header");
+    if (!options->destination || !options->destination[0])
+        return sheaf_error_set(err, SHEAF_EINVAL, "an ingest needs a destination");
+    if (options->workers < 0 || options->workers > WORKERS_MAX)
+        return sheaf_error_set(err, SHEAF_EINVAL, "there can be 1 to %d workers, not %d (0 chooses)", WORKERS_MAX,
+                               options->workers);
+    if (options->delimiter == '"' || options->delimiter == '\n' || options->delimiter == '\r')
+        return sheaf_error_set(err, SHEAF_EINVAL, "a quote or a line end cannot separate fields");
+    if (options->record_bytes_max > RECORD_BYTES_LIMIT)
+        return sheaf_error_set(err, SHEAF_EINVAL, "the limit of a record's size can be %d bytes at most",
+                               RECORD_BYTES_LIMIT);
+    if (options->piece_bytes > RECORD_BYTES_LIMIT)
+        return sheaf_error_set(err, SHEAF_EINVAL, "piece_bytes can be %d at most", RECORD_BYTES_LIMIT);
+    if (options->table && !options->table[0])
+        return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
+    return SHEAF_OK;
+}
+
+static bool copy_text(char **to, const char *from)
+{
+    *to = from ? strdup(from) : NULL;
+    return !from || *to;
+}
+
+sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_ingest **ingest, sheaf_error *err)
+{
+    sheaf_status status = check_options(options, err);
+    if (status < 0)
+        return status;
+    sheaf_ingest *made = calloc(1, sizeof *made);
+    if (!made)
+        return sheaf__error_memory(err, "an ingest");
+    made->options = *options;
+    if (!copy_text(&made->destination, options->destination) || !copy_text(&made->format, options->format) ||
+        !copy_text(&made->table, options->table))
+        status = sheaf__error_memory(err, "an ingest");
+    if (status == SHEAF_OK)
+        status = sheaf__sink_parse(made->destination, made->format, &made->target, err);
+    if (status < 0) {
+        sheaf_ingest_destroy(made);
+        return status;
+    }
+    made->target.table = made->table;
+    made->target.if_exists = options->if_exists;
+    made->target.stop = &made->stop;
+    *ingest = made;
+    return SHEAF_OK;
+}
+
+void sheaf_ingest_destroy(sheaf_ingest *ingest)
+{
+    if (!ingest)
+        return;
+    free(ingest->destination);
+    free(ingest->format);
+    free(ingest->table);
+    free(ingest);
+}
+
+void sheaf_ingest_cancel(sheaf_ingest *ingest)
+{
+    atomic_store_explicit(&ingest->stop, true, memory_order_relaxed);
+}
+
+sheaf_progress sheaf_ingest_progress(const sheaf_ingest *ingest)
+{
+    return (sheaf_progress){
+        .read_bytes = atomic_load_explicit(&ingest->read_bytes, memory_order_relaxed),
+        .size_bytes = atomic_load_explicit(&ingest->size_bytes, memory_order_relaxed),
+        .records = atomic_load_explicit(&ingest->records_done, memory_order_relaxed),
+        .files_done = atomic_load_explicit(&ingest->files_done, memory_order_relaxed),
+        .files = atomic_load_explicit(&ingest->files, memory_order_relaxed),
+    };
+}
+
+/* ---- run ---- */
+
+/* Rows must not be read from where they are written to. */
+static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_files *files, sheaf_error *err)
+{
+    struct stat st;
+    bool is_path = ingest->target.kind == SHEAF__SINK_FILE || ingest->target.kind == SHEAF__SINK_SQLITE;
+    if (!is_path || stat(ingest->target.path, &st) != 0)
+        return SHEAF_OK;
+    for (size_t i = 0; i < sheaf_files_count(files); i++) {
+        const sheaf_file *file = sheaf_files_at(files, i);
+        if (file->kind != SHEAF_FILE_REGULAR || file->device != st.st_dev || file->inode != st.st_ino)
+            continue;
+        sheaf_error_set(err, SHEAF_EINVAL, "the destination is also one of the files to read");
+        sheaf__error_source(err, file->path);
+        sheaf_error_hint(err, "write it outside the directory that is read, or name the files to read");
+        return SHEAF_EINVAL;
+    }
+    return SHEAF_OK;
+}
+
+static uint64_t size_of_all(const sheaf_files *files)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < sheaf_files_count(files); i++) {
+        const sheaf_file *file = sheaf_files_at(files, i);
+        if (file->size_bytes == SHEAF_UNKNOWN)
+            return SHEAF_UNKNOWN;
+        bytes += file->size_bytes;
+    }
+    return bytes;
+}
+
+static size_t at_most(size_t value, size_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+/* How many workers, how many files in flight, how large a piece: all bounded, whatever is asked for. */
+static void choose_sizes(sheaf__load *load, int *workers)
+{
+    const sheaf_ingest_options *options = load->options;
+    size_t descriptors = sheaf__open_files_max();
+    size_t files_max = descriptors > 2 * FILES_KEPT_FREE ? descriptors - FILES_KEPT_FREE : FILES_KEPT_FREE;
+    size_t wanted = options->workers > 0 ? (size_t)options->workers : (size_t)sheaf__processor_count();
+    wanted = at_most(wanted, at_most(files_max, WORKERS_MAX));
+    *workers = (int)wanted;
+    load->window = at_most(wanted * WINDOW_PER_WORKER, files_max);
+    size_t share = at_most(PIECES_BYTES_IN_ALL / load->window, PIECE_BYTES);
+    load->piece_bytes = share > PIECE_BYTES_MIN ? share : PIECE_BYTES_MIN;
+    if (options->piece_bytes > 0)
+        load->piece_bytes = options->piece_bytes;
+}
+
+static void destroy_reader(void *reader)
+{
+    sheaf__reader_destroy(reader);
+}
+
+static void destroy_batch(void *batch)
+{
+    sheaf__batch_destroy(batch);
+}
+
+static sheaf_status load_init(sheaf__load *load, sheaf_ingest *ingest, const sheaf_files *files,
+                              sheaf_summary *summary, sheaf_error *err)
+{
+    size_t n_files = sheaf_files_count(files);
+    *load = (sheaf__load){.options = &ingest->options,
+                          .files = files,
+                          .summary = summary,
+                          .stop = &ingest->stop,
+                          .records_done = &ingest->records_done,
+                          .files_done = &ingest->files_done};
+    size_t record_max = ingest->options.record_bytes_max;
+    load->reader_options = (sheaf__reader_options){.record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX,
+                                                   .stop = &ingest->stop,
+                                                   .read_bytes = &ingest->read_bytes};
+    sheaf__freelist_init(&load->readers);
+    sheaf__freelist_init(&load->batches);
+    choose_sizes(load, &summary->workers);
+    sheaf_status status = sheaf__schema_init(&load->schema, err);
+    if (status < 0)
+        return status;
+    load->states = calloc(n_files > 0 ? n_files : 1, sizeof *load->states);
+    if (!load->states)
+        return sheaf__error_memory(err, "the list of files");
+    for (size_t i = 0; i < n_files; i++)
+        load->states[i] = (sheaf__load_file){.load = load, .layout = SHEAF__NO_NAME};
+    sheaf_executor_options options = {.size = sizeof options,
+                                      .max_workers = summary->workers,
+                                      .thread_name_prefix = "sheaf",
+                                      .initializer = sheaf__load_init_worker,
+                                      .init_arg = load,
+                                      .finalizer = sheaf__load_end_worker};
+    return sheaf_executor_create(&options, &load->executor, err);
+}
+
+/* The workers' heaps must outlive the batches, and the tasks everything else. */
+static void load_end(sheaf__load *load)
+{
+    if (load->executor)
+        sheaf_executor_shutdown(load->executor, true, true);
+    for (size_t i = 0; load->states && i < sheaf_files_count(load->files); i++) {
+        sheaf__reader_destroy(load->states[i].reader);
+        free(load->states[i].fault);
+    }
+    free(load->states);
+    sheaf__freelist_end(&load->readers, destroy_reader);
+    sheaf__freelist_end(&load->batches, destroy_batch);
+    sheaf__schema_end(&load->schema);
+    sheaf_executor_destroy(load->executor);
+}
+
+static sheaf_status run_phases(sheaf__load *load, sheaf_error *err)
+{
+    sheaf__sink *sink = load->sink;
+    sheaf_status status = SHEAF_OK;
+    if (sink->wants_rows)
+        status = sheaf__merge_headers(load, err);
+    if (status == SHEAF_OK)
+        status = sink->ops->begin(sink, &load->schema.columns, err);
+    if (status == SHEAF_OK)
+        status = sheaf__merge_rows(load, err);
+    if (status == SHEAF_OK)
+        status = sheaf__merge_verify(load, err);
+    if (status == SHEAF_OK && atomic_load_explicit(load->stop, memory_order_relaxed))
+        status = sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
+    if (status == SHEAF_OK)
+        status = sink->ops->commit(sink, err);
+    if (status < 0)
+        sink->ops->abort(sink);
+    return status;
+}
+
+static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_summary *summary, sheaf_error *err)
+{
+    sheaf__load load;
+    sheaf_status status = load_init(&load, ingest, files, summary, err);
+    if (status == SHEAF_OK)
+        status = refuse_own_source(ingest, files, err);
+    if (status == SHEAF_OK)
+        status = sheaf__sink_open(&ingest->target, &load.sink, err);
+    if (status == SHEAF_OK) {
+        memcpy(summary->destination, load.sink->label, sizeof summary->destination);
+        status = run_phases(&load, err);
+        summary->columns = load.schema.columns.n_items;
+        summary->columns_renamed = load.sink->columns_renamed;
+        load.sink->ops->destroy(load.sink);
+    }
+    load_end(&load);
+    return status;
+}
+
+sheaf_status sheaf_ingest_run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_summary *summary,
+                              sheaf_error *err)
+{
+    sheaf_summary unwanted;
+    sheaf_error unseen;
+    if (!summary)
+        summary = &unwanted;
+    if (!err)
+        err = &unseen; /* the workers need one */
+    sheaf_error_clear(err);
+    *summary = (sheaf_summary){0};
+    if (atomic_exchange(&ingest->was_run, true))
+        return sheaf_error_set(err, SHEAF_ESTATE, "this ingest was run before: create another one");
+    atomic_store(&ingest->files, sheaf_files_count(files));
+    atomic_store(&ingest->size_bytes, size_of_all(files));
+    int64_t begun = sheaf__now_ns();
+    sheaf_status status = run(ingest, files, summary, err);
+    summary->seconds = (double)(sheaf__now_ns() - begun) / 1e9;
+    return status;
+}

@@ -1,0 +1,100 @@
+/*
+ * One run of an ingest: what its three parts share.
+ *
+ *     ingest.c      the public functions, and the order of the phases
+ *     read_task.c   what runs on the workers: a file in, a piece of its rows out
+ *     merge.c       what runs in the caller's thread: pieces in file order into the sink, and the accounts
+ *
+ * A piece is the unit of work: about piece_bytes of a file's rows. A file that is larger gives several,
+ * one after the other: when the merge takes a piece, it submits the reading of the next one and then writes
+ * what it has, so reading and writing overlap. Files behind the one whose turn it is are read one piece
+ * ahead, as many of them as the window has room for; so memory is bounded by the window, whatever
+ * the files' sizes.
+ */
+#ifndef SHEAF_LOAD_H
+#define SHEAF_LOAD_H
+
+#include <stdatomic.h>
+
+#include <sheaf/executor.h>
+#include <sheaf/ingest.h>
+
+#include "engine/core/freelist.h"
+#include "engine/sinks/sink.h"
+#include "engine/table/schema.h"
+#include "readers/reader.h"
+
+typedef struct sheaf__load sheaf__load;
+
+/* What is known of a file between its tasks. Used by one task or by the merge at a time. */
+typedef struct sheaf__load_file {
+    sheaf__load *load;
+    sheaf__reader *reader; /* of a stream whose header was read: it cannot be opened twice */
+    sheaf_error *fault;    /* met while reading the header, told when the file's turn comes */
+    uint32_t layout;       /* index, once the header is known; SHEAF__NO_NAME before, and without one */
+    bool header_read;
+} sheaf__load_file;
+
+/* What a task hands to the merge. */
+typedef struct sheaf__piece {
+    sheaf__load_file *file;
+    sheaf__batch *header;  /* with the first piece of a file that has one */
+    sheaf__batch *batch;   /* rows; NULL when the sink does not want them, or there are none */
+    sheaf__reader *reader; /* goes on after these rows; NULL when the file is done */
+    sheaf__reader_counts counts; /* so far */
+    sheaf_error *fault;          /* behind the rows; NULL without one */
+} sheaf__piece;
+
+struct sheaf__load {
+    const sheaf_ingest_options *options; /* const during a run, like all up to the free lists */
+    const sheaf_files *files;
+    sheaf__load_file *states; /* one for each file */
+    sheaf__reader_options reader_options;
+    sheaf_executor *executor;
+    sheaf__sink *sink;
+    size_t piece_bytes;
+    size_t window; /* files in flight */
+
+    sheaf__freelist readers; /* any thread */
+    sheaf__freelist batches;
+
+    sheaf__schema schema; /* the merge's thread only, like all below */
+    sheaf_summary *summary;
+    const atomic_bool *stop;
+    atomic_ullong *records_done; /* for progress */
+    atomic_ullong *files_done;
+};
+
+/* ---- read_task.c ---- */
+
+/* Worker hooks: the parser is the worker's local. */
+sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_error *err);
+void sheaf__load_end_worker(sheaf_worker *worker, void *load);
+
+/*
+ * Tasks. The first two take a sheaf__load_file; the third takes the piece before, whose reader it takes over.
+ * Each gives a sheaf__piece. A fault in the file is part of the piece, not a failure of the task; tasks fail
+ * with ENOMEM and ECANCELLED only.
+ */
+sheaf_status sheaf__load_header(sheaf_worker *worker, void *file, void **piece, sheaf_error *err);
+sheaf_status sheaf__load_first(sheaf_worker *worker, void *file, void **piece, sheaf_error *err);
+sheaf_status sheaf__load_more(sheaf_worker *worker, void *reader_of, void **piece, sheaf_error *err);
+
+/* Give back everything a piece holds. */
+void sheaf__piece_release(void *piece);
+
+/* The index of a file in the list. */
+size_t sheaf__load_index(const sheaf__load_file *file);
+
+/* ---- merge.c ---- */
+
+/* Phase one, for sinks that must know all columns before the first row: read every header. */
+sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err);
+
+/* Phase two: read every file into the sink. */
+sheaf_status sheaf__merge_rows(sheaf__load *load, sheaf_error *err);
+
+/* Before the commit: EACCOUNT unless every record is accounted for. */
+sheaf_status sheaf__merge_verify(const sheaf__load *load, sheaf_error *err);
+
+#endif

@@ -1,0 +1,333 @@
+/*
+ * The merge: pieces in file order into the sink, and the account of every record. See load.h.
+ *
+ * One map over the files gives the first piece of each, in order, whatever the order in which workers finish
+ * them. Further pieces of a file are submitted when the one before is taken, while that one is written. The rows
+ * before a fault are written before the fault counts: a pipe has then received exactly what a single worker
+ * reading the files one after the other would have sent.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sheaf/text.h>
+
+#include "engine/core/error.h"
+#include "engine/load.h"
+
+/* Where the sink finds the united columns in a file's batch; made anew only when the layout changes. */
+typedef struct projection {
+    uint32_t layout;
+    uint32_t *from;
+    size_t n_columns; /* that `from` was made for */
+} projection;
+
+typedef struct merge {
+    sheaf__load *load;
+    projection projection;
+} merge;
+
+/* ---- the account ---- */
+
+static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
+{
+    summary->files++;
+    summary->files_skipped += report->skipped;
+    summary->files_empty += !report->skipped && report->columns == 0;
+    summary->files_gzip += report->gzip;
+    summary->files_lone_cr += report->lone_crs > 0;
+    summary->read_bytes += report->read_bytes;
+    summary->text_bytes += report->text_bytes;
+    summary->records += report->records;
+    summary->loaded += report->loaded;
+    summary->rejected += report->rejected;
+    summary->skipped += report->skipped_records;
+    summary->blank_lines += report->blank_lines;
+    summary->boms += report->boms;
+}
+
+static void report_file(sheaf__load *load, sheaf_file_report *report)
+{
+    count_file(load->summary, report);
+    atomic_fetch_add_explicit(load->files_done, 1, memory_order_relaxed);
+    if (load->options->on_file)
+        load->options->on_file(load->options->context, report);
+}
+
+sheaf_status sheaf__merge_verify(const sheaf__load *load, sheaf_error *err)
+{
+    const sheaf_summary *sum = load->summary;
+    if (sum->records == sum->loaded + sum->rejected + sum->skipped && sum->loaded == load->sink->rows)
+        return SHEAF_OK;
+    sheaf_error_set(err, SHEAF_EACCOUNT,
+                    "%" PRIu64 " records were read, %" PRIu64 " loaded, %" PRIu64 " rejected, %" PRIu64
+                    " skipped, but the destination took %" PRIu64 ": nothing was committed",
+                    sum->records, sum->loaded, sum->rejected, sum->skipped, load->sink->rows);
+    sheaf_error_hint(err, "this is a bug in sheaf: please report it with this message");
+    return SHEAF_EACCOUNT;
+}
+
+/* ---- columns ---- */
+
+static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
+{
+    projection *p = &m->projection;
+    const sheaf__schema *schema = &m->load->schema;
+    size_t n_columns = schema->columns.n_items;
+    if (p->from && p->layout == layout_index && p->n_columns == n_columns)
+        return SHEAF_OK;
+    if (!p->from || p->n_columns != n_columns) {
+        free(p->from);
+        p->from = calloc(n_columns + 1, sizeof *p->from);
+        if (!p->from)
+            return sheaf__error_memory(err, "the columns");
+    }
+    const sheaf__layout *layout = &schema->layouts[layout_index];
+    for (size_t i = 0; i < n_columns; i++)
+        p->from[i] = SHEAF__NO_COLUMN;
+    for (size_t i = 0; i < layout->n_columns; i++)
+        p->from[layout->column_of[i]] = (uint32_t)i;
+    p->layout = layout_index;
+    p->n_columns = n_columns;
+    return SHEAF_OK;
+}
+
+/* The name of the column that a fault is in, once its file's header is known. */
+static void name_column(const sheaf__load *load, const sheaf__load_file *file, sheaf_error *fault)
+{
+    if (file->layout == SHEAF__NO_NAME || fault->field == 0)
+        return;
+    const sheaf__layout *layout = &load->schema.layouts[file->layout];
+    if (fault->field > layout->n_columns)
+        return;
+    const sheaf__name *name = &load->schema.columns.items[layout->column_of[fault->field - 1]];
+    sheaf_text_escape(name->bytes, name->n_bytes, fault->column, sizeof fault->column);
+}
+
+/* The piece brings a header: unite its columns, or see that it is the one that was read before. */
+static sheaf_status take_header(sheaf__load *load, sheaf__piece *piece, sheaf_error *err)
+{
+    sheaf__load_file *file = piece->file;
+    uint32_t layout;
+    if (!piece->header)
+        return SHEAF_OK;
+    sheaf_status status = sheaf__schema_add(&load->schema, piece->header, &layout, err);
+    if (status < 0)
+        return status;
+    if (file->header_read && layout != file->layout) {
+        sheaf_error_set(err, SHEAF_ECHANGED, "the header was changed after it was read");
+        sheaf__error_source(err, sheaf_files_at(load->files, sheaf__load_index(file))->path);
+        sheaf_error_hint(err, "run again when nobody writes to the file");
+        return SHEAF_ECHANGED;
+    }
+    file->layout = layout;
+    return SHEAF_OK;
+}
+
+/* ---- mapping over the files ---- */
+
+typedef struct cursor {
+    sheaf__load *load;
+    size_t next;
+} cursor;
+
+static sheaf_status next_file(void *source, void **file, sheaf_error *err)
+{
+    (void)err;
+    cursor *at = source;
+    if (at->next == sheaf_files_count(at->load->files))
+        return SHEAF_END;
+    *file = &at->load->states[at->next++];
+    return SHEAF_OK;
+}
+
+static sheaf_status open_map(sheaf__load *load, sheaf_task_fn run, cursor *at, sheaf_map **map, sheaf_error *err)
+{
+    *at = (cursor){.load = load};
+    sheaf_map_options options = {.size = sizeof options,
+                                 .run = run,
+                                 .next = next_file,
+                                 .source = at,
+                                 .drop_result = sheaf__piece_release,
+                                 .buffersize = load->window};
+    return sheaf_map_open(load->executor, &options, map, err);
+}
+
+static sheaf_status check_stop(const sheaf__load *load, sheaf_error *err)
+{
+    if (atomic_load_explicit(load->stop, memory_order_relaxed))
+        return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
+    return SHEAF_OK;
+}
+
+/* ---- phase one: headers ---- */
+
+static sheaf_status merge_header(sheaf__load *load, sheaf__piece *piece, sheaf_error *err)
+{
+    sheaf__load_file *file = piece->file;
+    if (piece->fault) { /* its turn comes in phase two */
+        file->fault = piece->fault;
+        piece->fault = NULL;
+        return SHEAF_OK;
+    }
+    sheaf_status status = take_header(load, piece, err);
+    file->header_read = true;
+    return status;
+}
+
+sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err)
+{
+    cursor at;
+    sheaf_map *map;
+    void *result;
+    sheaf_status status = open_map(load, sheaf__load_header, &at, &map, err);
+    if (status < 0)
+        return status;
+    while (status == SHEAF_OK) {
+        status = sheaf_map_next(map, &result, err);
+        if (status != SHEAF_OK)
+            break;
+        status = merge_header(load, result, err);
+        sheaf__piece_release(result);
+        if (status == SHEAF_OK)
+            status = check_stop(load, err);
+    }
+    sheaf_map_close(map);
+    return status == SHEAF_END ? SHEAF_OK : status;
+}
+
+/* ---- phase two: rows ---- */
+
+static sheaf_status write_rows(merge *m, const sheaf__piece *piece, uint64_t n_rows, sheaf_error *err)
+{
+    sheaf__load *load = m->load;
+    if (n_rows == 0)
+        return SHEAF_OK;
+    sheaf__rows rows = {.n_rows = n_rows, .batch = piece->batch};
+    if (piece->batch) {
+        sheaf_status status = project(m, piece->file->layout, err);
+        if (status < 0)
+            return status;
+        rows.from = m->projection.from;
+        rows.n_columns = m->projection.n_columns;
+    }
+    sheaf_status status = load->sink->ops->write(load->sink, &rows, err);
+    if (status == SHEAF_OK)
+        atomic_fetch_add_explicit(load->records_done, n_rows, memory_order_relaxed);
+    return status;
+}
+
+static void fill_report(const sheaf__load *load, const sheaf__piece *piece, sheaf_file_report *report)
+{
+    size_t index = sheaf__load_index(piece->file);
+    const sheaf__reader_counts *counts = &piece->counts;
+    report->file = sheaf_files_at(load->files, index);
+    report->index = index;
+    report->gzip = counts->gzip;
+    report->read_bytes = counts->stored_bytes;
+    report->text_bytes = counts->text_bytes;
+    report->records = counts->records;
+    report->blank_lines = counts->blank_lines;
+    report->boms = counts->boms;
+    report->lone_crs = counts->lone_crs;
+    if (piece->file->layout != SHEAF__NO_NAME)
+        report->columns = load->schema.layouts[piece->file->layout].n_columns;
+}
+
+/* The file has a fault. It ends the run, or the file is left out; a file of which rows were written cannot be. */
+static sheaf_status judge(sheaf__load *load, sheaf__piece *piece, sheaf_file_report *report, sheaf_error *err)
+{
+    name_column(load, piece->file, piece->fault);
+    fill_report(load, piece, report);
+    if (load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE && report->loaded == 0) {
+        report->skipped = true;
+        report->error = piece->fault;
+        report->skipped_records = report->records;
+        report_file(load, report);
+        return SHEAF_OK;
+    }
+    sheaf__error_copy(err, piece->fault);
+    return piece->fault->status;
+}
+
+static sheaf_status submit_more(sheaf__load *load, sheaf__piece *piece, sheaf_future **future, sheaf_error *err)
+{
+    *future = NULL;
+    if (!piece->reader)
+        return SHEAF_OK;
+    sheaf_task task = {.run = sheaf__load_more, .arg = piece, .drop_result = sheaf__piece_release};
+    return sheaf_executor_submit(load->executor, &task, future, err);
+}
+
+/* Write one piece while the next is read. *next is the piece after it, or NULL at the end of the file. */
+static sheaf_status merge_piece(merge *m, sheaf__piece *piece, sheaf_file_report *report, sheaf__piece **next,
+                                sheaf_error *err)
+{
+    sheaf__load *load = m->load;
+    sheaf_future *future;
+    void *result = NULL;
+    *next = NULL;
+    sheaf_status status = submit_more(load, piece, &future, err);
+    if (status < 0)
+        return status;
+    /* Of a file that is left out, not even the rows before the fault are wanted. */
+    bool leave_out = piece->fault && load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE && report->loaded == 0;
+    uint64_t n_rows = leave_out ? 0 : piece->batch ? piece->batch->n_rows : piece->counts.records - report->loaded;
+    status = write_rows(m, piece, n_rows, err);
+    if (status == SHEAF_OK)
+        report->loaded += n_rows;
+    if (future) {
+        sheaf_error task_error;
+        sheaf_status task_status = sheaf_future_take(future, -1, &result, &task_error);
+        sheaf_future_release(future);
+        if (task_status < 0 && status == SHEAF_OK) {
+            status = task_status;
+            sheaf__error_copy(err, &task_error);
+        }
+        *next = result;
+    }
+    return status;
+}
+
+/* All pieces of one file. Takes over the first. */
+static sheaf_status merge_file(merge *m, sheaf__piece *piece, sheaf_error *err)
+{
+    sheaf__load *load = m->load;
+    sheaf_file_report report = {0};
+    sheaf_status status = take_header(load, piece, err);
+    while (status == SHEAF_OK && piece) {
+        sheaf__piece *next = NULL;
+        status = merge_piece(m, piece, &report, &next, err);
+        if (status == SHEAF_OK)
+            status = check_stop(load, err);
+        if (status == SHEAF_OK && piece->fault) {
+            status = judge(load, piece, &report, err);
+        } else if (status == SHEAF_OK && !next) {
+            fill_report(load, piece, &report);
+            report_file(load, &report);
+        }
+        sheaf__piece_release(piece);
+        piece = next;
+    }
+    sheaf__piece_release(piece);
+    return status;
+}
+
+sheaf_status sheaf__merge_rows(sheaf__load *load, sheaf_error *err)
+{
+    merge m = {.load = load};
+    cursor at;
+    sheaf_map *map;
+    void *result;
+    sheaf_status status = open_map(load, sheaf__load_first, &at, &map, err);
+    if (status < 0)
+        return status;
+    while (status == SHEAF_OK) {
+        status = sheaf_map_next(map, &result, err);
+        if (status == SHEAF_OK)
+            status = merge_file(&m, result, err);
+    }
+    sheaf_map_close(map);
+    free(m.projection.from);
+    return status == SHEAF_END ? SHEAF_OK : status;
+}

@@ -1,0 +1,241 @@
+/* Atomic files and standard output: see output.h. */
+#include "engine/sinks/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/core/error.h"
+#include "engine/core/system.h"
+
+/* The directory part of the path, "." without one. */
+static void directory_of(const char *path, char *directory, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        snprintf(directory, size, ".");
+    else
+        snprintf(directory, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+static sheaf_status already_exists(const sheaf__output *output, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_EEXIST, "the destination already exists");
+    sheaf__error_source(err, output->path);
+    sheaf_error_hint(err, "--if-exists replace puts the new rows in its place when all of them are there");
+    return SHEAF_EEXIST;
+}
+
+static sheaf_status copy_path(sheaf__output *output, const char *path, sheaf_error *err)
+{
+    size_t length = strlen(path);
+    if (length >= sizeof output->path)
+        return sheaf__error_system(err, ENAMETOOLONG, "cannot write the destination", path);
+    memcpy(output->path, path, length + 1);
+    return SHEAF_OK;
+}
+
+/* Look at what is there. Through a symbolic link, it is the file behind it that is replaced. */
+static sheaf_status resolve(sheaf__output *output, const char *path, mode_t *mode, sheaf_error *err)
+{
+    struct stat st;
+    *mode = 0;
+    sheaf_status status = copy_path(output, path, err);
+    if (status < 0)
+        return status;
+    char *real = realpath(path, NULL);
+    if (!real)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? SHEAF_OK
+                   : sheaf__error_system(err, errno, "cannot write the destination", path);
+    status = copy_path(output, real, err);
+    free(real);
+    if (status < 0)
+        return status;
+    if (stat(output->path, &st) != 0)
+        return sheaf__error_system(err, errno, "cannot examine the destination", path);
+    if (S_ISDIR(st.st_mode))
+        return sheaf__error_system(err, EISDIR, "cannot write the destination", path);
+    if (!output->replace)
+        return already_exists(output, err);
+    *mode = st.st_mode & 07777;
+    return SHEAF_OK;
+}
+
+static sheaf_status open_temporary(sheaf__output *output, mode_t mode, sheaf_error *err)
+{
+    char directory[PATH_MAX];
+    directory_of(output->path, directory, sizeof directory);
+    int failure = EEXIST;
+    for (int attempt = 0; output->fd < 0 && failure == EEXIST && attempt < 100; attempt++) {
+        int n = snprintf(output->temporary, sizeof output->temporary, "%s/.sheaf-%ld-%llx.tmp", directory,
+                         (long)getpid(), (unsigned long long)sheaf__now_ns());
+        if (n < 0 || (size_t)n >= sizeof output->temporary) {
+            failure = ENAMETOOLONG;
+            break;
+        }
+        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        failure = errno;
+    }
+    if (output->fd < 0) {
+        output->temporary[0] = '\0';
+        return sheaf__error_system(err, failure, "cannot write into the destination's directory", directory);
+    }
+    if (mode != 0 && fchmod(output->fd, mode) != 0)
+        return sheaf__error_system(err, errno, "cannot set the mode of the destination", output->path);
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target *target, sheaf_error *err)
+{
+    *output = (sheaf__output){.fd = -1, .stop = target->stop};
+    output->is_file = target->kind == SHEAF__SINK_FILE;
+    output->replace = target->if_exists == SHEAF_IF_EXISTS_REPLACE;
+    output->buffer = malloc(SHEAF__OUTPUT_BUFFER_BYTES);
+    if (!output->buffer)
+        return sheaf__error_memory(err, "a buffer");
+    if (!output->is_file) {
+        output->fd = STDOUT_FILENO;
+        return SHEAF_OK;
+    }
+    mode_t mode;
+    sheaf_status status = resolve(output, target->path, &mode, err);
+    if (status == SHEAF_OK)
+        status = open_temporary(output, mode, err);
+    return status;
+}
+
+static const char *name_of(const sheaf__output *output)
+{
+    return output->is_file ? output->path : "standard output";
+}
+
+static void fail(sheaf__output *output, int os_error, const char *what)
+{
+    if (output->failure == SHEAF_OK)
+        output->failure = sheaf__error_system(&output->failure_error, os_error, what, name_of(output));
+}
+
+static bool stopped(const sheaf__output *output)
+{
+    return output->stop && atomic_load_explicit(output->stop, memory_order_relaxed);
+}
+
+static void write_all(sheaf__output *output, const uint8_t *bytes, size_t n_bytes)
+{
+    while (n_bytes > 0 && output->failure == SHEAF_OK) {
+        if (stopped(output)) {
+            output->failure = sheaf_error_set(&output->failure_error, SHEAF_ECANCELLED, "cancelled");
+            return;
+        }
+        ssize_t n = write(output->fd, bytes, n_bytes);
+        if (n >= 0) {
+            bytes += n;
+            n_bytes -= (size_t)n;
+        } else if (errno != EINTR) {
+            fail(output, errno, "cannot write");
+        }
+    }
+}
+
+void sheaf__output_flush_some(sheaf__output *output)
+{
+    write_all(output, output->buffer, output->n_buffered);
+    output->n_buffered = 0;
+}
+
+void sheaf__output_put(sheaf__output *output, const void *bytes, size_t n_bytes)
+{
+    if (n_bytes > SHEAF__OUTPUT_BUFFER_BYTES - output->n_buffered)
+        sheaf__output_flush_some(output);
+    if (n_bytes > SHEAF__OUTPUT_BUFFER_BYTES) {
+        write_all(output, bytes, n_bytes);
+    } else if (n_bytes > 0) {
+        memcpy(output->buffer + output->n_buffered, bytes, n_bytes);
+        output->n_buffered += n_bytes;
+    }
+}
+
+sheaf_status sheaf__output_status(const sheaf__output *output, sheaf_error *err)
+{
+    if (output->failure < 0)
+        sheaf__error_copy(err, &output->failure_error);
+    return output->failure;
+}
+
+/* Give the file its name. Unless it may replace, it must not: somebody may have made one meanwhile. */
+static int rename_into_place(const sheaf__output *output)
+{
+    if (output->replace)
+        return rename(output->temporary, output->path);
+    if (renameat2(AT_FDCWD, output->temporary, AT_FDCWD, output->path, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    /* A file system without that operation: a hard link refuses as well. */
+    return link(output->temporary, output->path) == 0 ? unlink(output->temporary) : -1;
+}
+
+/* The new name itself must survive a power failure. Some file systems cannot do that, and say EINVAL. */
+static int sync_directory(const char *path)
+{
+    char directory[PATH_MAX];
+    directory_of(path, directory, sizeof directory);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int result = fsync(fd);
+    int failure = errno;
+    close(fd);
+    errno = failure;
+    return result != 0 && failure != EINVAL ? -1 : 0;
+}
+
+static sheaf_status commit_file(sheaf__output *output, sheaf_error *err)
+{
+    if (fsync(output->fd) != 0)
+        return sheaf__error_system(err, errno, "cannot bring the file to the disk", output->path);
+    int closed = close(output->fd);
+    output->fd = -1;
+    if (closed != 0)
+        return sheaf__error_system(err, errno, "cannot close the file", output->path);
+    if (rename_into_place(output) != 0)
+        return errno == EEXIST ? already_exists(output, err)
+                               : sheaf__error_system(err, errno, "cannot rename the file", output->path);
+    output->temporary[0] = '\0';
+    if (sync_directory(output->path) != 0)
+        return sheaf__error_system(err, errno, "the file is there, but its name may not be on the disk yet",
+                                   output->path);
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err)
+{
+    sheaf__output_flush_some(output);
+    sheaf_status status = sheaf__output_status(output, err);
+    return status == SHEAF_OK && output->is_file ? commit_file(output, err) : status;
+}
+
+void sheaf__output_abort(sheaf__output *output)
+{
+    /* What a pipe was promised before the fault it gets: the rows that precede it. */
+    if (!output->is_file && output->fd >= 0)
+        sheaf__output_flush_some(output);
+    if (output->is_file && output->fd >= 0)
+        close(output->fd);
+    output->fd = -1;
+    if (output->temporary[0])
+        unlink(output->temporary);
+    output->temporary[0] = '\0';
+}
+
+void sheaf__output_end(sheaf__output *output)
+{
+    sheaf__output_abort(output);
+    free(output->buffer);
+    output->buffer = NULL;
+}

@@ -1,0 +1,58 @@
+/*
+ * Bytes out: a buffered file that appears whole or not at all, or standard output.
+ *
+ * A file is written under a temporary name in the directory of the destination ("."-hidden, so that discovery
+ * passes it over), synchronised, and renamed. Failures are kept, as stdio does: after the first, put() does
+ * nothing, and the next call that returns a status tells.
+ */
+#ifndef SHEAF_SINKS_OUTPUT_H
+#define SHEAF_SINKS_OUTPUT_H
+
+#include <limits.h>
+#include <stdint.h>
+
+#include "engine/sinks/sink.h"
+
+typedef struct sheaf__output {
+    int fd;
+    bool is_file;
+    bool replace;
+    char path[PATH_MAX];      /* where the file will be: symbolic links are followed */
+    char temporary[PATH_MAX]; /* "" when there is none */
+    uint8_t *buffer;
+    size_t n_buffered;
+    const atomic_bool *stop;
+    sheaf_status failure;
+    sheaf_error failure_error;
+} sheaf__output;
+
+sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target *target, sheaf_error *err);
+
+void sheaf__output_put(sheaf__output *output, const void *bytes, size_t n_bytes);
+
+/* One byte, into a buffer that nearly always has room. */
+void sheaf__output_flush_some(sheaf__output *output);
+enum { SHEAF__OUTPUT_BUFFER_BYTES = 256 << 10 };
+static inline void sheaf__output_byte(sheaf__output *output, char byte)
+{
+    if (output->n_buffered == SHEAF__OUTPUT_BUFFER_BYTES)
+        sheaf__output_flush_some(output);
+    output->buffer[output->n_buffered++] = (uint8_t)byte;
+}
+
+/* The first failure so far, if any. */
+sheaf_status sheaf__output_status(const sheaf__output *output, sheaf_error *err);
+
+/* Write what is buffered and make the file appear. */
+sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err);
+
+/*
+ * Forget what was written: a temporary file goes. What is buffered for standard output is still sent, since it precedes
+ * whatever failed. Also after commit, and on a half-open output.
+ */
+void sheaf__output_abort(sheaf__output *output);
+
+/* Give back the buffer. */
+void sheaf__output_end(sheaf__output *output);
+
+#endif

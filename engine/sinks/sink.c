@@ -1,0 +1,121 @@
+/* Choosing a sink by the destination's spelling, and the sink that keeps nothing: see sink.h. */
+#include "engine/sinks/sink.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "engine/core/error.h"
+
+static const struct {
+    const char *ending;
+    sheaf__sink_kind kind;
+    sheaf__text_format format;
+} endings[] = {
+    {".db", SHEAF__SINK_SQLITE, SHEAF__CSV},      {".sqlite", SHEAF__SINK_SQLITE, SHEAF__CSV},
+    {".sqlite3", SHEAF__SINK_SQLITE, SHEAF__CSV}, {".csv", SHEAF__SINK_FILE, SHEAF__CSV},
+    {".tsv", SHEAF__SINK_FILE, SHEAF__TSV},       {".jsonl", SHEAF__SINK_FILE, SHEAF__JSONL},
+};
+
+static sheaf_status parse_format(const char *format, sheaf__text_format *parsed, sheaf_error *err)
+{
+    static const char *const names[] = {[SHEAF__CSV] = "csv", [SHEAF__TSV] = "tsv", [SHEAF__JSONL] = "jsonl"};
+    *parsed = SHEAF__CSV;
+    if (!format)
+        return SHEAF_OK;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(format, names[i]) == 0) {
+            *parsed = (sheaf__text_format)i;
+            return SHEAF_OK;
+        }
+    }
+    sheaf_error_set(err, SHEAF_EINVAL, "the format is not known");
+    sheaf__error_source(err, format);
+    sheaf_error_hint(err, "use csv, tsv or jsonl");
+    return SHEAF_EINVAL;
+}
+
+sheaf_status sheaf__sink_parse(const char *destination, const char *format, sheaf__sink_target *target,
+                               sheaf_error *err)
+{
+    *target = (sheaf__sink_target){.path = destination};
+    if (strcmp(destination, "null:") == 0) {
+        target->kind = SHEAF__SINK_NULL;
+        return SHEAF_OK;
+    }
+    if (strcmp(destination, "-") == 0) {
+        target->kind = SHEAF__SINK_STDOUT;
+        return parse_format(format, &target->format, err);
+    }
+    size_t length = strlen(destination);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        size_t n = strlen(endings[i].ending);
+        if (length > n && strcasecmp(destination + length - n, endings[i].ending) == 0) {
+            target->kind = endings[i].kind;
+            target->format = endings[i].format;
+            return SHEAF_OK;
+        }
+    }
+    sheaf_error_set(err, SHEAF_EINVAL, "the destination is not known by its ending");
+    sheaf__error_source(err, destination);
+    sheaf_error_hint(err, "use a file called *.db, *.sqlite, *.csv, *.tsv or *.jsonl; - for standard output; "
+                          "null: to load nothing");
+    return SHEAF_EINVAL;
+}
+
+sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err)
+{
+    switch (target->kind) {
+    case SHEAF__SINK_SQLITE:
+        return sheaf__sqlite_open(target, sink, err);
+    case SHEAF__SINK_FILE:
+    case SHEAF__SINK_STDOUT:
+        return sheaf__text_open(target, sink, err);
+    case SHEAF__SINK_NULL:
+        break;
+    }
+    return sheaf__null_open(sink, err);
+}
+
+/* ---- null: ---- */
+
+static sheaf_status null_begin(sheaf__sink *sink, const sheaf__names *columns, sheaf_error *err)
+{
+    (void)sink, (void)columns, (void)err;
+    return SHEAF_OK;
+}
+
+static sheaf_status null_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
+{
+    (void)err;
+    sink->rows += rows->n_rows;
+    return SHEAF_OK;
+}
+
+static sheaf_status null_commit(sheaf__sink *sink, sheaf_error *err)
+{
+    (void)sink, (void)err;
+    return SHEAF_OK;
+}
+
+static void null_abort(sheaf__sink *sink)
+{
+    (void)sink;
+}
+
+static void null_destroy(sheaf__sink *sink)
+{
+    free(sink);
+}
+
+sheaf_status sheaf__null_open(sheaf__sink **sink, sheaf_error *err)
+{
+    static const sheaf__sink_ops ops = {null_begin, null_write, null_commit, null_abort, null_destroy};
+    *sink = calloc(1, sizeof **sink);
+    if (!*sink)
+        return sheaf__error_memory(err, "a destination");
+    (*sink)->ops = &ops;
+    snprintf((*sink)->label, sizeof(*sink)->label, "null:");
+    return SHEAF_OK;
+}

@@ -1,0 +1,108 @@
+/*
+ * Where rows go: one interface, a file for each kind of destination.
+ *
+ *     open      check that the destination can be written, before anything is read; take it
+ *     begin     the columns are known
+ *     write     rows, in order, as often as there are any
+ *     commit    all of them are there: make them visible, at once
+ *     abort     leave the destination as it was before open
+ *     destroy   always last
+ *
+ * After a failure of begin, write or commit only abort and destroy are called. A sink knows
+ * batches, never readers; one thread uses it.
+ */
+#ifndef SHEAF_SINKS_SINK_H
+#define SHEAF_SINKS_SINK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <sheaf/ingest.h>
+#include <sheaf/status.h>
+
+#include "engine/table/batch.h"
+#include "engine/table/names.h"
+
+/* A column that the batch does not have. */
+#define SHEAF__NO_COLUMN UINT32_MAX
+
+/* A batch seen through the united table: column c of a row is the batch's column from[c], or null. */
+typedef struct sheaf__rows {
+    size_t n_rows;
+    const sheaf__batch *batch; /* NULL for a sink that does not want the rows themselves */
+    const uint32_t *from;
+    size_t n_columns; /* of the united table */
+} sheaf__rows;
+
+typedef struct sheaf__text {
+    const char *bytes; /* NULL: null */
+    size_t n_bytes;
+} sheaf__text;
+
+/* The value in a row (of the batch) and a column (of the united table). */
+static inline sheaf__text sheaf__rows_text(const sheaf__rows *rows, size_t row, size_t column)
+{
+    const sheaf__batch *batch = rows->batch;
+    if (rows->from[column] == SHEAF__NO_COLUMN)
+        return (sheaf__text){0};
+    const sheaf__cell *cell = &batch->cells[row * batch->n_columns + rows->from[column]];
+    if (cell->n_bytes == SHEAF__NULL_CELL)
+        return (sheaf__text){0};
+    return (sheaf__text){.bytes = (const char *)batch->bytes + cell->offset_bytes, .n_bytes = cell->n_bytes};
+}
+
+typedef struct sheaf__sink sheaf__sink;
+
+typedef struct sheaf__sink_ops {
+    sheaf_status (*begin)(sheaf__sink *sink, const sheaf__names *columns, sheaf_error *err);
+    sheaf_status (*write)(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err);
+    sheaf_status (*commit)(sheaf__sink *sink, sheaf_error *err);
+    void (*abort)(sheaf__sink *sink);
+    void (*destroy)(sheaf__sink *sink);
+} sheaf__sink_ops;
+
+/* The part that every sink begins with. */
+struct sheaf__sink {
+    const sheaf__sink_ops *ops;
+    bool wants_rows;          /* false: it only counts them, so readers need not keep them */
+    uint64_t rows;            /* as the destination itself counts what it took */
+    uint64_t columns_renamed;
+    char label[512];          /* for people, escaped */
+};
+
+/* How a kind of text is written. */
+typedef enum sheaf__text_format { SHEAF__CSV, SHEAF__TSV, SHEAF__JSONL } sheaf__text_format;
+
+typedef enum sheaf__sink_kind {
+    SHEAF__SINK_SQLITE,
+    SHEAF__SINK_FILE,
+    SHEAF__SINK_STDOUT,
+    SHEAF__SINK_NULL
+} sheaf__sink_kind;
+
+/* What a destination's spelling means. */
+typedef struct sheaf__sink_target {
+    sheaf__sink_kind kind;
+    sheaf__text_format format;
+    const char *path;
+    const char *table; /* NULL: from the path */
+    sheaf_if_exists if_exists;
+    const atomic_bool *stop; /* a write that is interrupted while this is true ends with ECANCELLED */
+} sheaf__sink_target;
+
+/* Understand `destination`; EINVAL says what would be understood. The target points into the arguments. */
+sheaf_status sheaf__sink_parse(const char *destination, const char *format, sheaf__sink_target *target,
+                               sheaf_error *err);
+
+/* Open the destination. OK with *sink; EEXIST, ENOENT, EIO, EDATABASE, ENOMEM. */
+sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err);
+
+/* What the kinds offer; each is the open of its file. */
+sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err);
+sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err);
+sheaf_status sheaf__null_open(sheaf__sink **sink, sheaf_error *err);
+
+/* The version of SQLite: "3.40.1". */
+const char *sheaf__sqlite_describe(void);
+
+#endif

@@ -1,0 +1,346 @@
+/*
+ * Rows into a table of an SQLite database, in one transaction: see sink.h.
+ *
+ * The transaction is begun (IMMEDIATE: the write lock is ours) before anything is read, and ended by commit. The
+ * journal is the database's own: a process that is killed leaves a hot journal, and whoever opens
+ * the database next rolls back. A database file that did not exist before and has nothing in it is removed.
+ *
+ * SQLite tells column names apart without regard to ASCII case, and its names end at a NUL byte: names that
+ * it would mix up get a suffix ("a", "A_2"), NUL becomes U+2400; how many were changed is counted.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include <sheaf/text.h>
+
+#include "engine/core/arena.h"
+#include "engine/core/error.h"
+#include "engine/sinks/sink.h"
+
+enum { BUSY_TIMEOUT_MS = 5000 };
+
+typedef struct sqlite_sink {
+    sheaf__sink base;
+    char *path;
+    char *table;
+    bool made_file; /* there was no database before */
+    sqlite3 *db;
+    sqlite3_stmt *insert;
+    sqlite3_int64 changes_before;
+} sqlite_sink;
+
+static sqlite_sink *self_of(sheaf__sink *sink)
+{
+    return (sqlite_sink *)sink;
+}
+
+static sheaf_status refused(const sqlite_sink *self, const char *what, sheaf_error *err)
+{
+    int code = self->db ? sqlite3_errcode(self->db) : SQLITE_NOMEM;
+    char reason[200];
+    const char *text = self->db ? sqlite3_errmsg(self->db) : "out of memory";
+    sheaf_text_escape(text, strlen(text), reason, sizeof reason);
+    sheaf_error_set(err, code == SQLITE_NOMEM ? SHEAF_ENOMEM : SHEAF_EDATABASE, "%s: %s", what, reason);
+    sheaf__error_source(err, self->path);
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        sheaf_error_hint(err, "another program writes to it: run again when it is done");
+    else if (code == SQLITE_FULL)
+        sheaf_error_hint(err, "make room on that disk and run again: nothing was committed");
+    else if (code == SQLITE_NOTADB)
+        sheaf_error_hint(err, "choose another name, or move that file away");
+    else if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
+        sheaf_error_hint(err, "the directory must exist, and it and the file be writable");
+    return code == SQLITE_NOMEM ? SHEAF_ENOMEM : SHEAF_EDATABASE;
+}
+
+/* Run an SQL text that sqlite3_mprintf made, and free it. */
+static sheaf_status execute(sqlite_sink *self, char *sql, const char *what, sheaf_error *err)
+{
+    if (!sql)
+        return sheaf__error_memory(err, "a statement");
+    int code = sqlite3_exec(self->db, sql, NULL, NULL, NULL);
+    sqlite3_free(sql);
+    return code == SQLITE_OK ? SHEAF_OK : refused(self, what, err);
+}
+
+/* ---- open ---- */
+
+/* "trips" from "/data/trips.db"; a name that is only an ending stays whole. */
+static char *table_of_path(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return strndup(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}
+
+/* "table", "view", ... or "" when nothing is called that. */
+static sheaf_status kind_of_table(sqlite_sink *self, char *kind, size_t size, sheaf_error *err)
+{
+    sqlite3_stmt *query;
+    kind[0] = '\0';
+    if (sqlite3_prepare_v2(self->db, "SELECT type FROM sqlite_master WHERE name = ?1 COLLATE NOCASE", -1, &query,
+                           NULL) != SQLITE_OK)
+        return refused(self, "cannot read the database", err);
+    sqlite3_bind_text(query, 1, self->table, -1, SQLITE_STATIC);
+    int code = sqlite3_step(query);
+    if (code == SQLITE_ROW)
+        snprintf(kind, size, "%s", (const char *)sqlite3_column_text(query, 0));
+    sqlite3_finalize(query);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? SHEAF_OK : refused(self, "cannot read the database", err);
+}
+
+static sheaf_status make_way(sqlite_sink *self, sheaf_if_exists if_exists, sheaf_error *err)
+{
+    char kind[16];
+    char table[256];
+    sheaf_status status = kind_of_table(self, kind, sizeof kind, err);
+    if (status < 0 || !kind[0])
+        return status;
+    sheaf_text_escape(self->table, strlen(self->table), table, sizeof table);
+    if (if_exists != SHEAF_IF_EXISTS_REPLACE) {
+        sheaf_error_set(err, SHEAF_EEXIST, "the database already has a %s \"%s\"", kind, table);
+        sheaf_error_hint(err, "--if-exists replace puts the new rows in its place, --table NAME beside it");
+    } else if (strcmp(kind, "table") != 0) {
+        sheaf_error_set(err, SHEAF_EEXIST, "\"%s\" is a %s, not a table: it is not replaced", table, kind);
+        sheaf_error_hint(err, "choose another name with --table, or drop it yourself");
+    } else {
+        return execute(self, sqlite3_mprintf("DROP TABLE \"%w\"", self->table), "cannot replace the table", err);
+    }
+    sheaf__error_source(err, self->path);
+    return SHEAF_EEXIST;
+}
+
+static void set_label(sqlite_sink *self)
+{
+    size_t length = strlen(self->path) + strlen(self->table) + 2;
+    char *both = malloc(length);
+    if (!both)
+        return;
+    snprintf(both, length, "%s:%s", self->path, self->table);
+    sheaf_text_escape(both, length - 1, self->base.label, sizeof self->base.label);
+    free(both);
+}
+
+static sheaf_status connect(sqlite_sink *self, sheaf_error *err)
+{
+    struct stat st;
+    self->made_file = stat(self->path, &st) != 0 && errno == ENOENT;
+    /* A path that begins with "file:" would be a URI to some builds of SQLite. */
+    char *literal = self->path[0] == '/' ? strdup(self->path) : NULL;
+    if (!literal && asprintf(&literal, "./%s", self->path) < 0)
+        return sheaf__error_memory(err, "a path");
+    int code = sqlite3_open_v2(literal, &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    free(literal);
+    if (code != SQLITE_OK)
+        return refused(self, "cannot open the database", err);
+    sqlite3_busy_timeout(self->db, BUSY_TIMEOUT_MS);
+    return execute(self, sqlite3_mprintf("BEGIN IMMEDIATE"), "cannot write to the database", err);
+}
+
+/* ---- columns ---- */
+
+/*
+ * Names that SQLite can tell apart: `folded` is the set of their lower-case forms, in the columns' order,
+ * whose suffix each real name takes over.
+ */
+static sheaf_status usable_names(sqlite_sink *self, const sheaf__names *columns, sheaf_arena *arena,
+                                 sheaf__names *folded, const char **usable)
+{
+    static const char nul_symbol[] = "\xE2\x90\x80"; /* U+2400 SYMBOL FOR NULL */
+    for (size_t i = 0; i < columns->n_items; i++) {
+        const sheaf__name *name = &columns->items[i];
+        enum { SUFFIX_MAX = 24 };
+        char *copy = sheaf_arena_new(arena, char, name->n_bytes * 3 + SUFFIX_MAX);
+        char *lower = sheaf_arena_new(arena, char, name->n_bytes * 3 + 1);
+        if (!copy || !lower)
+            return SHEAF_ENOMEM;
+        size_t n = 0;
+        for (size_t at = 0; at < name->n_bytes; at++) {
+            size_t n_piece = name->bytes[at] == '\0' ? 3 : 1;
+            memcpy(copy + n, n_piece == 3 ? nul_symbol : name->bytes + at, n_piece);
+            n += n_piece;
+        }
+        for (size_t at = 0; at < n; at++)
+            lower[at] = (char)(copy[at] >= 'A' && copy[at] <= 'Z' ? copy[at] + 32 : copy[at]);
+        uint32_t index = sheaf__names_add_unique(folded, lower, n, NULL);
+        if (index == SHEAF__NO_NAME)
+            return SHEAF_ENOMEM;
+        const sheaf__name *unique = &folded->items[index];
+        memcpy(copy + n, unique->bytes + n, unique->n_bytes - n + 1);
+        if (unique->n_bytes != name->n_bytes)
+            self->base.columns_renamed++;
+        usable[i] = copy;
+    }
+    return SHEAF_OK;
+}
+
+static char *create_sql(const sqlite_sink *self, const char **names, size_t n_names)
+{
+    sqlite3_str *sql = sqlite3_str_new(self->db);
+    sqlite3_str_appendf(sql, "CREATE TABLE \"%w\"", self->table);
+    for (size_t i = 0; i < n_names; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\" TEXT", i > 0 ? ", " : "(", names[i]);
+    sqlite3_str_appendall(sql, ")");
+    return sqlite3_str_finish(sql);
+}
+
+static char *insert_sql(const sqlite_sink *self, size_t n_names)
+{
+    sqlite3_str *sql = sqlite3_str_new(self->db);
+    sqlite3_str_appendf(sql, "INSERT INTO \"%w\" VALUES", self->table);
+    for (size_t i = 0; i < n_names; i++)
+        sqlite3_str_appendall(sql, i > 0 ? ",?" : "(?");
+    sqlite3_str_appendall(sql, ")");
+    return sqlite3_str_finish(sql);
+}
+
+static sheaf_status create_table(sqlite_sink *self, const char **names, size_t n_names, sheaf_error *err)
+{
+    sheaf_status status = execute(self, create_sql(self, names, n_names), "cannot create the table", err);
+    if (status < 0)
+        return status;
+    char *sql = insert_sql(self, n_names);
+    if (!sql)
+        return sheaf__error_memory(err, "a statement");
+    int code = sqlite3_prepare_v2(self->db, sql, -1, &self->insert, NULL);
+    sqlite3_free(sql);
+    return code == SQLITE_OK ? SHEAF_OK : refused(self, "cannot insert into the table", err);
+}
+
+static sheaf_status too_many_columns(const sqlite_sink *self, size_t n_columns, int limit, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_ELIMIT, "the table would have %zu columns, SQLite holds %d", n_columns, limit);
+    sheaf__error_source(err, self->path);
+    sheaf_error_hint(err, "load files of one kind at a time, or into a file: -o x.csv, -o x.jsonl");
+    return SHEAF_ELIMIT;
+}
+
+static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns, sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    int limit = sqlite3_limit(self->db, SQLITE_LIMIT_COLUMN, -1);
+    if (columns->n_items > (size_t)limit)
+        return too_many_columns(self, columns->n_items, limit, err);
+    if (columns->n_items == 0) /* every file is empty: there is no table to make */
+        return SHEAF_OK;
+    sheaf_arena *arena = sheaf__arena_create(NULL, 64 << 10);
+    const char **names = arena ? sheaf_arena_new(arena, const char *, columns->n_items) : NULL;
+    sheaf__names folded;
+    sheaf__names_init(&folded, arena);
+    sheaf_status status = names ? usable_names(self, columns, arena, &folded, names) : SHEAF_ENOMEM;
+    if (status == SHEAF_OK)
+        status = create_table(self, names, columns->n_items, err);
+    else
+        sheaf__error_memory(err, "the column names");
+    sheaf__names_end(&folded);
+    sheaf__arena_destroy(arena);
+    self->changes_before = sqlite3_total_changes64(self->db);
+    return status;
+}
+
+/* ---- rows ---- */
+
+static sheaf_status insert_row(sqlite_sink *self, const sheaf__rows *rows, size_t row, sheaf_error *err)
+{
+    for (size_t i = 0; i < rows->n_columns; i++) {
+        sheaf__text text = sheaf__rows_text(rows, row, i);
+        int code = text.bytes ? sqlite3_bind_text64(self->insert, (int)i + 1, text.bytes, text.n_bytes,
+                                                    SQLITE_STATIC, SQLITE_UTF8)
+                              : sqlite3_bind_null(self->insert, (int)i + 1);
+        if (code != SQLITE_OK)
+            return refused(self, "a value does not fit", err);
+    }
+    sqlite3_step(self->insert); /* reset tells whether it succeeded */
+    return sqlite3_reset(self->insert) == SQLITE_OK ? SHEAF_OK : refused(self, "cannot insert a row", err);
+}
+
+static sheaf_status sqlite_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    sheaf_status status = SHEAF_OK;
+    for (size_t row = 0; row < rows->n_rows && status == SHEAF_OK; row++)
+        status = insert_row(self, rows, row, err);
+    sink->rows = (uint64_t)(sqlite3_total_changes64(self->db) - self->changes_before);
+    return status;
+}
+
+static sheaf_status sqlite_commit(sheaf__sink *sink, sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    sqlite3_finalize(self->insert);
+    self->insert = NULL;
+    return execute(self, sqlite3_mprintf("COMMIT"), "cannot commit", err);
+}
+
+/* ---- the end ---- */
+
+static bool is_empty(sqlite3 *db)
+{
+    sqlite3_stmt *query;
+    if (sqlite3_prepare_v2(db, "SELECT count(*) FROM sqlite_master", -1, &query, NULL) != SQLITE_OK)
+        return false;
+    bool empty = sqlite3_step(query) == SQLITE_ROW && sqlite3_column_int(query, 0) == 0;
+    sqlite3_finalize(query);
+    return empty;
+}
+
+static void sqlite_abort(sheaf__sink *sink)
+{
+    sqlite_sink *self = self_of(sink);
+    if (!self->db)
+        return;
+    sqlite3_finalize(self->insert);
+    self->insert = NULL;
+    sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
+    bool remove_file = self->made_file && is_empty(self->db);
+    sqlite3_close(self->db);
+    self->db = NULL;
+    if (remove_file)
+        unlink(self->path);
+}
+
+static void sqlite_destroy(sheaf__sink *sink)
+{
+    sqlite_sink *self = self_of(sink);
+    sqlite3_finalize(self->insert);
+    sqlite3_close(self->db);
+    free(self->path);
+    free(self->table);
+    free(self);
+}
+
+const char *sheaf__sqlite_describe(void)
+{
+    return sqlite3_libversion();
+}
+
+sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err)
+{
+    static const sheaf__sink_ops ops = {sqlite_begin, sqlite_write, sqlite_commit, sqlite_abort, sqlite_destroy};
+    sqlite_sink *self = calloc(1, sizeof *self);
+    if (!self)
+        return sheaf__error_memory(err, "a destination");
+    self->base.ops = &ops;
+    self->base.wants_rows = true;
+    self->path = strdup(target->path);
+    self->table = target->table ? strdup(target->table) : table_of_path(target->path);
+    sheaf_status status =
+        self->path && self->table ? connect(self, err) : sheaf__error_memory(err, "a destination");
+    if (status == SHEAF_OK)
+        status = make_way(self, target->if_exists, err);
+    if (status < 0) {
+        sqlite_abort(&self->base);
+        sqlite_destroy(&self->base);
+        return status;
+    }
+    set_label(self);
+    *sink = &self->base;
+    return SHEAF_OK;
+}

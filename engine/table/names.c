@@ -1,0 +1,133 @@
+/*
+ * A hash table with open addressing over an array of names: see names.h.
+ *
+ * Hashing is FNV-1a: names are short, and a table of a million columns is hashed once per header.
+ */
+#include "engine/table/names.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sheaf__names_init(sheaf__names *names, sheaf_arena *arena)
+{
+    *names = (sheaf__names){.arena = arena};
+}
+
+void sheaf__names_end(sheaf__names *names)
+{
+    free(names->items);
+    free(names->slots);
+    *names = (sheaf__names){0};
+}
+
+static uint64_t hash_of(const char *bytes, size_t n_bytes)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < n_bytes; i++)
+        hash = (hash ^ (uint8_t)bytes[i]) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 32;
+}
+
+/* The slot that holds the name, or the free one where it belongs. */
+static uint32_t *slot_of(const sheaf__names *names, const char *bytes, size_t n_bytes)
+{
+    size_t mask = names->n_slots - 1;
+    for (size_t i = hash_of(bytes, n_bytes) & mask;; i = (i + 1) & mask) {
+        uint32_t *slot = &names->slots[i];
+        if (*slot == 0)
+            return slot;
+        const sheaf__name *item = &names->items[*slot - 1];
+        if (item->n_bytes == n_bytes && (n_bytes == 0 || memcmp(item->bytes, bytes, n_bytes) == 0))
+            return slot;
+    }
+}
+
+uint32_t sheaf__names_find(const sheaf__names *names, const char *bytes, size_t n_bytes)
+{
+    if (names->n_slots == 0)
+        return SHEAF__NO_NAME;
+    uint32_t held = *slot_of(names, bytes, n_bytes);
+    return held > 0 ? held - 1 : SHEAF__NO_NAME;
+}
+
+static bool grow_slots(sheaf__names *names)
+{
+    size_t n_slots = names->n_slots > 0 ? names->n_slots * 2 : 64;
+    uint32_t *slots = calloc(n_slots, sizeof *slots);
+    if (!slots)
+        return false;
+    free(names->slots);
+    names->slots = slots;
+    names->n_slots = n_slots;
+    for (size_t i = 0; i < names->n_items; i++)
+        *slot_of(names, names->items[i].bytes, names->items[i].n_bytes) = (uint32_t)i + 1;
+    return true;
+}
+
+static bool grow_items(sheaf__names *names)
+{
+    size_t capacity = names->items_capacity > 0 ? names->items_capacity * 2 : 32;
+    if (capacity > UINT32_MAX / 2)
+        return false;
+    sheaf__name *items = realloc(names->items, capacity * sizeof *items);
+    if (!items)
+        return false;
+    names->items = items;
+    names->items_capacity = capacity;
+    return true;
+}
+
+uint32_t sheaf__names_add(sheaf__names *names, const char *bytes, size_t n_bytes, bool *added)
+{
+    if (added)
+        *added = false;
+    if ((names->n_items + 1) * 2 > names->n_slots && !grow_slots(names))
+        return SHEAF__NO_NAME;
+    uint32_t *slot = slot_of(names, bytes, n_bytes);
+    if (*slot > 0)
+        return *slot - 1;
+    if (names->n_items == names->items_capacity && !grow_items(names))
+        return SHEAF__NO_NAME;
+    char *copy = sheaf__arena_copy(names->arena, bytes, n_bytes);
+    if (!copy)
+        return SHEAF__NO_NAME;
+    names->items[names->n_items++] = (sheaf__name){.bytes = copy, .n_bytes = n_bytes};
+    *slot = (uint32_t)names->n_items;
+    if (added)
+        *added = true;
+    return *slot - 1;
+}
+
+static bool is_free(const sheaf__names *names, const sheaf__names *avoid, const char *bytes, size_t n_bytes)
+{
+    return sheaf__names_find(names, bytes, n_bytes) == SHEAF__NO_NAME &&
+           (!avoid || sheaf__names_find(avoid, bytes, n_bytes) == SHEAF__NO_NAME);
+}
+
+uint32_t sheaf__names_add_unique(sheaf__names *names, const char *bytes, size_t n_bytes,
+                                 const sheaf__names *avoid)
+{
+    if (is_free(names, avoid, bytes, n_bytes))
+        return sheaf__names_add(names, bytes, n_bytes, NULL);
+    enum { SUFFIX_MAX = 24 };
+    char *spelling = malloc(n_bytes + SUFFIX_MAX);
+    if (!spelling)
+        return SHEAF__NO_NAME;
+    if (n_bytes > 0)
+        memcpy(spelling, bytes, n_bytes);
+    /* Numbering goes on where it stopped, or a million columns of one name would cost their square. */
+    uint32_t base = sheaf__names_find(names, bytes, n_bytes);
+    uint32_t number = base != SHEAF__NO_NAME ? names->items[base].next_number : 0;
+    size_t n_spelling;
+    if (number < 2)
+        number = 2;
+    do {
+        n_spelling = n_bytes + (size_t)snprintf(spelling + n_bytes, SUFFIX_MAX, "_%u", number++);
+    } while (!is_free(names, avoid, spelling, n_spelling));
+    if (base != SHEAF__NO_NAME)
+        names->items[base].next_number = number;
+    uint32_t index = sheaf__names_add(names, spelling, n_spelling, NULL);
+    free(spelling);
+    return index;
+}

@@ -1,0 +1,54 @@
+/*
+ * An ordered set of names: each has an index, the order of its first coming, and is found by its bytes.
+ *
+ * Names are pointer and length: they may hold NUL bytes. Two equal names are one.
+ */
+#ifndef SHEAF_TABLE_NAMES_H
+#define SHEAF_TABLE_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/core/arena.h"
+
+typedef struct sheaf__name {
+    const char *bytes; /* a NUL behind it, not counted */
+    size_t n_bytes;
+    uint32_t next_number; /* for the next column that would like this name; 0 = none came yet */
+} sheaf__name;
+
+typedef struct sheaf__names {
+    sheaf_arena *arena; /* holds the bytes; not owned */
+    sheaf__name *items;
+    size_t n_items;
+    size_t items_capacity;
+    uint32_t *slots; /* index + 1, 0 = free; n_slots is a power of two, never more than half full */
+    size_t n_slots;
+} sheaf__names;
+
+#define SHEAF__NO_NAME UINT32_MAX
+
+void sheaf__names_init(sheaf__names *names, sheaf_arena *arena);
+void sheaf__names_end(sheaf__names *names);
+
+/* The index of a name, or SHEAF__NO_NAME. */
+uint32_t sheaf__names_find(const sheaf__names *names, const char *bytes, size_t n_bytes);
+
+/*
+ * The index of a name, which is added if it is new (then *added, which may be NULL, is true).
+ *
+ * Returns    SHEAF__NO_NAME when there is no memory.
+ */
+uint32_t sheaf__names_add(sheaf__names *names, const char *bytes, size_t n_bytes, bool *added);
+
+/*
+ * Add a name under the first spelling that is free in this set and in `avoid` (may be NULL): itself, then
+ * "name_2", "name_3", ...
+ *
+ * Returns    the new index; SHEAF__NO_NAME when there is no memory.
+ */
+uint32_t sheaf__names_add_unique(sheaf__names *names, const char *bytes, size_t n_bytes,
+                                 const sheaf__names *avoid);
+
+#endif

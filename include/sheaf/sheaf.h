@@ -1,0 +1,32 @@
+/*
+ * sheaf gathers many CSV files into one table: in parallel, in order, with every record accounted for.
+ *
+ * This header includes every public one. A program needs three of them for the main job:
+ *
+ *     sheaf_files *files;                       what to read       <sheaf/discover.h>
+ *     sheaf_ingest *ingest;                     how, and where to  <sheaf/ingest.h>
+ *     sheaf_error err;                          what went wrong    <sheaf/status.h>
+ *
+ *     if (sheaf_files_discover(paths, n_paths, NULL, &files, &err) < 0) ...
+ *     if (sheaf_ingest_create(&(sheaf_ingest_options){.size = sizeof(sheaf_ingest_options),
+ *                                                     .destination = "trips.db"}, &ingest, &err) < 0) ...
+ *     if (sheaf_ingest_run(ingest, files, &summary, &err) < 0) ...
+ *
+ * The executor underneath (futures, an ordered and bounded map) is public too: <sheaf/executor.h>.
+ *
+ * Rules of the whole library: it never prints, exits or aborts; every fallible function returns a
+ * sheaf_status and fills a sheaf_error on the caller's stack; text that it was given is copied unless
+ * the comment of the function says otherwise; nothing is kept in hidden thread-local or global state.
+ */
+#ifndef SHEAF_SHEAF_H
+#define SHEAF_SHEAF_H
+
+#include <sheaf/arena.h>
+#include <sheaf/discover.h>
+#include <sheaf/executor.h>
+#include <sheaf/ingest.h>
+#include <sheaf/status.h>
+#include <sheaf/text.h>
+#include <sheaf/version.h>
+
+#endif

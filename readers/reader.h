@@ -1,0 +1,95 @@
+/*
+ * Reading one file: bytes in, batches of records out.
+ *
+ *     sheaf__reader_open      the file, its first bytes: byte order mark, gzip or not
+ *     sheaf__reader_header    the first record
+ *     sheaf__reader_next      the records behind it, a batch at a time, until END
+ *     sheaf__reader_close
+ *
+ * A reader is one file's state: its source, a window of its text, line and record counts. The parser is
+ * the worker's. Between two calls no record is half parsed, so any worker's parser may go on where another
+ * one stopped: that is how a file larger than a batch moves between workers.
+ *
+ * Every failure of these functions is a fault of the file: it has a line, a record and an offset where these are
+ * known, and after it the reader takes only close. The caller adds the path and the column's name.
+ */
+#ifndef SHEAF_READERS_READER_H
+#define SHEAF_READERS_READER_H
+
+#include <stdatomic.h>
+
+#include <sheaf/discover.h>
+#include <sheaf/status.h>
+
+#include "engine/core/freelist.h"
+#include "engine/table/batch.h"
+#include "readers/record/parser.h"
+
+typedef struct sheaf__reader sheaf__reader;
+
+typedef struct sheaf__reader_options {
+    char delimiter;
+    size_t record_bytes_max;   /* without its line end */
+    const atomic_bool *stop;   /* when true, reading ends with ECANCELLED */
+    atomic_ullong *read_bytes; /* grows by what is read, as stored */
+} sheaf__reader_options;
+
+/* What was met so far. */
+typedef struct sheaf__reader_counts {
+    uint64_t records; /* without the header */
+    uint64_t blank_lines;
+    uint64_t boms;
+    uint64_t lone_crs;
+    uint64_t stored_bytes;
+    uint64_t text_bytes;
+    bool gzip;
+} sheaf__reader_counts;
+
+/* A reader may be used for one file after the other. NULL when there is no memory. */
+sheaf__reader *sheaf__reader_create(void);
+void sheaf__reader_destroy(sheaf__reader *reader);
+
+/*
+ * Open a file.
+ *
+ * Returns    OK; ENOENT, EIO, ECHANGED, EGZIP, EENCODING (UTF-16), ECANCELLED, ENOMEM.
+ */
+sheaf_status sheaf__reader_open(sheaf__reader *reader, const sheaf_file *file,
+                                const sheaf__reader_options *options, sheaf_error *err);
+
+/*
+ * As open, but a stream is put into a temporary file first, so that sheaf__reader_rewind works.
+ */
+sheaf_status sheaf__reader_open_spooled(sheaf__reader *reader, const sheaf_file *file,
+                                        const sheaf__reader_options *options, sheaf_error *err);
+
+/* Back to the first byte, all counts at zero. Not for streams that were not spooled. */
+sheaf_status sheaf__reader_rewind(sheaf__reader *reader, sheaf_error *err);
+
+/*
+ * Read the header into an empty batch: one row, as many columns as it has fields.
+ *
+ * Returns    OK; END for a file without any record (the batch stays empty); every fault.
+ */
+sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
+                                  sheaf_error *err);
+
+/*
+ * Read records into an empty batch until it holds about piece_bytes of text (or as much of cells).
+ * batch NULL: check and count the records of the whole rest of the file.
+ *
+ * Returns    OK: there may be more; END: there is not. Either may come with rows.
+ *            ESHAPE, EQUOTE, EENCODING, ELIMIT, EGZIP, ECHANGED, EIO, ECANCELLED, ENOMEM: a fault; the
+ *            batch then holds the records before it.
+ */
+sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
+                                size_t piece_bytes, sheaf_error *err);
+
+sheaf__reader_counts sheaf__reader_counts_get(const sheaf__reader *reader);
+
+/* How many columns the header has; 0 before it was read. */
+size_t sheaf__reader_columns(const sheaf__reader *reader);
+
+void sheaf__reader_close(sheaf__reader *reader);
+
+#endif

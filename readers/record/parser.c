@@ -1,0 +1,95 @@
+/*
+ * libcsv behind parser.h.
+ *
+ * libcsv's memory hooks carry no context, so it stays on malloc; it grows its buffer by the block
+ * size, so that is 64 KiB. Its callbacks cannot stop a parse: a failure inside them is kept and told after
+ * the line. A buffer that one giant field made large is given back at the next begin.
+ */
+#include "readers/record/parser.h"
+
+#include <stdlib.h>
+
+#include <csv.h>
+
+enum { BLOCK_BYTES = 64 << 10, BUFFER_KEEP_BYTES = 1 << 20 };
+
+struct sheaf__parser {
+    struct csv_parser csv;
+    sheaf__batch *batch; /* NULL: count only */
+    size_t n_fields;     /* of the record that is being parsed */
+    bool record_ended;
+    sheaf_status failure;
+};
+
+static int never_blank(unsigned char byte)
+{
+    (void)byte;
+    return 0;
+}
+
+static void csv_setup(struct csv_parser *csv)
+{
+    csv_init(csv, CSV_EMPTY_IS_NULL); /* fails only without a parser */
+    csv_set_space_func(csv, never_blank);
+    csv_set_blk_size(csv, BLOCK_BYTES);
+}
+
+sheaf__parser *sheaf__parser_create(void)
+{
+    sheaf__parser *parser = calloc(1, sizeof *parser);
+    if (parser)
+        csv_setup(&parser->csv);
+    return parser;
+}
+
+void sheaf__parser_destroy(sheaf__parser *parser)
+{
+    if (!parser)
+        return;
+    csv_free(&parser->csv);
+    free(parser);
+}
+
+static void on_field(void *text, size_t n_bytes, void *context)
+{
+    sheaf__parser *parser = context;
+    parser->n_fields++;
+    if (!parser->batch || parser->failure < 0)
+        return;
+    parser->failure = sheaf__batch_reserve(parser->batch, n_bytes, 1);
+    if (parser->failure == SHEAF_OK)
+        sheaf__batch_add_unsafe(parser->batch, text, n_bytes);
+}
+
+static void on_record(int terminator, void *context)
+{
+    (void)terminator;
+    ((sheaf__parser *)context)->record_ended = true;
+}
+
+void sheaf__parser_begin(sheaf__parser *parser, char delimiter, sheaf__batch *batch)
+{
+    if (csv_get_buffer_size(&parser->csv) > BUFFER_KEEP_BYTES) {
+        csv_free(&parser->csv);
+        csv_setup(&parser->csv);
+    }
+    csv_fini(&parser->csv, NULL, NULL, NULL); /* forgets a record that was never ended */
+    csv_set_delim(&parser->csv, (unsigned char)delimiter);
+    parser->batch = batch;
+    parser->n_fields = 0;
+    parser->failure = SHEAF_OK;
+}
+
+sheaf_status sheaf__parser_line(sheaf__parser *parser, const uint8_t *line, size_t n_bytes,
+                                bool *record_ended, size_t *n_fields)
+{
+    parser->record_ended = false;
+    if (csv_parse(&parser->csv, line, n_bytes, on_field, on_record, parser) != n_bytes)
+        return csv_error(&parser->csv) == CSV_ETOOBIG ? SHEAF_ELIMIT : SHEAF_ENOMEM;
+    *record_ended = parser->record_ended;
+    if (parser->record_ended) {
+        *n_fields = parser->n_fields;
+        parser->n_fields = 0;
+    }
+    return parser->failure;
+}

@@ -1,0 +1,29 @@
+/*
+ * Walking over the raw bytes of one record, to tell where in it something is.
+ *
+ * Slow and plain: used only when there is a fault to report. The rules are those of parser.h.
+ */
+#ifndef SHEAF_RECORD_WALK_H
+#define SHEAF_RECORD_WALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct sheaf__place {
+    size_t at;         /* offset in the record's bytes */
+    uint64_t line;     /* lines before it in the record: 0 on its first line */
+    size_t line_start; /* offset of that line's first byte */
+    uint64_t field;    /* fields before it */
+} sheaf__place;
+
+/* The place of the byte at offset `at` (<= n_bytes). */
+sheaf__place sheaf__walk_to_byte(const uint8_t *record, size_t n_bytes, char delimiter, size_t at);
+
+/* The place where field `field` (from 0) begins, or the end of the record when it has fewer. */
+sheaf__place sheaf__walk_to_field(const uint8_t *record, size_t n_bytes, char delimiter, uint64_t field);
+
+/* The place of the quote that is still open at the end of the bytes; false when none is. */
+bool sheaf__walk_to_open_quote(const uint8_t *record, size_t n_bytes, char delimiter, sheaf__place *place);
+
+#endif
