@@ -244,7 +244,10 @@ static void break_pool(sheaf_worker *worker, const sheaf_error *err)
     discard_all(list);
 }
 
-/* The next task for this worker, RUNNING; NULL when it is to leave. The worker counts as idle when called. */
+/*
+ * The next task for this worker, RUNNING; NULL when it is to leave. The worker counts as idle when this is
+ * called, unless it was handed a task.
+ */
 static sheaf_future *next_task(sheaf_worker *worker)
 {
     sheaf__pool *pool = worker->pool;
@@ -257,8 +260,8 @@ static sheaf_future *next_task(sheaf_worker *worker)
         while (!pool->head && !pool->shut_down && !pool->broken)
             pthread_cond_wait(&pool->work_ready, &pool->mutex);
         task = pop_locked(pool);
+        pool->n_idle--;
     }
-    pool->n_idle--;
     if (task) {
         pool->stats.running++;
         atomic_store_explicit(&task->state, SHEAF__RUNNING, memory_order_relaxed);
@@ -339,7 +342,6 @@ static int start_worker_locked(sheaf__pool *pool)
     worker->handed->handed_to = worker;
     pool->n_workers++;
     pool->n_alive++;
-    pool->n_idle++;
     pool->stats.threads++;
     return 0;
 }

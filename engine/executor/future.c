@@ -127,6 +127,7 @@ void sheaf__future_abandon_locked(sheaf_future *future)
     if (future->handed_to) {
         future->handed_to->handed = NULL;
         future->handed_to = NULL;
+        pool->n_idle++; /* the worker will look at the queue instead */
     }
     if (future->status < 0)
         publish_locked(future, SHEAF__FINISHED);

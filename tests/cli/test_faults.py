@@ -213,8 +213,20 @@ class Gzip(FaultTest):
         self.assertEqual(self.TEXT.encode(), self.succeed("cat", "a.csv.gz").out)
 
     def test_a_bit_flipped_anywhere_in_data_or_checksum(self):
-        self.assert_all_are_left_out([self.data[:at] + bytes([self.data[at] ^ 1 << at % 8]) + self.data[at + 1:]
-                                      for at in range(10, len(self.data))])
+        flipped = [self.data[:at] + bytes([self.data[at] ^ 1 << bit]) + self.data[at + 1:]
+                   for at in range(10, len(self.data)) for bit in (0, 3, 7)]
+        damaged = [data for data in flipped if self.is_damaged(data)]
+        self.assertLess(len(flipped) - 8, len(damaged))
+        self.assert_all_are_left_out(damaged)
+
+    @staticmethod
+    def is_damaged(data):
+        """A few bits mean nothing: those between the end of the deflate stream and the next byte."""
+        try:
+            gzip.decompress(data)
+            return False
+        except (OSError, EOFError, zlib.error):
+            return True
 
     def test_a_cut_is_told_with_the_compressed_offset(self):
         for size in (5, 11, len(self.data) // 2, len(self.data) - 1):
