@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/core/error.h"
 #include "engine/core/system.h"
@@ -52,8 +53,10 @@ static sheaf_status check_options(const sheaf_ingest_options *options, sheaf_err
     if (options->workers < 0 || options->workers > WORKERS_MAX)
         return sheaf_error_set(err, SHEAF_EINVAL, "there can be 1 to %d workers, not %d (0 chooses)", WORKERS_MAX,
                                options->workers);
-    if (options->delimiter == '"' || options->delimiter == '\n' || options->delimiter == '\r')
-        return sheaf_error_set(err, SHEAF_EINVAL, "a quote or a line end cannot separate fields");
+    if (options->delimiter == '"' || options->delimiter == '\n' || options->delimiter == '\r' ||
+        (unsigned char)options->delimiter >= 0x80)
+        return sheaf_error_set(err, SHEAF_EINVAL, "fields are separated by one ASCII character that is not a "
+                                                  "quote or a line end");
     if (options->record_bytes_max > RECORD_BYTES_LIMIT)
         return sheaf_error_set(err, SHEAF_EINVAL, "the limit of a record's size can be %d bytes at most",
                                RECORD_BYTES_LIMIT);
@@ -127,8 +130,9 @@ sheaf_progress sheaf_ingest_progress(const sheaf_ingest *ingest)
 static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_files *files, sheaf_error *err)
 {
     struct stat st;
-    bool is_path = ingest->target.kind == SHEAF__SINK_FILE || ingest->target.kind == SHEAF__SINK_SQLITE;
-    if (!is_path || stat(ingest->target.path, &st) != 0)
+    bool is_stdout = ingest->target.kind == SHEAF__SINK_STDOUT;
+    if (ingest->target.kind == SHEAF__SINK_NULL ||
+        (is_stdout ? fstat(STDOUT_FILENO, &st) : stat(ingest->target.path, &st)) != 0)
         return SHEAF_OK;
     for (size_t i = 0; i < sheaf_files_count(files); i++) {
         const sheaf_file *file = sheaf_files_at(files, i);

@@ -9,10 +9,9 @@
  * larger one is read twice: once to the end without keeping anything, then again for its rows.
  */
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 
 #include "engine/core/error.h"
+#include "engine/core/path.h"
 #include "engine/executor/worker_heap.h"
 #include "engine/load.h"
 
@@ -135,15 +134,12 @@ static sheaf_status finish(sheaf__piece *piece, sheaf_status status, void **resu
 
 /* ---- reading ---- */
 
-/* ".tsv" and ".tsv.gz" mean tabs, unless the user said what to use. */
+/* "x.tsv" and "x.tsv.gz" mean tabs, unless the user said what to use. */
 static char delimiter_of(const sheaf__load *load, const char *path)
 {
-    size_t length = strlen(path);
     if (load->options->delimiter)
         return load->options->delimiter;
-    if (length > 3 && strcasecmp(path + length - 3, ".gz") == 0)
-        length -= 3;
-    return length > 4 && strncasecmp(path + length - 4, ".tsv", 4) == 0 ? '\t' : ',';
+    return sheaf__path_ends_with(path, ".tsv") || sheaf__path_ends_with(path, ".tsv.gz") ? '\t' : ',';
 }
 
 static sheaf_status open_file(sheaf__load_file *file, sheaf__reader *reader, sheaf_error *err)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "engine/core/error.h"
+#include "engine/core/path.h"
 #include "engine/core/utf8.h"
 #include "readers/record/walk.h"
 #include "readers/source/source.h"
@@ -130,13 +131,6 @@ static sheaf_status fill(sheaf__reader *reader, size_t max_bytes, sheaf_error *e
     return SHEAF_OK;
 }
 
-static bool ends_with(const char *text, const char *tail)
-{
-    size_t n_text = strlen(text);
-    size_t n_tail = strlen(tail);
-    return n_text >= n_tail && strcmp(text + n_text - n_tail, tail) == 0;
-}
-
 /* The first bytes are in the window: hand them to gzip if that is what they are. */
 static sheaf_status begin_gzip(sheaf__reader *reader, sheaf_error *err)
 {
@@ -206,7 +200,7 @@ static sheaf_status open_source(sheaf__reader *reader, const sheaf_file *file,
                                 const sheaf__reader_options *options, bool spool, sheaf_error *err)
 {
     reader->options = *options;
-    reader->named_gzip = ends_with(file->path, ".gz");
+    reader->named_gzip = sheaf__path_ends_with(file->path, ".gz");
     reader->source = (sheaf__file_source){
         .fd = -1, .stop = options->stop, .read_bytes = options->read_bytes};
     sheaf_status status = sheaf__file_open(&reader->source, file, err);

@@ -109,7 +109,9 @@ static int run(const arguments *args, reporter *self)
     progress_stop();
     running = NULL;
     sheaf_ingest_destroy(ingest);
-    if (status < 0 && status != SHEAF_EPIPE)
+    if (status == SHEAF_ECANCELLED)
+        fputs("interrupted: nothing was committed\n", stderr);
+    else if (status < 0 && status != SHEAF_EPIPE)
         report_error(&err);
     int code = exit_of(status, &summary);
     return status == SHEAF_OK ? finish(self, &summary, code) : code;

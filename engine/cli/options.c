@@ -187,7 +187,7 @@ static bool parse_delimiter(const char *text, char *delimiter)
 {
     if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0)
         *delimiter = '\t';
-    else if (strlen(text) == 1 && *text != '"' && *text != '\n' && *text != '\r')
+    else if (strlen(text) == 1 && !strchr("\"\n\r", *text) && (unsigned char)*text < 0x80)
         *delimiter = *text;
     else
         return false;
@@ -240,7 +240,7 @@ static int apply(arguments *args, const struct option_info *info, const char *va
         return -1;
     case OPTION_DELIM:
         if (!parse_delimiter(value, &args->ingest.delimiter))
-            return usage("--delim takes one byte that is not a quote or a line end, or tab, not", value, "--delim ';'");
+            return usage("--delim takes one ASCII character, no quote or line end, or tab, not", value, "--delim ';'");
         return -1;
     case OPTION_MAX_RECORD:
         if (!parse_size(value, &args->ingest.record_bytes_max))

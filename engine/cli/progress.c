@@ -14,7 +14,7 @@
 
 #include "engine/cli/cli.h"
 
-enum { TICK_MS = 100, FIRST_MS = 250, LINE_MS = 1000, BAR_MAX = 30 };
+enum { TICK_MS = 100, FIRST_MS = 250, LINE_MS = 1000, BAR_MAX = 30, FACTS_WIDTH = 62 };
 
 static struct {
     pthread_t thread;
@@ -80,10 +80,10 @@ static void draw_bar(const sheaf_progress *at, double seconds)
     char bar[BAR_MAX + 1] = "";
     format_facts(facts, sizeof facts, at, seconds);
     int room = terminal_width() - 1;
-    int width = room - (int)strlen(facts) - 8;
+    int width = room - FACTS_WIDTH - 8; /* so that it does not move while the facts grow and shrink */
     if (width > BAR_MAX)
         width = BAR_MAX;
-    if (at->size_bytes == SHEAF_UNKNOWN || at->size_bytes == 0 || width < 5) {
+    if (at->size_bytes == SHEAF_UNKNOWN || at->size_bytes == 0 || width < 4) {
         fprintf(stderr, "\r%.*s\x1b[K", room, facts);
     } else {
         double share = (double)at->read_bytes / (double)at->size_bytes;

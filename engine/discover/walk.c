@@ -21,6 +21,7 @@
 
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
+#include "engine/core/path.h"
 #include "engine/discover/files.h"
 
 typedef struct directory {
@@ -50,28 +51,13 @@ typedef struct verdict {
     bool hidden; /* and the dot at its beginning is why it would be neither */
 } verdict;
 
-static bool ends_with(const char *name, size_t n_bytes, const char *ending)
-{
-    size_t n_ending = strlen(ending);
-    if (n_bytes < n_ending)
-        return false;
-    for (size_t i = 0; i < n_ending; i++) {
-        char byte = name[n_bytes - n_ending + i];
-        if (byte >= 'A' && byte <= 'Z')
-            byte = (char)(byte - 'A' + 'a');
-        if (byte != ending[i])
-            return false;
-    }
-    return true;
-}
-
 static bool ends_like_csv(const char *name)
 {
-    size_t n_bytes = strlen(name);
-    if (ends_with(name, n_bytes, ".gz"))
-        n_bytes -= strlen(".gz");
-    return ends_with(name, n_bytes, ".csv") || ends_with(name, n_bytes, ".tsv") ||
-           ends_with(name, n_bytes, ".txt");
+    static const char *const endings[] = {".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+        if (sheaf__path_ends_with(name, endings[i]))
+            return true;
+    return false;
 }
 
 static sheaf_status judge(walker *walk, const directory *in, const char *name, verdict *of)

@@ -267,38 +267,31 @@ static sheaf_status final_status(const sheaf_future *future, sheaf_error *err)
     return future->status;
 }
 
-sheaf_status sheaf_future_result(sheaf_future *future, int64_t timeout_ms, void **result, sheaf_error *err)
+/* Wait, and look at the result or move it out. */
+static sheaf_status retrieve(sheaf_future *future, int64_t timeout_ms, bool take, void **result, sheaf_error *err)
 {
     sheaf_status status = wait_until_final(future, timeout_ms, err);
-    if (status < 0)
-        return status;
-    status = final_status(future, err);
+    if (status == SHEAF_OK)
+        status = final_status(future, err);
     if (status < 0)
         return status;
     pthread_mutex_lock(&future->pool->mutex);
-    bool taken = future->taken;
+    bool was_taken = future->taken;
+    future->taken |= take;
     pthread_mutex_unlock(&future->pool->mutex);
-    if (taken)
+    if (was_taken)
         return sheaf_error_set(err, SHEAF_ESTATE, "the result was taken before");
     if (result)
         *result = future->result;
     return SHEAF_OK;
 }
 
+sheaf_status sheaf_future_result(sheaf_future *future, int64_t timeout_ms, void **result, sheaf_error *err)
+{
+    return retrieve(future, timeout_ms, false, result, err);
+}
+
 sheaf_status sheaf_future_take(sheaf_future *future, int64_t timeout_ms, void **result, sheaf_error *err)
 {
-    sheaf_status status = wait_until_final(future, timeout_ms, err);
-    if (status < 0)
-        return status;
-    status = final_status(future, err);
-    if (status < 0)
-        return status;
-    pthread_mutex_lock(&future->pool->mutex);
-    bool taken = future->taken;
-    future->taken = true;
-    pthread_mutex_unlock(&future->pool->mutex);
-    if (taken)
-        return sheaf_error_set(err, SHEAF_ESTATE, "the result was taken before");
-    *result = future->result;
-    return SHEAF_OK;
+    return retrieve(future, timeout_ms, true, result, err);
 }

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "engine/core/error.h"
+#include "engine/core/path.h"
 
 static const struct {
     const char *ending;
@@ -48,10 +48,8 @@ sheaf_status sheaf__sink_parse(const char *destination, const char *format, shea
         target->kind = SHEAF__SINK_STDOUT;
         return parse_format(format, &target->format, err);
     }
-    size_t length = strlen(destination);
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        size_t n = strlen(endings[i].ending);
-        if (length > n && strcasecmp(destination + length - n, endings[i].ending) == 0) {
+        if (sheaf__path_ends_with(destination, endings[i].ending)) {
             target->kind = endings[i].kind;
             target->format = endings[i].format;
             return SHEAF_OK;

@@ -43,8 +43,10 @@ sheaf_status sheaf__file_open(sheaf__file_source *source, const sheaf_file *file
     source->fd = STDIN_FILENO;
     source->owns_fd = file->kind != SHEAF_FILE_STDIN;
     source->offset_bytes = 0;
+    /* A FIFO that nobody writes to yet must not hold the worker in open: it is polled like any stream. */
+    int nonblocking = file->kind == SHEAF_FILE_STREAM ? O_NONBLOCK : 0;
     if (source->owns_fd)
-        source->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        source->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | nonblocking);
     if (source->fd < 0)
         return sheaf__error_system(err, errno, "cannot open the file", NULL);
     if (fstat(source->fd, &source->opened) != 0) {
@@ -93,6 +95,8 @@ sheaf_status sheaf__file_read(sheaf__file_source *source, uint8_t *buffer, size_
         return SHEAF_EIO;
     }
     source->offset_bytes += (uint64_t)n;
+    if (source->can_seek && source->offset_bytes > (uint64_t)source->opened.st_size)
+        return changed(err, "while it was read"); /* it grows: to its end may be for ever */
     if (source->read_bytes)
         atomic_fetch_add_explicit(source->read_bytes, (unsigned long long)n, memory_order_relaxed);
     *n_bytes = (size_t)n;
