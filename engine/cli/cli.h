@@ -19,7 +19,7 @@ enum {
     EXIT_CLEAN = 0,
     EXIT_USAGE = 1,
     EXIT_FAULT = 2,       /* a fault or an I/O error: nothing was committed */
-    EXIT_LEFT_OUT = 3,    /* loaded, but something was left out */
+    EXIT_SKIPPED = 3,     /* loaded, but files were skipped */
     EXIT_ACCOUNT = 4,     /* the accounting failed */
     EXIT_INTERRUPTED = 130
 };

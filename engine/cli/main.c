@@ -54,7 +54,7 @@ static int exit_of(sheaf_status status, const sheaf_summary *summary)
 {
     switch (status) {
     case SHEAF_OK:
-        return summary->files_skipped > 0 || summary->rejected > 0 ? EXIT_LEFT_OUT : EXIT_CLEAN;
+        return summary->files_skipped > 0 || summary->rejected > 0 ? EXIT_SKIPPED : EXIT_CLEAN;
     case SHEAF_EPIPE:
         return EXIT_CLEAN;
     case SHEAF_ECANCELLED:

@@ -51,7 +51,7 @@ static const struct option_info {
     {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_ALL, "on stderr (auto: a bar on a terminal)"},
     {OPTION_JSON, "json", NULL, FOR_INGEST | FOR_COUNT, "the summary, or the counts, as one JSON object"},
     {'q', "quiet", NULL, FOR_ALL, "errors only"},
-    {'v', "verbose", NULL, FOR_ALL, "tell of every file that is left out"},
+    {'v', "verbose", NULL, FOR_ALL, "tell of every file that is skipped"},
     {'h', "help", NULL, FOR_ALL, "this text"},
     {OPTION_VERSION, "version", NULL, FOR_ALL, "version and build"},
 };
@@ -102,7 +102,7 @@ static const char sources_text[] =
 
 static const char exit_text[] =
     "exit  0 clean | 1 usage | 2 fault or I/O error, nothing committed\n"
-    "      3 loaded, some files left out | 4 accounting failed (a bug)\n"
+    "      3 loaded, some files skipped | 4 accounting failed (a bug)\n"
     "      130 interrupted, nothing committed\n";
 
 static void print_command_help(FILE *out, const struct command_info *info)

@@ -71,9 +71,9 @@ static void report_skipped(reporter *self, const sheaf_file_report *report)
     self->n_skipped_shown++;
     char text[4096];
     sheaf_error_format(report->error, text, sizeof text);
-    static const char prefix[] = "error: ";
+    static const char prefix[] = "error: "; /* which the library begins with */
     progress_hide();
-    fprintf(stderr, "file left out: %s", text + strlen(prefix));
+    fprintf(stderr, "skipped: %s", text + strlen(prefix));
     progress_show();
 }
 
@@ -104,7 +104,7 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
 {
     sheaf_discover_counts passed = sheaf_files_passed_over(self->files);
     bool any = false;
-    note(out, &any, sum->files_skipped, "file left out", "files left out");
+    note(out, &any, sum->files_skipped, "file skipped", "files skipped");
     note(out, &any, sum->files_empty, "file without a header", "files without a header");
     note(out, &any, sum->files_gzip, "file inflated", "files inflated");
     note(out, &any, sum->boms, "BOM dropped", "BOMs dropped");
@@ -181,11 +181,16 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
     fputs("}\n", out);
 }
 
-void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out)
+static void report_folded(const reporter *self)
 {
     if (self->n_skipped > self->n_skipped_shown && !self->args->quiet)
-        fprintf(stderr, "and %s more files left out: --verbose tells of each\n",
+        fprintf(stderr, "and %s more files skipped: --verbose tells of each\n",
                 count_of(self->n_skipped - self->n_skipped_shown).text);
+}
+
+void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out)
+{
+    report_folded(self);
     if (self->args->quiet && !self->args->json)
         return;
     if (self->args->json)
@@ -204,7 +209,7 @@ static void print_counts_text(const reporter *self, const sheaf_summary *sum, FI
         char path[4096];
         sheaf_text_escape(report->file->path, strlen(report->file->path), path, sizeof path);
         if (report->skipped)
-            fprintf(out, "%*s %s (left out)\n", width, "-", path);
+            fprintf(out, "%*s %s (skipped)\n", width, "-", path);
         else
             fprintf(out, "%*" PRIu64 " %s\n", width, report->records, path);
     }
@@ -229,9 +234,7 @@ static void print_counts_json(const reporter *self, const sheaf_summary *sum, FI
 
 void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out)
 {
-    if (self->n_skipped > self->n_skipped_shown && !self->args->quiet)
-        fprintf(stderr, "and %s more files left out: --verbose tells of each\n",
-                count_of(self->n_skipped - self->n_skipped_shown).text);
+    report_folded(self);
     if (self->args->json)
         print_counts_json(self, summary, out);
     else
