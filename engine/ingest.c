@@ -138,7 +138,7 @@ static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_fi
         const sheaf_file *file = sheaf_files_at(files, i);
         if (file->kind != SHEAF_FILE_REGULAR || file->device != st.st_dev || file->inode != st.st_ino)
             continue;
-        sheaf_error_set(err, SHEAF_EINVAL, "the destination is also one of the files to read");
+        sheaf_error_set(err, SHEAF_EINVAL, "the destination is also one of the sources");
         sheaf__error_source(err, file->path);
         sheaf_error_hint(err, "write it outside the directory that is read, or name the files to read");
         return SHEAF_EINVAL;
