@@ -297,17 +297,18 @@ static sheaf_status fault_quote(const sheaf__reader *reader, sheaf_error *err)
 
 static sheaf_status fault_limit(const sheaf__reader *reader, const record *rec, sheaf_error *err)
 {
+    /* Only what is within the limit counts: how much more of it is in the window is chance. */
     size_t limit = reader->options.record_bytes_max;
+    record begun = {.bytes = rec->bytes, .n_bytes = rec->n_bytes < limit ? rec->n_bytes : limit};
     sheaf__place place = {0};
-    bool open = sheaf__walk_to_open_quote(rec->bytes, rec->n_bytes < limit ? rec->n_bytes : limit,
-                                          reader->options.delimiter, &place);
+    bool open = sheaf__walk_to_open_quote(begun.bytes, begun.n_bytes, reader->options.delimiter, &place);
     sheaf_error_set(err, SHEAF_ELIMIT, "the record is larger than %zu bytes%s", limit,
                     open ? ": perhaps this quote is never closed" : "");
     sheaf_error_hint(err, "close the quote, raise the limit (--max-record), or leave the file out: "
                           "--on-error skip-file");
     if (!open)
         place = (sheaf__place){0};
-    point_to(reader, rec, &place, err);
+    point_to(reader, &begun, &place, err);
     return SHEAF_ELIMIT;
 }
 

@@ -28,14 +28,15 @@ LEVELS = {
     "readers/": 3,
     "engine/discover/": 4,
     "engine/sinks/": 4,
-    "engine/": 4,  # files directly in it: plan, merge, ingest, ledger...
+    "engine/ingest/": 4,
+    "engine/": 4,  # files directly in it
     "engine/cli/": 5,
     "bench/": 5,
     "tests/": 5,
 }
 
 # The files that may know both the pool and the readers. Everything else knows one of them at most.
-KNOWS_POOL_AND_READERS = ("engine/ingest", "bench/", "tests/")
+KNOWS_POOL_AND_READERS = ("engine/ingest/", "bench/", "tests/")
 POOL = ("engine/executor/", "include/sheaf/executor.h")
 READERS = ("readers/",)
 
@@ -205,11 +206,11 @@ GOOD = {
     "readers/record/libcsv.c": '#include <csv.h>\nconst char *text = "pthread_create // \\" thrd_create";\n',
     "engine/plan.h": '#include "readers/reader.h"\n',
     "engine/sinks/sqlite.c": '#include <sqlite3.h>\n#include "engine/table/batch.h"\n',
-    "engine/ingest.c": '#include "engine/executor/pool.h"\n#include "readers/reader.h"\n',
-    "engine/ingest_task.h": '#include <sheaf/executor.h>\n#include "readers/reader.h"\n',
+    "engine/ingest/ingest.c": '#include "engine/executor/pool.h"\n#include "readers/reader.h"\n',
+    "engine/ingest/task.h": '#include <sheaf/executor.h>\n#include "readers/reader.h"\n',
     "engine/cli/main.c": '#include <sheaf/sheaf.h>\n#include "engine/cli/bar.h"\npthread_create();\n',
     "engine/cli/bar.h": "",
-    "tests/test_all.c": '#include "engine/ingest_task.h"\n#include "support.h"\n#include <zlib.h>\n',
+    "tests/test_all.c": '#include "engine/ingest/task.h"\n#include "support.h"\n#include <zlib.h>\n',
     "tests/support.h": '#include "engine/executor/pool.h"\n',
     "tests/package/outside.c": "#include <sheaf/sheaf.h>\n",
 }
@@ -222,7 +223,7 @@ BAD = [
     ("engine/table/x.h", '#  include "readers/reader.h"\n', "reaches up"),
     ("readers/x.c", '#include "engine/plan.h"\n', "reaches up"),
     ("readers/x.c", "#include <engine/plan.h>\n", "reaches up"),
-    ("engine/ingest.c", '#include "engine/cli/bar.h"\n', "reaches up"),
+    ("engine/ingest/ingest.c", '#include "engine/cli/bar.h"\n', "reaches up"),
     ("include/sheaf/ingest.h", "#include <sheaf/sheaf.h>\n", "reaches up"),
     ("engine/new/x.c", "", "has no level"),
     ("engine/core/x.c", '#include "arena.h"\n', "from the root"),
@@ -237,10 +238,10 @@ BAD = [
     ("engine/sinks/x.c", '#include "engine/executor/pool.h"\n', "must not know engine/executor"),
     ("engine/sinks/x.c", '#include "engine/plan.h"\n', "readers/reader.h (by way of engine/plan.h)"),
     ("engine/merge.c", '#include "readers/reader.h"\n#include <sheaf/executor.h>\n', ":2: knows both"),
-    ("engine/merge.c", '#include "engine/ingest_task.h"\n', "knows both"),
+    ("engine/merge.c", '#include "engine/ingest/task.h"\n', "knows both"),
     ("engine/merge.c", "#include <zlib.h>\n", "<zlib.h> belongs to readers/source/"),
     ("readers/source/x.c", "#include <csv.h>\n", "<csv.h> belongs to readers/record/"),
-    ("engine/ingest.c", "#include <sqlite3.h>\n", "<sqlite3.h> belongs to engine/sinks/"),
+    ("engine/ingest/ingest.c", "#include <sqlite3.h>\n", "<sqlite3.h> belongs to engine/sinks/"),
     ("engine/executor/x.c", "#include <jemalloc/jemalloc.h>\n", "belongs to engine/core/"),
     ("engine/cli/x.c", '#include "engine/core/arena.h"\n', "is internal"),
     ("engine/cli/x.c", "#include <zlib.h>\n", "<zlib.h> belongs to"),

@@ -24,7 +24,16 @@ int64_t sheaf__now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return sheaf__nanoseconds(now);
+}
+
+int64_t sheaf__nanoseconds(struct timespec time)
+{
+    int64_t ns;
+    if (__builtin_mul_overflow((int64_t)time.tv_sec, INT64_C(1000000000), &ns) ||
+        __builtin_add_overflow(ns, (int64_t)time.tv_nsec, &ns))
+        return time.tv_sec < 0 ? INT64_MIN : INT64_MAX;
+    return ns;
 }
 
 static int affinity_count(void)

@@ -4,9 +4,13 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Nanoseconds on the monotonic clock. */
 int64_t sheaf__now_ns(void);
+
+/* A time in nanoseconds; one that 64 bits cannot hold (before 1677, after 2262) becomes the nearest one. */
+int64_t sheaf__nanoseconds(struct timespec time);
 
 /* The processors this process may use: its affinity mask, capped by the cgroup's quota. At least 1. */
 int sheaf__processor_count(void);

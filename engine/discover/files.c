@@ -14,6 +14,7 @@
 
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
+#include "engine/core/system.h"
 
 enum { PATHS_CHUNK = 64 * 1024, FILES_AT_FIRST = 64 };
 
@@ -61,16 +62,6 @@ static bool reserve(sheaf_files *files)
     return true;
 }
 
-/* A time that nanoseconds since 1970 cannot hold (before 1677, after 2262) becomes the nearest one. */
-static int64_t nanoseconds(struct timespec time)
-{
-    int64_t ns;
-    if (__builtin_mul_overflow((int64_t)time.tv_sec, INT64_C(1000000000), &ns) ||
-        __builtin_add_overflow(ns, (int64_t)time.tv_nsec, &ns))
-        return time.tv_sec < 0 ? INT64_MIN : INT64_MAX;
-    return ns;
-}
-
 sheaf_status sheaf__files_add(sheaf_files *files, const char *path, const struct stat *about,
                               sheaf_error *err)
 {
@@ -83,7 +74,7 @@ sheaf_status sheaf__files_add(sheaf_files *files, const char *path, const struct
         file->kind = S_ISREG(about->st_mode) ? SHEAF_FILE_REGULAR : SHEAF_FILE_STREAM;
         if (file->kind == SHEAF_FILE_REGULAR)
             file->size_bytes = (uint64_t)about->st_size;
-        file->mtime_ns = nanoseconds(about->st_mtim);
+        file->mtime_ns = sheaf__nanoseconds(about->st_mtim);
         file->device = about->st_dev;
         file->inode = about->st_ino;
     }

@@ -16,18 +16,14 @@
 #include <unistd.h>
 
 #include "engine/core/error.h"
+#include "engine/core/system.h"
 #include "readers/source/source.h"
 
 enum { POLL_MS = 50, SPOOL_BUFFER_BYTES = 256 << 10 };
 
-static int64_t mtime_of(const struct stat *st)
-{
-    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
-
 static bool same(const struct stat *st, const sheaf_file *file)
 {
-    return st->st_dev == file->device && st->st_ino == file->inode && mtime_of(st) == file->mtime_ns &&
+    return st->st_dev == file->device && st->st_ino == file->inode && sheaf__nanoseconds(st->st_mtim) == file->mtime_ns &&
            (uint64_t)st->st_size == file->size_bytes;
 }
 
@@ -110,7 +106,7 @@ sheaf_status sheaf__file_verify(const sheaf__file_source *source, sheaf_error *e
         return SHEAF_OK;
     if (fstat(source->fd, &now) != 0)
         return sheaf__error_system(err, errno, "cannot examine the file", NULL);
-    if (now.st_size != source->opened.st_size || mtime_of(&now) != mtime_of(&source->opened) ||
+    if (now.st_size != source->opened.st_size || sheaf__nanoseconds(now.st_mtim) != sheaf__nanoseconds(source->opened.st_mtim) ||
         source->offset_bytes != (uint64_t)now.st_size)
         return changed(err, "while it was read");
     return SHEAF_OK;

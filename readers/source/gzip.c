@@ -88,6 +88,15 @@ static sheaf_status refill(sheaf__gzip *gzip, sheaf_error *err)
     return status;
 }
 
+/* Where a member should begin stands something else. */
+static sheaf_status not_gzip(const sheaf__gzip *gzip, sheaf_error *err)
+{
+    if (gzip->member_offset == 0)
+        return damaged(err, 0, "the file is called .gz but is not gzip", "rename it without .gz");
+    return damaged(err, gzip->member_offset, "bytes that are not gzip follow the compressed data",
+                   "the file may be two files in one, or damaged: gzip -t tells more");
+}
+
 /* At the beginning of a member, or at the end of the file. */
 static sheaf_status begin_member(sheaf__gzip *gzip, sheaf_error *err)
 {
@@ -99,6 +108,8 @@ static sheaf_status begin_member(sheaf__gzip *gzip, sheaf_error *err)
         gzip->ended = true;
         return SHEAF_OK;
     }
+    if (gzip->stream.next_in[0] != 0x1f) /* zlib would want a second byte before it says so */
+        return not_gzip(gzip, err);
     if (inflateReset(&gzip->stream) != Z_OK)
         return sheaf__error_memory(err, "inflating a file");
     gzip->in_member = true;
@@ -129,10 +140,7 @@ static sheaf_status report_damage(const sheaf__gzip *gzip, sheaf_error *err)
 {
     char what[128];
     if (strcmp(gzip->damage, "incorrect header check") == 0) /* zlib: not the magic number */
-        return gzip->member_offset == 0
-                   ? damaged(err, 0, "the file is called .gz but is not gzip", "rename it without .gz")
-                   : damaged(err, gzip->member_offset, "bytes that are not gzip follow the compressed data",
-                             "the file may be two files in one, or damaged: gzip -t tells more");
+        return not_gzip(gzip, err);
     snprintf(what, sizeof what, "the compressed data is damaged: %s", gzip->damage);
     return damaged(err, input_offset(gzip), what, "fetch the file again; gzip -t tells whether it is whole");
 }

@@ -13,7 +13,7 @@
 #include "engine/core/error.h"
 #include "engine/core/path.h"
 #include "engine/executor/worker_heap.h"
-#include "engine/load.h"
+#include "engine/ingest/load.h"
 
 enum { PIECE_SLACK_BYTES = 16 << 10 };
 

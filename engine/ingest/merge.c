@@ -13,7 +13,7 @@
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
-#include "engine/load.h"
+#include "engine/ingest/load.h"
 
 /* Where the sink finds the united columns in a file's batch; made anew only when the layout changes. */
 typedef struct projection {

@@ -13,7 +13,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/system.h"
-#include "engine/load.h"
+#include "engine/ingest/load.h"
 
 enum {
     RECORD_BYTES_MAX = 64 << 20,
