@@ -32,6 +32,7 @@ struct sheaf__reader {
     size_t n_columns;  /* of the header; 0 before it */
     uint64_t line;     /* number of the line at window.line, from 1 */
     uint64_t record_line;
+    bool is_waiting;   /* see sheaf__reader_is_waiting() */
     sheaf_error *read_failure; /* of the source, kept until the text before it was used */
 };
 
@@ -77,6 +78,11 @@ sheaf__reader_counts sheaf__reader_counts_get(const sheaf__reader *reader)
     sheaf__reader_counts counts = reader->counts;
     counts.stored_bytes = reader->source.offset_bytes;
     return counts;
+}
+
+bool sheaf__reader_is_waiting(const sheaf__reader *reader)
+{
+    return reader->is_waiting;
 }
 
 size_t sheaf__reader_columns(const sheaf__reader *reader)
@@ -470,6 +476,14 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
     return status;
 }
 
+/* The next record is not in the window yet, and a stream would have to be waited for. */
+static bool would_wait(sheaf__reader *reader)
+{
+    size_t line_end;
+    return !reader->source.can_seek && !sheaf__window_find_line(&reader->window, &line_end) &&
+           sheaf__file_would_wait(&reader->source);
+}
+
 sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                                 size_t piece_bytes, sheaf_error *err)
 {
@@ -481,10 +495,12 @@ sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sh
         if (status < 0)
             return fault_parser(status, err);
     }
-    while (status == SHEAF_OK) {
+    reader->is_waiting = false;
+    while (status == SHEAF_OK && !reader->is_waiting) {
         status = add_record(reader, parser, batch, err);
         if (batch && (batch->n_bytes >= piece_bytes || batch->n_cells * sizeof(sheaf__cell) >= piece_bytes))
             break;
+        reader->is_waiting = status == SHEAF_OK && batch && would_wait(reader);
     }
     return status;
 }

@@ -75,8 +75,8 @@ sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, 
                                   sheaf_error *err);
 
 /*
- * Read records into an empty batch until it holds about piece_bytes of text (or as much of cells).
- * batch NULL: check and count the records of the whole rest of the file.
+ * Read records into an empty batch until it holds about piece_bytes of text (or as much of cells), or a stream
+ * has nothing more to say for now. batch NULL: check and count the records of the whole rest of the file.
  *
  * Returns    OK: there may be more; END: there is not. Either may come with rows.
  *            ESHAPE, EQUOTE, EENCODING, ELIMIT, EGZIP, ECHANGED, EIO, ECANCELLED, ENOMEM: a fault; the
@@ -84,6 +84,9 @@ sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, 
  */
 sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                                 size_t piece_bytes, sheaf_error *err);
+
+/* Whether the last next() came back early because a stream has nothing more to say for now. */
+bool sheaf__reader_is_waiting(const sheaf__reader *reader);
 
 sheaf__reader_counts sheaf__reader_counts_get(const sheaf__reader *reader);
 

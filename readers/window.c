@@ -33,28 +33,42 @@ void sheaf__window_reset(sheaf__window *window)
     *window = (sheaf__window){.bytes = bytes, .capacity = capacity};
 }
 
+/* True in the bytes of a word that are zero, and only if there are any (Hacker's Delight, 6-1). */
+static uint64_t zero_bytes(uint64_t word)
+{
+    return (word - UINT64_C(0x0101010101010101)) & ~word & UINT64_C(0x8080808080808080);
+}
+
+/* The first CR or LF in n bytes, or n. One pass for both: a file may have only the one, or only the other. */
+static size_t find_line_end(const uint8_t *bytes, size_t n)
+{
+    size_t i = 0;
+    for (uint64_t word; n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, bytes + i, sizeof word);
+        if (zero_bytes(word ^ UINT64_C(0x0A0A0A0A0A0A0A0A)) | zero_bytes(word ^ UINT64_C(0x0D0D0D0D0D0D0D0D)))
+            break;
+    }
+    while (i < n && bytes[i] != '\n' && bytes[i] != '\r')
+        i++;
+    return i;
+}
+
 bool sheaf__window_find_line(sheaf__window *window, size_t *line_end)
 {
-    const uint8_t *from = window->bytes + window->searched;
     size_t n_bytes = window->end - window->searched;
-    const uint8_t *lf = memchr(from, '\n', n_bytes);
-    const uint8_t *cr = memchr(from, '\r', lf ? (size_t)(lf - from) : n_bytes);
-    if (cr) {
-        size_t behind = (size_t)(cr - window->bytes) + 1;
-        if (behind == window->end && !window->at_end) {
-            window->searched = behind - 1; /* the next byte may be the LF of this CR */
-            return false;
-        }
-        *line_end = behind + (behind < window->end && window->bytes[behind] == '\n');
-        return true;
+    size_t at = window->searched + find_line_end(window->bytes + window->searched, n_bytes);
+    window->searched = at;
+    *line_end = at;
+    if (at == window->end)
+        return window->at_end;
+    if (window->bytes[at] == '\r') {
+        if (at + 1 == window->end && !window->at_end)
+            return false; /* the next byte may be the LF of this CR */
+        if (at + 1 < window->end && window->bytes[at + 1] == '\n')
+            at++;
     }
-    if (lf) {
-        *line_end = (size_t)(lf - window->bytes) + 1;
-        return true;
-    }
-    window->searched = window->end;
-    *line_end = window->end;
-    return window->at_end;
+    *line_end = at + 1;
+    return true;
 }
 
 static sheaf_status grow(sheaf__window *window)

@@ -15,6 +15,8 @@
 
 #include <sheaf/text.h>
 
+#include "engine/core/text.h"
+
 const char *sheaf_status_name(sheaf_status status)
 {
     switch (status) {
@@ -51,6 +53,15 @@ void sheaf_error_clear(sheaf_error *err)
     err->source[0] = err->column[0] = err->message[0] = err->hint[0] = err->excerpt[0] = '\0';
 }
 
+/* Format; whatever an argument brought along, the result is safe to print, and cut between characters. */
+static void format_text(char *text, size_t size, const char *format, va_list arguments)
+{
+    char raw[1024];
+    int n = vsnprintf(raw, sizeof raw, format, arguments);
+    size_t length = n < 0 ? 0 : (size_t)n < sizeof raw ? (size_t)n : sizeof raw - 1;
+    sheaf__text_clean(raw, length, text, size);
+}
+
 sheaf_status sheaf_error_set(sheaf_error *err, sheaf_status status, const char *format, ...)
 {
     if (!err)
@@ -59,7 +70,7 @@ sheaf_status sheaf_error_set(sheaf_error *err, sheaf_status status, const char *
     err->status = status;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(err->message, sizeof err->message, format, arguments);
+    format_text(err->message, sizeof err->message, format, arguments);
     va_end(arguments);
     return status;
 }
@@ -70,7 +81,7 @@ void sheaf_error_hint(sheaf_error *err, const char *format, ...)
         return;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(err->hint, sizeof err->hint, format, arguments);
+    format_text(err->hint, sizeof err->hint, format, arguments);
     va_end(arguments);
 }
 
@@ -78,15 +89,7 @@ void sheaf__error_source(sheaf_error *err, const char *path)
 {
     if (!err || !path)
         return;
-    size_t length = strlen(path);
-    /* The end of a path tells more than its beginning. Escaping may make it longer, so cut until it fits. */
-    for (size_t skip = 0; skip <= length; skip += skip ? skip / 4 + 1 : length / 4 + 1) {
-        size_t dots = skip > 0 ? 3 : 0;
-        memcpy(err->source, "...", dots);
-        size_t room = sizeof err->source - dots;
-        if (sheaf_text_escape(path + skip, length - skip, err->source + dots, room) < room)
-            return;
-    }
+    sheaf__text_escape_end(path, strlen(path), err->source, sizeof err->source);
 }
 
 static sheaf_status status_of_errno(int os_error)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/core/text.h"
 #include "engine/core/utf8.h"
 
 typedef struct writer {
@@ -46,7 +47,7 @@ static bool deceives(uint32_t c)
            (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || c == 0x061C || (c >= 0xE0000 && c <= 0xE007F);
 }
 
-static void put_terminal(writer *out, const char *bytes, size_t length, uint32_t c)
+static void put_clean(writer *out, const char *bytes, size_t length, uint32_t c)
 {
     if (length == 0)
         put_format(out, "\\x%02x", (uint8_t)bytes[0]);
@@ -56,14 +57,20 @@ static void put_terminal(writer *out, const char *bytes, size_t length, uint32_t
         put(out, "\\r", 2);
     else if (c == '\t')
         put(out, "\\t", 2);
-    else if (c == '\\')
-        put(out, "\\\\", 2);
     else if (c < 0x20 || c == 0x7F)
         put_format(out, "\\x%02x", c);
     else if (deceives(c))
         put_format(out, "\\u{%04x}", c);
     else
         put(out, bytes, length);
+}
+
+static void put_terminal(writer *out, const char *bytes, size_t length, uint32_t c)
+{
+    if (length == 1 && c == '\\')
+        put(out, "\\\\", 2);
+    else
+        put_clean(out, bytes, length, c);
 }
 
 static void put_json(writer *out, const char *bytes, size_t length, uint32_t c)
@@ -102,6 +109,29 @@ static size_t escape(const char *bytes, size_t n_bytes, char *text, size_t size,
 size_t sheaf_text_escape(const char *bytes, size_t n_bytes, char *text, size_t size)
 {
     return escape(bytes, n_bytes, text, size, put_terminal);
+}
+
+size_t sheaf__text_clean(const char *bytes, size_t n_bytes, char *text, size_t size)
+{
+    return escape(bytes, n_bytes, text, size, put_clean);
+}
+
+void sheaf__text_escape_end(const char *bytes, size_t n_bytes, char *text, size_t size)
+{
+    static const char dots[] = "...";
+    size_t n_dots = 0;
+    size_t n_text = sheaf_text_escape(bytes, n_bytes, NULL, 0);
+    while (n_dots + n_text >= size) {
+        uint32_t c;
+        size_t length = sheaf__utf8_decode((const uint8_t *)bytes, n_bytes, &c);
+        length = length > 0 ? length : 1;
+        n_text -= sheaf_text_escape(bytes, length, NULL, 0);
+        n_dots = sizeof dots - 1;
+        bytes += length;
+        n_bytes -= length;
+    }
+    memcpy(text, dots, n_dots);
+    sheaf_text_escape(bytes, n_bytes, text + n_dots, size - n_dots);
 }
 
 size_t sheaf_text_json(const char *bytes, size_t n_bytes, char *text, size_t size)

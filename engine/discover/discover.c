@@ -16,10 +16,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <sheaf/text.h>
-
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
+#include "engine/core/text.h"
 #include "engine/discover/files.h"
 #include "engine/discover/glob.h"
 #include "engine/discover/list.h"
@@ -37,13 +36,7 @@ typedef struct discovery {
 /* Escape a path to show it inside a message. Of a long one the end is kept, which tells more. */
 static const char *show(const char *path, char *text, size_t size)
 {
-    size_t length = strlen(path);
-    if (sheaf_text_escape(path, length, text, size) < size)
-        return text;
-    size_t skip = length > size - 4 ? length - (size - 4) : 1;
-    memcpy(text, "...", 4);
-    while (sheaf_text_escape(path + skip, length - skip, text + 3, size - 3) >= size - 3)
-        skip += (length - skip) / 4 + 1;
+    sheaf__text_escape_end(path, strlen(path), text, size);
     return text;
 }
 

@@ -146,7 +146,7 @@ static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_fi
     return SHEAF_OK;
 }
 
-static uint64_t size_of_all(const sheaf_files *files)
+static uint64_t size_of_all(const sheaf_ingest *ingest, const sheaf_files *files)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < sheaf_files_count(files); i++) {
@@ -155,7 +155,9 @@ static uint64_t size_of_all(const sheaf_files *files)
             return SHEAF_UNKNOWN;
         bytes += file->size_bytes;
     }
-    return bytes;
+    /* Files that may be left out are read twice, if their rows are wanted. */
+    bool twice = ingest->options.on_error == SHEAF_ON_ERROR_SKIP_FILE && ingest->target.kind != SHEAF__SINK_NULL;
+    return twice ? bytes * 2 : bytes;
 }
 
 static size_t at_most(size_t value, size_t limit)
@@ -230,7 +232,7 @@ static void load_end(sheaf__load *load)
         sheaf_executor_shutdown(load->executor, true, true);
     for (size_t i = 0; load->states && i < sheaf_files_count(load->files); i++) {
         sheaf__reader_destroy(load->states[i].reader);
-        free(load->states[i].fault);
+        sheaf__piece_release(load->states[i].faulty);
     }
     free(load->states);
     sheaf__freelist_end(&load->readers, destroy_reader);
@@ -293,7 +295,7 @@ sheaf_status sheaf_ingest_run(sheaf_ingest *ingest, const sheaf_files *files, sh
     if (atomic_exchange(&ingest->was_run, true))
         return sheaf_error_set(err, SHEAF_ESTATE, "this ingest was run before: create another one");
     atomic_store(&ingest->files, sheaf_files_count(files));
-    atomic_store(&ingest->size_bytes, size_of_all(files));
+    atomic_store(&ingest->size_bytes, size_of_all(ingest, files));
     int64_t begun = sheaf__now_ns();
     sheaf_status status = run(ingest, files, summary, err);
     summary->seconds = (double)(sheaf__now_ns() - begun) / 1e9;

@@ -25,25 +25,27 @@
 #include "readers/reader.h"
 
 typedef struct sheaf__load sheaf__load;
+typedef struct sheaf__piece sheaf__piece;
 
 /* What is known of a file between its tasks. Used by one task or by the merge at a time. */
 typedef struct sheaf__load_file {
     sheaf__load *load;
     sheaf__reader *reader; /* of a stream whose header was read: it cannot be opened twice */
-    sheaf_error *fault;    /* met while reading the header, told when the file's turn comes */
+    sheaf__piece *faulty; /* met while reading the header, told when the file's turn comes */
     uint32_t layout;       /* index, once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
 } sheaf__load_file;
 
 /* What a task hands to the merge. */
-typedef struct sheaf__piece {
+struct sheaf__piece {
     sheaf__load_file *file;
     sheaf__batch *header;  /* with the first piece of a file that has one */
     sheaf__batch *batch;   /* rows; NULL when the sink does not want them, or there are none */
     sheaf__reader *reader; /* goes on after these rows; NULL when the file is done */
     sheaf__reader_counts counts; /* so far */
     sheaf_error *fault;          /* behind the rows; NULL without one */
-} sheaf__piece;
+    bool flush;                  /* a stream has no more for now: let its rows be seen */
+};
 
 struct sheaf__load {
     const sheaf_ingest_options *options; /* const during a run, like all up to the free lists */
@@ -80,8 +82,11 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *file, void **piece, 
 sheaf_status sheaf__load_first(sheaf_worker *worker, void *file, void **piece, sheaf_error *err);
 sheaf_status sheaf__load_more(sheaf_worker *worker, void *reader_of, void **piece, sheaf_error *err);
 
-/* Give back everything a piece holds. */
+/* Give back everything a piece holds; NULL is allowed. */
 void sheaf__piece_release(void *piece);
+
+/* Give back its batches: what is left is its counts and its fault. */
+void sheaf__piece_strip(sheaf__piece *piece);
 
 /* The index of a file in the list. */
 size_t sheaf__load_index(const sheaf__load_file *file);

@@ -92,16 +92,31 @@ static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
     return SHEAF_OK;
 }
 
-/* The name of the column that a fault is in, once its file's header is known. */
-static void name_column(const sheaf__load *load, const sheaf__load_file *file, sheaf_error *fault)
+/*
+ * The name of the column that a fault is in: from the header that comes with the piece, or the one that came with an
+ * earlier piece.
+ */
+static void name_column(const sheaf__load *load, const sheaf__piece *piece)
 {
-    if (file->layout == SHEAF__NO_NAME || fault->field == 0)
+    sheaf_error *fault = piece->fault;
+    uint32_t layout_index = piece->file->layout;
+    sheaf__name name = {.bytes = NULL};
+    if (fault->field == 0)
         return;
-    const sheaf__layout *layout = &load->schema.layouts[file->layout];
-    if (fault->field > layout->n_columns)
-        return;
-    const sheaf__name *name = &load->schema.columns.items[layout->column_of[fault->field - 1]];
-    sheaf_text_escape(name->bytes, name->n_bytes, fault->column, sizeof fault->column);
+    if (piece->header && fault->field <= piece->header->n_columns) {
+        name = sheaf__schema_name(piece->header, fault->field - 1);
+    } else if (!piece->header && layout_index != SHEAF__NO_NAME) {
+        const sheaf__layout *layout = &load->schema.layouts[layout_index];
+        if (fault->field <= layout->n_columns)
+            name = load->schema.columns.items[layout->column_of[fault->field - 1]];
+    }
+    if (name.bytes)
+        sheaf_text_escape(name.bytes, name.n_bytes, fault->column, sizeof fault->column);
+}
+
+static bool skips_files(const sheaf__load *load)
+{
+    return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
 }
 
 /* The piece brings a header: unite its columns, or see that it is the one that was read before. */
@@ -109,8 +124,8 @@ static sheaf_status take_header(sheaf__load *load, sheaf__piece *piece, sheaf_er
 {
     sheaf__load_file *file = piece->file;
     uint32_t layout;
-    if (!piece->header)
-        return SHEAF_OK;
+    if (!piece->header || (piece->fault && skips_files(load)))
+        return SHEAF_OK; /* a file that is left out adds no columns */
     sheaf_status status = sheaf__schema_add(&load->schema, piece->header, &layout, err);
     if (status < 0)
         return status;
@@ -162,16 +177,19 @@ static sheaf_status check_stop(const sheaf__load *load, sheaf_error *err)
 
 /* ---- phase one: headers ---- */
 
+/* Takes the piece over. */
 static sheaf_status merge_header(sheaf__load *load, sheaf__piece *piece, sheaf_error *err)
 {
     sheaf__load_file *file = piece->file;
     if (piece->fault) { /* its turn comes in phase two */
-        file->fault = piece->fault;
-        piece->fault = NULL;
+        name_column(load, piece);
+        sheaf__piece_strip(piece);
+        file->faulty = piece;
         return SHEAF_OK;
     }
     sheaf_status status = take_header(load, piece, err);
     file->header_read = true;
+    sheaf__piece_release(piece);
     return status;
 }
 
@@ -188,7 +206,6 @@ sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err)
         if (status != SHEAF_OK)
             break;
         status = merge_header(load, result, err);
-        sheaf__piece_release(result);
         if (status == SHEAF_OK)
             status = check_stop(load, err);
     }
@@ -203,7 +220,7 @@ static sheaf_status write_rows(merge *m, const sheaf__piece *piece, uint64_t n_r
     sheaf__load *load = m->load;
     if (n_rows == 0)
         return SHEAF_OK;
-    sheaf__rows rows = {.n_rows = n_rows, .batch = piece->batch};
+    sheaf__rows rows = {.n_rows = n_rows, .batch = piece->batch, .flush = piece->flush};
     if (piece->batch) {
         sheaf_status status = project(m, piece->file->layout, err);
         if (status < 0)
@@ -237,9 +254,10 @@ static void fill_report(const sheaf__load *load, const sheaf__piece *piece, shea
 /* The file has a fault. It ends the run, or the file is left out; a file of which rows were written cannot be. */
 static sheaf_status judge(sheaf__load *load, sheaf__piece *piece, sheaf_file_report *report, sheaf_error *err)
 {
-    name_column(load, piece->file, piece->fault);
+    if (!piece->fault->column[0])
+        name_column(load, piece);
     fill_report(load, piece, report);
-    if (load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE && report->loaded == 0) {
+    if (skips_files(load) && report->loaded == 0) {
         report->skipped = true;
         report->error = piece->fault;
         report->skipped_records = report->records;
@@ -271,7 +289,7 @@ static sheaf_status merge_piece(merge *m, sheaf__piece *piece, sheaf_file_report
     if (status < 0)
         return status;
     /* Of a file that is left out, not even the rows before the fault are wanted. */
-    bool leave_out = piece->fault && load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE && report->loaded == 0;
+    bool leave_out = piece->fault && skips_files(load) && report->loaded == 0;
     uint64_t n_rows = leave_out ? 0 : piece->batch ? piece->batch->n_rows : piece->counts.records - report->loaded;
     status = write_rows(m, piece, n_rows, err);
     if (status == SHEAF_OK)

@@ -4,9 +4,9 @@
  * A worker brings the parser, a file brings its reader; readers and batches come from free lists, so that
  * in the steady state a file costs an open, two reads, and no allocation but its piece.
  *
- * With --on-error skip-file a file must be known to be good before the first of its rows moves on, because
- * what has gone down a pipe cannot be taken back. A file that fits in one piece is known by then; a
- * larger one is read twice: once to the end without keeping anything, then again for its rows.
+ * With --on-error skip-file a file must be known to be good before its columns are united with the others' and
+ * the first of its rows moves on: what has gone down a pipe cannot be taken back. So the header's task
+ * then reads the file to its end, keeping nothing, and the file is read twice.
  */
 #include <stdlib.h>
 
@@ -78,15 +78,20 @@ static sheaf__piece *piece_create(sheaf__load_file *file)
     return piece;
 }
 
+void sheaf__piece_strip(sheaf__piece *piece)
+{
+    give_batch(piece->file->load, piece->header);
+    give_batch(piece->file->load, piece->batch);
+    piece->header = piece->batch = NULL;
+}
+
 void sheaf__piece_release(void *object)
 {
     sheaf__piece *piece = object;
     if (!piece)
         return;
-    sheaf__load *load = piece->file->load;
-    give_batch(load, piece->header);
-    give_batch(load, piece->batch);
-    give_reader(load, piece->reader);
+    sheaf__piece_strip(piece);
+    give_reader(piece->file->load, piece->reader);
     free(piece->fault);
     free(piece);
 }
@@ -186,27 +191,25 @@ static sheaf_status read_rows(sheaf_worker *worker, sheaf__piece *piece, sheaf_e
         if (!piece->batch || sheaf__batch_reserve(piece->batch, n_bytes, n_bytes / sizeof(sheaf__cell)) < 0)
             return sheaf__error_memory(err, "a batch");
     }
-    return sheaf__reader_next(piece->reader, sheaf_worker_local(worker), piece->batch, load->piece_bytes, err);
+    sheaf_status status =
+        sheaf__reader_next(piece->reader, sheaf_worker_local(worker), piece->batch, load->piece_bytes, err);
+    piece->flush = sheaf__reader_is_waiting(piece->reader);
+    return status;
 }
 
-/* The file goes on behind its first piece: read it to its end, and if that is good, from its beginning again. */
-static sheaf_status survey(sheaf_worker *worker, sheaf__piece *piece, sheaf_error *err)
+/*
+ * Read the file to its end, keeping nothing: is all of it good? A stream, which was spooled, is then read from its
+ * beginning again, up to where it was.
+ */
+static sheaf_status survey(sheaf_worker *worker, sheaf__piece *piece, bool is_stream, sheaf_error *err)
 {
-    sheaf__load *load = piece->file->load;
     sheaf__parser *parser = sheaf_worker_local(worker);
-    give_batch(load, piece->batch);
-    piece->batch = NULL;
     sheaf_status status = sheaf__reader_next(piece->reader, parser, NULL, 0, err);
-    if (status != SHEAF_END)
+    if (status != SHEAF_END || !is_stream)
         return status;
+    sheaf__batch_clear(piece->header, SIZE_MAX);
     status = sheaf__reader_rewind(piece->reader, err);
-    sheaf__batch *header = status == SHEAF_OK ? take_batch(load, worker) : NULL;
-    if (status == SHEAF_OK && !header)
-        return sheaf__error_memory(err, "a batch");
-    if (status == SHEAF_OK)
-        status = sheaf__reader_header(piece->reader, parser, header, err);
-    give_batch(load, header);
-    return status == SHEAF_OK ? read_rows(worker, piece, err) : status;
+    return status == SHEAF_OK ? sheaf__reader_header(piece->reader, parser, piece->header, err) : status;
 }
 
 sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **result, sheaf_error *err)
@@ -215,8 +218,12 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
     sheaf__piece *piece = piece_create(file);
     if (!piece)
         return sheaf__error_memory(err, "a piece");
+    const sheaf_file *found = sheaf_files_at(file->load->files, sheaf__load_index(file));
+    bool is_stream = found->kind != SHEAF_FILE_REGULAR;
     sheaf_status status = begin_file(worker, piece, err);
-    if (status >= 0 && sheaf_files_at(file->load->files, sheaf__load_index(file))->kind != SHEAF_FILE_REGULAR) {
+    if (status == SHEAF_OK && file->load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE)
+        status = survey(worker, piece, is_stream, err);
+    if (status >= 0 && is_stream) {
         file->reader = piece->reader;
         piece->reader = NULL;
     }
@@ -226,21 +233,17 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
 sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **result, sheaf_error *err)
 {
     sheaf__load_file *file = argument;
-    sheaf__load *load = file->load;
+    if (file->faulty) {
+        *result = file->faulty;
+        file->faulty = NULL;
+        return SHEAF_OK;
+    }
     sheaf__piece *piece = piece_create(file);
     if (!piece)
         return sheaf__error_memory(err, "a piece");
-    if (file->fault) {
-        piece->fault = file->fault;
-        file->fault = NULL;
-        *result = piece;
-        return SHEAF_OK;
-    }
     sheaf_status status = begin_file(worker, piece, err);
     if (status == SHEAF_OK)
         status = read_rows(worker, piece, err);
-    if (status == SHEAF_OK && load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE)
-        status = survey(worker, piece, err);
     return finish(piece, status, result, err);
 }
 

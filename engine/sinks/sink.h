@@ -32,6 +32,7 @@ typedef struct sheaf__rows {
     const sheaf__batch *batch; /* NULL for a sink that does not want the rows themselves */
     const uint32_t *from;
     size_t n_columns; /* of the united table */
+    bool flush;       /* what comes next may be long in coming: let these be seen */
 } sheaf__rows;
 
 typedef struct sheaf__text {

@@ -299,7 +299,9 @@ static void sqlite_abort(sheaf__sink *sink)
     sqlite3_finalize(self->insert);
     self->insert = NULL;
     sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
-    bool remove_file = self->made_file && is_empty(self->db);
+    /* After some errors (a full disk) SQLite has only marked the transaction as over: to read is what rolls back. */
+    bool empty = is_empty(self->db);
+    bool remove_file = self->made_file && empty;
     sqlite3_close(self->db);
     self->db = NULL;
     if (remove_file)

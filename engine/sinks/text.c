@@ -174,6 +174,8 @@ static sheaf_status text_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf
             put_row_delimited(self, rows, row);
         sink->rows++;
     }
+    if (rows->flush && !self->output.is_file)
+        sheaf__output_flush_some(&self->output);
     return sheaf__output_status(&self->output, err);
 }
 

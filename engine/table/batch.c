@@ -76,7 +76,7 @@ static sheaf_status grow_cells(sheaf__batch *batch, size_t need)
 sheaf_status sheaf__batch_reserve(sheaf__batch *batch, size_t more_bytes, size_t more_cells)
 {
     sheaf_status status = SHEAF_OK;
-    if (batch->bytes_capacity - batch->n_bytes < more_bytes)
+    if (!batch->bytes || batch->bytes_capacity - batch->n_bytes < more_bytes)
         status = grow_bytes(batch, batch->n_bytes + more_bytes);
     if (status == SHEAF_OK && batch->cells_capacity - batch->n_cells < more_cells)
         status = grow_cells(batch, batch->n_cells + more_cells);

@@ -48,7 +48,7 @@ void sheaf__batch_destroy(sheaf__batch *batch);
  */
 void sheaf__batch_clear(sheaf__batch *batch, size_t keep_bytes);
 
-/* Room for so many more bytes and cells: OK, ENOMEM, or ELIMIT beyond 4 GiB. */
+/* Room for so many more bytes and cells, none included: OK, ENOMEM, or ELIMIT beyond 4 GiB. */
 sheaf_status sheaf__batch_reserve(sheaf__batch *batch, size_t more_bytes, size_t more_cells);
 
 /* Add a field. The caller has reserved the space. text NULL: a null. */

@@ -50,7 +50,7 @@ static char *pack(const sheaf__batch *header, size_t *n_bytes)
     return key;
 }
 
-static sheaf__name name_of(const sheaf__batch *header, size_t i)
+sheaf__name sheaf__schema_name(const sheaf__batch *header, size_t i)
 {
     size_t length = cell_length(&header->cells[i]);
     const char *text = length > 0 ? (const char *)header->bytes + header->cells[i].offset_bytes : "";
@@ -64,13 +64,13 @@ static sheaf__name name_of(const sheaf__batch *header, size_t i)
 static sheaf_status name_columns(const sheaf__batch *header, sheaf__names *given, sheaf__names *own)
 {
     for (size_t i = 0; i < header->n_columns; i++) {
-        sheaf__name name = name_of(header, i);
+        sheaf__name name = sheaf__schema_name(header, i);
         if (name.n_bytes > 0 && sheaf__names_add(given, name.bytes, name.n_bytes, NULL) == SHEAF__NO_NAME)
             return SHEAF_ENOMEM;
     }
     for (size_t i = 0; i < header->n_columns; i++) {
         char positional[32];
-        sheaf__name name = name_of(header, i);
+        sheaf__name name = sheaf__schema_name(header, i);
         bool first = name.n_bytes > 0 &&
                      sheaf__names_find(own, name.bytes, name.n_bytes) == SHEAF__NO_NAME;
         if (name.n_bytes == 0) {

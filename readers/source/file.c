@@ -99,6 +99,12 @@ sheaf_status sheaf__file_read(sheaf__file_source *source, uint8_t *buffer, size_
     return SHEAF_OK;
 }
 
+bool sheaf__file_would_wait(const sheaf__file_source *source)
+{
+    struct pollfd polled = {.fd = source->fd, .events = POLLIN};
+    return !source->can_seek && poll(&polled, 1, 0) == 0;
+}
+
 sheaf_status sheaf__file_verify(const sheaf__file_source *source, sheaf_error *err)
 {
     struct stat now;

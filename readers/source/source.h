@@ -44,6 +44,9 @@ sheaf_status sheaf__file_open(sheaf__file_source *source, const sheaf_file *file
 sheaf_status sheaf__file_read(sheaf__file_source *source, uint8_t *buffer, size_t capacity,
                               size_t *n_bytes, sheaf_error *err);
 
+/* Whether a read would wait: a stream that says nothing now. */
+bool sheaf__file_would_wait(const sheaf__file_source *source);
+
 /* After the last byte: ECHANGED when a regular file is not what it was when it was opened. */
 sheaf_status sheaf__file_verify(const sheaf__file_source *source, sheaf_error *err);
 

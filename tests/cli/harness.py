@@ -1,15 +1,17 @@
 """How the tests run the program: in a directory of their own, with a time limit, watched for crashes.
 
-The program is what the environment's SHEAF names, else build/test/sheaf. Every run checks what holds for all of
-them: it ends in time, by itself, with a designed exit code, and no sanitizer has anything to say.
+The program is what the environment's SHEAF names, else build/test/sheaf. Every run checks what holds for all
+of them: it ends in time and by itself, and no sanitizer has anything to say.
 
-A test module is a program (`python3 tests/cli/test_x.py`); `python3 -m unittest discover -s tests/cli` runs all.
+A test module is a program (`python3 tests/cli/test_x.py`); `python3 -m unittest discover -s tests/cli` runs
+all of them.
 """
 
 import contextlib
 import csv
 import functools
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -21,6 +23,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -33,6 +36,7 @@ TIMEOUT = 60  # seconds for one run: far more than any needs, on a busy machine 
 
 CLEAN, USAGE, FAULT, SKIPPED, ACCOUNT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 WORKERS = ("1", "2", "8")
+NOBODY = 65534
 NUMBER = r"[\d,]+"
 
 SANITIZER_REPORT = re.compile(rb"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|: runtime error: ")
@@ -42,6 +46,15 @@ SANITIZER_REPORT = re.compile(rb"(Address|Leak|Thread|Memory|UndefinedBehavior)S
 def is_sanitized():
     """Whether the program was built with AddressSanitizer: its memory use then says nothing."""
     return b"__asan_init" in pathlib.Path(SHEAF).read_bytes()
+
+
+# A process inherits the peak of the one that it was forked from: so a small one stands in between.
+MEASURE = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024))
+sys.exit(code)
+"""
 
 
 def to_bytes(data):
@@ -71,7 +84,8 @@ class Run:
 
     def __str__(self):
         return (f"sheaf {' '.join(map(repr, self.args))}\nexit {self.code}\n"
-                f"stdout ({len(self.out)} bytes) {self.out[:600]!r}\nstderr {self.err[:3000].decode(errors='replace')}")
+                f"stdout ({len(self.out)} bytes) {self.out[:600]!r}\n"
+                f"stderr {self.err[:3000].decode(errors='replace')}")
 
     @property
     def json(self):
@@ -90,9 +104,10 @@ class Run:
         return parse_csv(self.out, delimiter)
 
     def counts(self):
-        """What `count` printed: the records of each path, and the total."""
-        lines = [re.fullmatch(r" *(\d+) (.*)", line) for line in self.out.decode("utf-8").splitlines()]
-        counts = [(line[2], int(line[1])) for line in lines]
+        """What `count` printed: the records of each path (None for one that was skipped), and the total."""
+        form = re.compile(r" *(\d+|-) (.*?)( \(skipped\))?")
+        lines = [form.fullmatch(line) for line in self.out.decode("utf-8").splitlines()]
+        counts = [(line[2], None if line[1] == "-" else int(line[1])) for line in lines]
         what, total = counts.pop()
         assert what == "total", str(self)
         return counts, total
@@ -101,7 +116,8 @@ class Run:
 class ShownError:
     """The first error on stderr, taken apart: see sheaf_error_format() in status.h."""
 
-    LOCATION = re.compile(r"^ +--> (?P<source>.*?)(?::(?P<line>\d+))?(?::(?P<column>\d+))?(?: \((?P<more>.*)\))?$",
+    LOCATION = re.compile(r"^ +--> (?P<source>.*?)(?::(?P<line>\d+))?(?::(?P<column>\d+))?"
+                          r"(?: \((?P<more>.*)\))?$",
                           re.MULTILINE)
 
     def __init__(self, err):
@@ -112,10 +128,11 @@ class ShownError:
         self.message = first and first[1]
         self.source = location and location["source"]
         self.line = int(location["line"]) if location and location["line"] else None
+        self.column_number = int(location["column"]) if location and location["column"] else None
         self.byte = self._number(r"\bbyte ([\d,]+)", more)
         self.record = self._number(r"\brecord ([\d,]+)", more)
-        column = re.search(r'column "(.*)"', more)
-        self.column = column and column[1]
+        named = re.search(r'column "(.*)"', more)
+        self.column_name = named and named[1]
         self.help = (re.search(r"^ +help: (.*)", self.text, re.MULTILINE) or [None, None])[1]
 
     @staticmethod
@@ -188,8 +205,11 @@ class SheafTest(unittest.TestCase):
         self.assertEqual(before, self.snapshot(folder))
 
     def snapshot(self, folder="."):
-        regular = [name for name in self.names(folder) if os.path.isfile(self.path(os.path.join(folder, name)))]
-        return self.names(folder), {name: self.read(os.path.join(folder, name)) for name in regular}
+        """Each name, and what a regular file holds (a checksum, which makes a short message)."""
+        return {name: self.checksum(os.path.join(folder, name)) for name in self.names(folder)}
+
+    def checksum(self, name):
+        return hashlib.sha256(self.read(name)).hexdigest() if os.path.isfile(self.path(name)) else None
 
     # -- runs
 
@@ -200,6 +220,18 @@ class SheafTest(unittest.TestCase):
         process = subprocess.Popen([SHEAF, *args], **options)
         self.addCleanup(stop, process)
         return process
+
+    def unprivileged(self):
+        """Options for a run that has no more rights than other users; root's are taken from it."""
+        if os.geteuid() != 0:
+            return {}
+        os.chmod(self.dir, 0o755)
+        options = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        try:
+            subprocess.run([SHEAF, "--version"], stdout=subprocess.DEVNULL, **options)
+        except PermissionError:
+            self.skipTest(f"other users than root cannot run {SHEAF}")
+        return options
 
     def finish(self, process, input=None, timeout=TIMEOUT):
         """Wait for the program's end and check what holds for every run."""
@@ -256,15 +288,10 @@ class SheafTest(unittest.TestCase):
 
     def measure(self, *args):
         """Run to the end and give the peak of its memory too."""
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            process = self.start(*args, stdout=out, stderr=err)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            out.seek(0)
-            err.seek(0)
-            run = Run(args, process.returncode, out.read(), err.read(), usage.ru_maxrss * 1024)
-        self.assert_sound(run)
-        return run
+        with tempfile.NamedTemporaryFile() as peak:
+            ended = subprocess.run([sys.executable, "-c", MEASURE, peak.name, SHEAF, *args], cwd=self.dir,
+                                   stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT)
+            return Run(args, ended.returncode, ended.stdout, ended.stderr, int(peak.read()))
 
     # -- databases, read by the sqlite3 program
 
@@ -308,6 +335,11 @@ def rows_as_hex(rows):
                    for row in rows).encode()
 
 
+def csv_line(values):
+    """A record with all fields in quotes, and its line end."""
+    return ",".join('"' + value.replace('"', '""') + '"' for value in values) + "\n"
+
+
 def null_as_empty(rows):
     return [["" if value is None else value for value in row] for row in rows]
 
@@ -345,7 +377,10 @@ def close_descriptors(*descriptors):
 # ---------------------------------------------------------------- pipes and terminals
 
 def fill_pipe(descriptor, chunk, at_least):
-    """Write at least so many bytes. All but a pipe's capacity (64 KiB) has then been read: the program is at work."""
+    """
+    Write at least so many bytes. All but a pipe's capacity (64 KiB) has then been read, so the program is
+    known to be at work.
+    """
     written = 0
     while written < at_least:
         written += os.write(descriptor, chunk)

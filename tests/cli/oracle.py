@@ -120,18 +120,23 @@ def records_of(text, delimiter):
 # ---------------------------------------------------------------- records to tables
 
 def column_names(header):
-    """Names for all columns: "column<position>" for an empty one, "name_2", "name_3"... for a repeated one."""
-    names = [name or f"column{position}" for position, name in enumerate(header, 1)]
-    taken, seen, numbers = set(names), set(), {}
-    for i, name in enumerate(names):
-        if name in seen:
-            number = numbers.get(name, 2)
-            while f"{name}_{number}" in taken:
-                number += 1
-            numbers[name] = number + 1
-            names[i] = f"{name}_{number}"
-            taken.add(names[i])
-        seen.add(name)
+    """
+    Names for all columns: "column<position>" for an empty one, "name_2", "name_3"... for a repeated one. A name
+    that the header has keeps its place; the made ones take what is free.
+    """
+    names, taken, numbers = [], set(header), {}
+    first = set(header)
+    for position, name in enumerate(header, 1):
+        if name and name in first:
+            first.remove(name)
+            names.append(name)
+            continue
+        wanted = made = name or f"column{position}"
+        while made in taken:
+            numbers[wanted] = numbers.get(wanted, 1) + 1
+            made = f"{wanted}_{numbers[wanted]}"
+        taken.add(made)
+        names.append(made)
     return names
 
 

@@ -22,7 +22,8 @@ def hex_of(rows):
 
 def as_one(hex_rows):
     """Null for empty text, in what sql_rows_hex gave."""
-    return b"\n".join(b"|".join(field or b"-" for field in line.split(b"|")) for line in hex_rows.split(b"\n")[:-1]) + b"\n"
+    lines = hex_rows.removesuffix(b"\n").split(b"\n")
+    return b"".join(b"|".join(field or b"-" for field in line.split(b"|")) + b"\n" for line in lines)
 
 
 class CorpusTest(SheafTest):
@@ -60,7 +61,8 @@ class Football(CorpusTest):
         self.assertEqual(self.table.columns, header)
         self.assertTrue(null_as_empty(self.table.rows) == rows, "other cells")
         for j in ("2", "3", "8", "64"):
-            self.assertTrue(first == self.succeed("cat", str(FOOTBALL), "-j", j).out, f"-j {j} gives other bytes")
+            self.assertTrue(first == self.succeed("cat", str(FOOTBALL), "-j", j).out,
+                            f"-j {j} gives other bytes")
 
     def test_ingest_puts_every_cell_into_the_database_at_any_worker_count(self):
         expected, previous = hex_of(self.table.rows), None

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import unittest
 
 import harness
 from harness import CLEAN, FAULT, SKIPPED, SheafTest
@@ -20,14 +19,16 @@ class Counts(SheafTest):
     def test_numbers_are_aligned_to_the_total(self):
         for i in range(3):
             self.write_rows(f"{i}.csv", 4)
-        self.assertEqual(b" 4 0.csv\n 4 1.csv\n 4 2.csv\n12 total\n", self.succeed("count", "0.csv", "1.csv", "2.csv").out)
+        self.assertEqual(b" 4 0.csv\n 4 1.csv\n 4 2.csv\n12 total\n",
+                         self.succeed("count", "0.csv", "1.csv", "2.csv").out)
 
     def test_records_are_counted_not_lines(self):
         self.write("a.csv", '\ufeffa,b\r\n\r\n"1\n\n",2\r\n\r\n"x ""\n""",\r\n\n')
         self.assertEqual(([("a.csv", 2)], 2), self.succeed("count", "a.csv").counts())
 
     def test_empty_files_have_no_records(self):
-        for name, data in {"empty.csv": "", "blank.csv": "\n\n", "header.csv": "a,b", "mark.csv": "\ufeff"}.items():
+        for name, data in {"empty.csv": "", "blank.csv": "\n\n", "header.csv": "a,b",
+                           "mark.csv": "\ufeff"}.items():
             with self.subTest(name=name):
                 self.write(name, data)
                 self.assertEqual(([(name, 0)], 0), self.succeed("count", name).counts())
@@ -99,7 +100,7 @@ class Faults(SheafTest):
         run = self.expect(SKIPPED, "count", "--on-error", "skip-file", "a.csv", "b.csv", "c.csv")
         self.assertIn(b"b.csv", run.err)
         counts = dict(run.counts()[0])
-        self.assertEqual((2, 3), (counts["a.csv"], counts["c.csv"]))
+        self.assertEqual({"a.csv": 2, "b.csv": None, "c.csv": 3}, counts)
 
     def test_a_wider_table_does_not_matter_to_the_count(self):
         self.assertEqual(CLEAN, self.sheaf("count", "a.csv", "c.csv").code)

@@ -30,14 +30,14 @@ class Demo(SheafTest):
         self.succeed("ingest", "data/trips", "-o", self.path("trips.db"), cwd=REPOSITORY)
         query = (REPOSITORY / "data" / "query.sql").read_bytes()
         with open(EXPECTED / "query.csv", encoding="utf-8", newline="") as file:
-            self.assertEqual(list(csv.reader(file)), harness.parse_csv(self.sql("trips.db", query, "-csv", "-header")))
+            self.assertEqual(list(csv.reader(file)),
+                             harness.parse_csv(self.sql("trips.db", query, "-csv", "-header")))
 
     def test_every_quirk_of_the_files_is_reported(self):
         facts = self.totals("data/trips", "-o", "null:", cwd=REPOSITORY)
-        self.assertEqual({"files": 12, "files_gzip": 3, "files_lone_cr": 0, "files_skipped": 0, "files_empty": 0,
-                          "boms": 1, "blank_lines": 6, "records": 2372, "loaded": 2372, "columns": 11},
-                         {key: facts[key] for key in ("files", "files_gzip", "files_lone_cr", "files_skipped", "files_empty",
-                                                      "boms", "blank_lines", "records", "loaded", "columns")})
+        expected = {"files": 12, "files_gzip": 3, "files_lone_cr": 0, "files_skipped": 0, "files_empty": 0, "boms": 1,
+                    "blank_lines": 6, "records": 2372, "loaded": 2372, "columns": 11}
+        self.assertEqual(expected, {key: facts[key] for key in expected})
 
     def test_every_trip_is_there_once(self):
         header, *rows = self.succeed("cat", "data/trips", cwd=REPOSITORY).csv()
@@ -49,7 +49,8 @@ class Files(unittest.TestCase):
     """The files themselves: these run without the program."""
 
     def test_the_files_are_as_generated(self):
-        check = subprocess.run([sys.executable, REPOSITORY / "data/generate.py", "--check"], capture_output=True, text=True)
+        check = subprocess.run([sys.executable, REPOSITORY / "data/generate.py", "--check"],
+                               capture_output=True, text=True)
         self.assertEqual((0, ""), (check.returncode, check.stderr))
 
     def test_the_oracle_finds_the_expected_counts(self):

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import unittest
 
 import harness
 from harness import CLEAN, REPOSITORY, USAGE, SheafTest
@@ -103,9 +102,9 @@ class Manual(SheafTest):
             self.assertRegex(page, rf"(?m)^(?:\.\w+ )?\"?{code}\b", f"exit code {code}")
 
     def test_the_options_that_were_promised_are_there(self):
-        promised = {"-j", "--workers", "--order", "--delim", "-0", "--null-separated", "--on-error", "--max-record", "--table",
-                    "--if-exists", "--progress", "--json", "-q", "--quiet", "-v", "--verbose", "--version", "--help", "-o",
-                    "--format"}
+        promised = {"-j", "--workers", "--order", "--delim", "-0", "--null-separated", "--on-error",
+                    "--max-record", "--table", "--if-exists", "--progress", "--json", "-q", "--quiet", "-v",
+                    "--verbose", "--version", "--help", "-o", "--format"}
         self.assertEqual(set(), promised - self.options_of_help())
 
 
@@ -118,7 +117,8 @@ class Readme(SheafTest):
 
     def shown_commands(self):
         """The lines of code blocks that run sheaf, up to the first pipe or end of a command."""
-        blocks = re.findall(r"^```[^\n]*\n(.*?)^```|((?:^ {4}[^\n]*\n)+)", self.readme, re.MULTILINE | re.DOTALL)
+        blocks = re.findall(r"^```[^\n]*\n(.*?)^```|((?:^ {4}[^\n]*\n)+)", self.readme,
+                            re.MULTILINE | re.DOTALL)
         lines = [line.strip().removeprefix("$ ") for fenced, indented in blocks
                  for line in (fenced or indented).splitlines()]
         return [re.split(r"\s(?:[|;>]|&&|#)", line)[0] for line in lines if re.match(r"sheaf\s", line)]
@@ -138,7 +138,8 @@ class Readme(SheafTest):
                                          and not re.match(r"-j\d+$", arg)} - known)
 
     def test_every_file_of_this_repository_that_is_shown_exists(self):
-        for path in re.findall(r"(?<![\w/])(?:data|engine|tests|bench|readers|include)/[\w./-]*\w", self.readme):
+        for path in re.findall(r"(?<![\w/])(?:data|engine|tests|bench|readers|include)/[\w./-]*\w",
+                               self.readme):
             self.assertTrue((REPOSITORY / path).exists(), path)
 
 

@@ -3,10 +3,9 @@
 import json
 import os
 import subprocess
-import unittest
 
 import harness
-from harness import CLEAN, FAULT, USAGE, SheafTest, sql_name, sql_text
+from harness import CLEAN, FAULT, USAGE, SheafTest, csv_line, sql_name, sql_text
 
 DATABASES = ("x.db", "x.sqlite", "x.sqlite3")
 FILES = {
@@ -61,7 +60,8 @@ class Files(SinkTest):
         self.assertEqual(["x.csv", "y.csv"], self.names("out"))
 
     def test_a_destinations_name_may_be_any_bytes(self):
-        for name in (b"new\nline.csv", b"latin-\xe9.csv", b" .csv", b"-x.csv", b"q'\"uote.db", b"a?b#c%20.db"):
+        for name in (b"new\nline.csv", b"latin-\xe9.csv", b" .csv", b"-x.csv", b"q'\"uote.db",
+                     b"a?b#c%20.db"):
             with self.subTest(name=name):
                 self.succeed("ingest", "a.csv", "-o", name, "--table", "t")
                 self.assertTrue(os.path.isfile(self.path(name)))
@@ -113,12 +113,14 @@ class AllOrNothing(SinkTest):
                 self.assertTrue(run.err.startswith(b"error: "), run)
 
     def test_a_full_disk_leaves_what_should_be_replaced(self):
+        """A database too: a journal left beside it would be a part of it, and lost when the file is copied."""
         self.write_big("big.csv", 2)
         for name in [*FILES, "x.db"]:
             self.succeed("ingest", "a.csv", "-o", name)
-            with self.subTest(name=name), self.assert_directory_unchanged():
-                self.expect(FAULT, "ingest", "big.csv", "-o", name, "--if-exists", "replace",
-                            preexec_fn=harness.limit_file_size(300_000))
+            for size in (8192, 30_000, 300_000, 1_000_000):
+                with self.subTest(name=name, size=size), self.assert_directory_unchanged():
+                    self.expect(FAULT, "ingest", "big.csv", "-o", name, "--if-exists", "replace",
+                                preexec_fn=harness.limit_file_size(size))
 
     def test_a_really_full_disk_leaves_nothing_behind(self):
         self.write_big("big.csv", 4)
@@ -128,6 +130,10 @@ class AllOrNothing(SinkTest):
                 run = self.expect(FAULT, "ingest", "big.csv", "-o", f"{disk}/{name}")
                 self.assertRegex(run.error_text, r"(?i)space|full")
                 self.assertEqual([], self.names(disk))
+                self.succeed("ingest", "a.csv", "-o", f"{disk}/{name}")
+                with self.assert_directory_unchanged(disk):
+                    self.expect(FAULT, "ingest", "big.csv", "-o", f"{disk}/{name}", "--if-exists", "replace")
+                os.unlink(self.path(f"{disk}/{name}"))
 
     def mount_small_disk(self, size):
         os.mkdir(self.path("disk"))
@@ -143,7 +149,8 @@ class AllOrNothing(SinkTest):
         for name in ("x.csv", "x.db"):
             for closed in ([1], [2], [1, 2], [0, 1, 2]):
                 with self.subTest(name=name, closed=closed):
-                    run = self.sheaf("ingest", "a.csv", "-o", name, preexec_fn=harness.close_descriptors(*closed))
+                    run = self.sheaf("ingest", "a.csv", "-o", name,
+                                     preexec_fn=harness.close_descriptors(*closed))
                     self.assert_whole_or_nothing(run, name)
 
     def assert_whole_or_nothing(self, run, name):
@@ -280,8 +287,7 @@ class OwnSource(SinkTest):
 
     def assert_refused(self, *args):
         with self.subTest(args=args), self.assert_directory_unchanged():
-            run = self.expect_fault("ingest", *args, "--if-exists", "replace", says="source|itself|input|reads")
-            self.assertTrue(run.err)
+            self.expect_fault("ingest", *args, "--if-exists", "replace", says="source|files to read")
 
     def test_a_file_is_not_its_own_destination(self):
         self.assert_refused("a.csv", "-o", "a.csv")
@@ -319,13 +325,15 @@ class Sqlite(SinkTest):
         self.sql(database, statements)
 
     def test_the_table_is_called_after_the_file(self):
-        for name, table in {"trips.db": "trips", "2025-q1.sqlite": "2025-q1", "a.b.sqlite3": "a.b", "select.db": "select",
+        for name, table in {"trips.db": "trips", "2025-q1.sqlite": "2025-q1", "a.b.sqlite3": "a.b",
+                            "select.db": "select",
                             "größe.db": "größe"}.items():
             self.succeed("ingest", "a.csv", "-o", name)
             self.assertEqual([["1", "x,y"], [None, ""]], self.sql_rows(name, table), name)
 
     def test_the_table_may_have_any_name(self):
-        for table in ("t", "select", "a b", 'q"uo""te', "it's", "[x]", "`x`", "t;DROP TABLE t", "größe", "a\nb", "1"):
+        for table in ("t", "select", "a b", 'q"uo""te', "it's", "[x]", "`x`", "t;DROP TABLE t", "größe",
+                      "a\nb", "1"):
             with self.subTest(table=table):
                 self.succeed("ingest", "a.csv", "-o", "x.db", "--table", table)
                 self.assertEqual(2, len(self.sql_rows("x.db", table)))
@@ -336,13 +344,13 @@ class Sqlite(SinkTest):
             self.assertIn(run.code, (USAGE, FAULT), run)
 
     def test_columns_may_have_any_name(self):
-        names = ["select", "a b", 'q"uo""te', "it's", "[x]", "`x`", "x;DROP TABLE x", "größe", "a\nb", "1", "rowid", "_rowid_",
-                 "oid", "PRIMARY KEY", " ", "?1", ":a", "--", "/*", "%s"]
-        self.write("n.csv", ",".join('"' + n.replace('"', '""') + '"' for n in names) + "\n" + ",".join(map(str, range(20))))
+        names = ["select", "a b", 'q"uo""te', "it's", "[x]", "`x`", "x;DROP TABLE x", "größe", "a\nb", "1",
+                 "rowid", "_rowid_", "oid", "PRIMARY KEY", " ", "?1", ":a", "--", "/*", "%s"]
+        self.write("n.csv", csv_line(names) + csv_line(map(str, range(len(names)))))
         self.succeed("ingest", "n.csv", "-o", "x.db")
         self.assertEqual(names, self.sql_columns("x.db", "x"))
         values = self.sql("x.db", f"SELECT {','.join('x.' + sql_name(n) for n in names)} FROM x;", "-csv")
-        self.assertEqual(",".join(map(str, range(20))).encode(), values.strip())
+        self.assertEqual(",".join(map(str, range(len(names)))).encode(), values.strip())
 
     def test_names_that_sqlite_cannot_tell_apart_get_a_number(self):
         self.write("n.csv", "Name,name,other\n1,2,3\n")
@@ -379,7 +387,7 @@ class Sqlite(SinkTest):
 
     def test_texts_keep_every_byte(self):
         values = ["\0", "a\0b", "\0\0", "漢😀", "'; DROP TABLE x; --", " x ", "\r\n", "NULL", "x" * 1_000_000]
-        self.write("n.csv", "a\n" + "".join('"' + v.replace('"', '""') + '"\n' for v in values))
+        self.write("n.csv", "a\n" + "".join(csv_line([v]) for v in values))
         self.succeed("ingest", "n.csv", "-o", "x.db")
         self.assertEqual([[v] for v in values], self.sql_rows("x.db", "x"))
 
@@ -422,7 +430,8 @@ class Sqlite(SinkTest):
 
     def test_a_database_that_somebody_else_writes_is_refused_in_time(self):
         self.create("CREATE TABLE keep(a);")
-        holder = subprocess.Popen(["sqlite3", self.path("x.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        holder = subprocess.Popen(["sqlite3", self.path("x.db")], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE)
         self.addCleanup(harness.stop, holder)
         holder.stdin.write(b"BEGIN EXCLUSIVE;\nSELECT 'held';\n")
         holder.stdin.flush()
@@ -436,7 +445,8 @@ class Sqlite(SinkTest):
         with open(self.path(fifo), "wb", buffering=0) as pipe:
             pipe.write(b"a,b\n")
             harness.fill_pipe(pipe.fileno(), b"1,2\n" * 10_000, 1 << 20)
-            reader = subprocess.run(["sqlite3", self.path("x.db"), "SELECT count(*) FROM x;"], capture_output=True)
+            reader = subprocess.run(["sqlite3", self.path("x.db"), "SELECT count(*) FROM x;"],
+                                    capture_output=True)
             self.assertTrue(reader.stdout == b"2\n" or b"locked" in reader.stderr, reader)
         self.assertEqual(CLEAN, self.finish(process).code)
         self.assertGreater(len(self.sql_rows("x.db", "x")), 200_000)
@@ -447,7 +457,8 @@ class Sqlite(SinkTest):
         self.assertEqual((["a", "b"], []), (self.sql_columns("x.db", "x"), self.sql_rows("x.db", "x")))
 
     def test_as_many_columns_as_sqlite_has(self):
-        self.write("n.csv", ",".join(f"c{i}" for i in range(2000)) + "\n" + ",".join(map(str, range(2000))) + "\n")
+        self.write("n.csv",
+                   ",".join(f"c{i}" for i in range(2000)) + "\n" + ",".join(map(str, range(2000))) + "\n")
         self.succeed("ingest", "n.csv", "-o", "x.db")
         self.assertEqual([[str(i) for i in range(2000)]], self.sql_rows("x.db", "x"))
 
@@ -472,7 +483,8 @@ class Sqlite(SinkTest):
         self.assertIn(CLEAN, codes)
         for i, code in enumerate(codes):
             self.assertIn(code, (CLEAN, FAULT))
-            count = self.sql("x.db", f"SELECT count(*) FROM sqlite_schema WHERE name = {sql_text(f't{i}')};").strip()
+            count = self.sql("x.db",
+                             f"SELECT count(*) FROM sqlite_schema WHERE name = {sql_text(f't{i}')};").strip()
             self.assertEqual(b"1" if code == CLEAN else b"0", count)
         self.assert_database_is_sound("x.db")
 

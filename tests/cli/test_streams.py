@@ -1,0 +1,189 @@
+"""Pipes at both ends: sources that can be read once, readers that go away, and a stdout that fails."""
+
+import contextlib
+import gzip
+import os
+import subprocess
+import threading
+
+import harness
+from harness import FAULT, SheafTest
+
+
+class Streams(SheafTest):
+    """Sources that can be read once."""
+
+    def test_stdin_is_a_source(self):
+        self.assertEqual(b"a,b\n1,2\n", self.succeed("cat", "-", input=b"a,b\n1,2\n").out)
+
+    def test_stdin_may_be_compressed(self):
+        self.assertEqual(b"a\n1\n", self.succeed("cat", "-", input=gzip.compress(b"a\n1\n")).out)
+
+    def test_stdin_takes_its_place_among_the_files(self):
+        self.write("a.csv", "n\n1\n")
+        self.write("c.csv", "n\n3\n")
+        self.assertEqual(b"n\n1\n2\n3\n", self.succeed("cat", "a.csv", "-", "c.csv", input=b"n\n2\n").out)
+
+    def test_stdin_may_be_a_file(self):
+        self.write_rows("a.csv", 50_000)
+        with open(self.path("a.csv"), "rb") as file:
+            self.assertEqual(self.read("a.csv"), self.succeed("cat", "-", stdin=file).out)
+
+    def test_an_empty_stdin_is_an_empty_file(self):
+        self.assertEqual(b"", self.succeed("cat", "-", input=b"").out.strip())
+
+    def test_stdin_that_comes_a_byte_at_a_time_is_the_same(self):
+        data = 'a,b\r\n"x""\r\n",é\r\n\r\n3,4'.encode()
+        process = self.start("cat", "-", stdin=subprocess.PIPE)
+        for byte in data:
+            os.write(process.stdin.fileno(), bytes([byte]))
+        self.assertEqual('a,b\n"x""\r\n",é\n3,4\n', self.finish(process).out.decode())
+
+    def test_a_fifo_is_a_source(self):
+        self.make_fifo("pipe")
+        self.feed("pipe", "n\n2\n")
+        self.write("a.csv", "n\n1\n")
+        self.assertEqual(b"n\n1\n2\n", self.succeed("cat", "a.csv", "pipe").out)
+
+    def test_more_fifos_than_workers_are_no_deadlock(self):
+        names = [self.make_fifo(f"pipe{i}") for i in range(8)]
+        for i, name in enumerate(names):
+            self.feed(name, "n,text\n" + f"{i},{'x' * 90}\n" * 4000)
+        expected = "n,text\n" + "".join(f"{i},{'x' * 90}\n" * 4000 for i in range(8))
+        self.assertTrue(self.succeed("cat", "-j", "2", *names).out == expected.encode())
+
+    def test_process_substitution_is_a_source(self):
+        reading, writing = os.pipe()
+        os.write(writing, b"n\n1\n")
+        os.close(writing)
+        try:
+            run = self.succeed("cat", f"/dev/fd/{reading}", pass_fds=[reading])
+        finally:
+            os.close(reading)
+        self.assertEqual(b"n\n1\n", run.out)
+
+    def test_the_null_device_is_an_empty_file(self):
+        self.write("a.csv", "n\n1\n")
+        self.assertEqual(b"n\n1\n", self.succeed("cat", "/dev/null", "a.csv").out)
+
+    def test_a_file_whose_size_says_nothing_is_read_whole_or_refused(self):
+        """The system says that files in /proc have 0 bytes. They are not taken for empty."""
+        with open("/proc/filesystems", "rb") as file:
+            expected = file.read()
+        run = self.sheaf("cat", "/proc/filesystems")
+        if run.code == FAULT:
+            self.assert_shows_error(run, source="/proc/filesystems")
+        else:
+            self.assertEqual(expected, run.out)
+
+    def feed(self, name, text):
+        """Write to a FIFO from a thread of its own: opening it waits for the reader."""
+        def write():
+            with open(self.path(name), "w", encoding="utf-8") as pipe:
+                pipe.write(text)
+        thread = threading.Thread(target=write, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, harness.TIMEOUT)
+
+
+class TheReaderGoesAway(SheafTest):
+    """`sheaf cat ... | head` ends quietly."""
+
+    def assert_quiet_when_closed_after(self, byte_count, *args, **options):
+        process = self.start(*args, **options)
+        if byte_count:
+            self.assertTrue(process.stdout.read(byte_count))
+        process.stdout.close()
+        process.stdout = None
+        run = self.finish(process)
+        self.assertEqual((0, b""), (run.code, run.err))
+
+    def setUp(self):
+        super().setUp()
+        self.write_big("a.csv", 20)
+
+    def test_after_the_first_lines(self):
+        for format in ("csv", "tsv", "jsonl"):
+            with self.subTest(format=format):
+                self.assert_quiet_when_closed_after(100, "cat", "a.csv", "--format", format)
+
+    def test_before_the_first_byte(self):
+        self.assert_quiet_when_closed_after(0, "cat", "a.csv")
+
+    def test_at_any_worker_count(self):
+        for j in harness.WORKERS:
+            self.assert_quiet_when_closed_after(100, "cat", "-j", j, *["a.csv"] * 5)
+
+    def test_when_the_pipe_signal_is_ignored(self):
+        self.assert_quiet_when_closed_after(100, "cat", "a.csv", restore_signals=False)
+
+    def test_when_ingest_writes_to_stdout(self):
+        self.assert_quiet_when_closed_after(100, "ingest", "a.csv", "-o", "-")
+
+    def test_when_count_prints_more_than_a_pipe_holds(self):
+        self.write("one.csv", "a\n")
+        self.assert_quiet_when_closed_after(10, "count", *["one.csv"] * 9000)
+
+    def test_while_stdin_still_comes(self):
+        process = self.start("cat", "-", stdin=subprocess.PIPE)
+        writer = threading.Thread(target=self.write_until_it_breaks, args=[process.stdin.fileno()],
+                                  daemon=True)
+        writer.start()
+        self.assertTrue(process.stdout.read(10))
+        process.stdout.close()
+        process.stdout = None
+        writer.join(harness.TIMEOUT)
+        self.assertFalse(writer.is_alive(), "it goes on reading")
+        run = self.finish(process)
+        self.assertEqual((0, b""), (run.code, run.err))
+
+    @staticmethod
+    def write_until_it_breaks(descriptor):
+        with contextlib.suppress(BrokenPipeError):
+            while True:
+                os.write(descriptor, b"a,b\n" * 16384)
+
+
+class StdoutFails(SheafTest):
+    """A result that could not be written is an error, not a short result."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("small.csv", "a\n1\n")
+        self.write_big("big.csv", 3)
+
+    def assert_error_on(self, *args, **options):
+        run = self.expect(FAULT, *args, **options)
+        self.assertTrue(run.err.startswith(b"error: "), run)
+
+    def test_a_full_device_is_an_error(self):
+        for args in (["cat", "big.csv"], ["cat", "small.csv"], ["count", "small.csv"],
+                     ["ingest", "small.csv", "-o", "-"]):
+            with self.subTest(args=args), open("/dev/full", "wb") as full:
+                self.assert_error_on(*args, stdout=full)
+
+    def test_a_file_that_cannot_grow_is_an_error(self):
+        with open(self.path("out"), "wb") as out:
+            self.assert_error_on("cat", "big.csv", stdout=out, preexec_fn=harness.limit_file_size(65536))
+
+    def test_a_closed_stdout_is_an_error(self):
+        self.assert_error_on("cat", "small.csv", preexec_fn=harness.close_descriptors(1))
+
+    def test_a_stdout_that_cannot_be_written_is_an_error(self):
+        with open(self.path("small.csv"), "rb") as unwritable:
+            self.assert_error_on("cat", "small.csv", stdout=unwritable)
+
+    def test_a_closed_stdin_is_no_trouble_to_those_who_do_not_read_it(self):
+        run = self.succeed("cat", "small.csv", preexec_fn=harness.close_descriptors(0))
+        self.assertEqual(b"a\n1\n", run.out)
+
+    def test_a_closed_stdin_as_a_source_is_an_error(self):
+        self.assert_error_on("cat", "-", preexec_fn=harness.close_descriptors(0))
+
+    def test_a_closed_stderr_changes_nothing_on_stdout(self):
+        run = self.succeed("cat", "small.csv", preexec_fn=harness.close_descriptors(2))
+        self.assertEqual(b"a\n1\n", run.out)
+
+
+if __name__ == "__main__":
+    harness.main()
