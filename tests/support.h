@@ -135,6 +135,18 @@ static inline sheaf_file write_file(const char *path, const void *bytes, size_t 
     return file_at(path);
 }
 
+/* A file of one line and n_lines others, all alike. */
+static inline sheaf_file write_lines(const char *path, const char *first, const char *other, size_t n_lines)
+{
+    blob text = {0};
+    blob_text(&text, first);
+    for (size_t i = 0; i < n_lines; i++)
+        blob_text(&text, other);
+    sheaf_file file = write_file(path, text.bytes, text.n_bytes);
+    blob_free(&text);
+    return file;
+}
+
 /* ---- standard input ---- */
 
 /*

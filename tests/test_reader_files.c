@@ -1,10 +1,8 @@
 /*
- * Where a reader's bytes come from: files that change, vanish or fail, pipes, FIFOs, standard
- * input, temporary files, gzip by name and by content; going back to the first byte; being told to
- * stop.
+ * Where a reader's bytes come from: files that change, vanish or fail, temporary files, gzip by
+ * name and by content; and going back to the first byte. Pipes and FIFOs: test_reader_streams.c.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -22,19 +20,7 @@ static bool reads_the_rows(const outcome *got)
            memcmp(got->rows.bytes, rows, strlen(rows)) == 0;
 }
 
-/* A file larger than what a reader takes at once. */
-static sheaf_file write_large(const char *path, size_t n_lines)
-{
-    blob large = {0};
-    blob_text(&large, "a,b\n");
-    for (size_t i = 0; i < n_lines; i++)
-        blob_text(&large, "some,text\n");
-    sheaf_file file = write_file(path, large.bytes, large.n_bytes);
-    blob_free(&large);
-    return file;
-}
-
-enum { LARGE_LINES = 100000 };
+enum { LARGE_LINES = 100000 }; /* of ten bytes: more than a reader takes at once */
 
 static void set_mtime(const char *path, time_t seconds, long ns)
 {
@@ -105,7 +91,8 @@ Test(reader_files, that_change_while_they_are_read_are_a_fault)
     for (size_t i = 0; i < sizeof changes / sizeof changes[0] * 4; i++) {
         bool large = i % 2;
         bool count_only = i / 2 % 2;
-        sheaf_file file = large ? write_large("a.csv", LARGE_LINES) : write_file("a.csv", text, strlen(text));
+        sheaf_file file = large ? write_lines("a.csv", "a,b\n", "some,text\n", LARGE_LINES)
+                                : write_file("a.csv", text, strlen(text));
         kit with = kit_create();
         sheaf_error err;
         sheaf_status status = sheaf__reader_open(with.reader, &file, &plain_options, &err);
@@ -229,93 +216,6 @@ Test(reader_files, that_fail_in_the_middle_give_the_whole_records_before)
     }
 }
 
-/* ---- streams ---- */
-
-typedef struct writing {
-    const char *path;
-    const void *bytes;
-    size_t n_bytes;
-} writing;
-
-static void *write_fifo(void *argument)
-{
-    const writing *job = argument;
-    int fd = open(job->path, O_WRONLY | O_CLOEXEC);
-    for (size_t done = 0; done < job->n_bytes;) {
-        ssize_t n = write(fd, (const char *)job->bytes + done, job->n_bytes - done);
-        if (n < 0)
-            break;
-        done += (size_t)n;
-    }
-    close(fd);
-    return NULL;
-}
-
-Test(reader_files, may_be_fifos)
-{
-    blob large = {0};
-    blob_text(&large, "a,b\n");
-    for (int i = 0; i < LARGE_LINES; i++)
-        blob_text(&large, "\"some\ntext\",\r\n");
-    expectation expected = expect(large.bytes, large.n_bytes, ',', 1 << 20);
-    cr_assert_eq(mkfifo("fifo", 0600), 0);
-    for (int spooled = 0; spooled < 2; spooled++) {
-        writing job = {"fifo", large.bytes, large.n_bytes};
-        pthread_t writer;
-        cr_assert_eq(pthread_create(&writer, NULL, write_fifo, &job), 0);
-        sheaf_file file = file_at("fifo");
-        kit with = kit_create();
-        sheaf_error err;
-        cr_assert_eq(file.kind, SHEAF_FILE_STREAM);
-        cr_assert_eq((spooled ? sheaf__reader_open_spooled : sheaf__reader_open)(with.reader, &file,
-                                                                                 &plain_options, &err),
-                     SHEAF_OK);
-        outcome got = read_rest(&with, 4096);
-        cr_assert_eq(got.status, SHEAF_END, "%s", got.err.message);
-        cr_assert(blob_equal(&got.rows, &expected.rows));
-        cr_assert_eq(got.counts.stored_bytes, large.n_bytes);
-        cr_assert_eq(pthread_join(writer, NULL), 0);
-        blob_free(&got.rows);
-        kit_destroy(&with);
-    }
-    blob_free(&expected.rows);
-    blob_free(&large);
-}
-
-Test(reader_files, standard_input_is_left_open)
-{
-    kit with = kit_create();
-    sheaf_file file = feed_stdin_by(text, strlen(text), 5);
-    outcome got = read_with(&with, &file, &plain_options, 1);
-    cr_assert(reads_the_rows(&got));
-    blob_free(&got.rows);
-    cr_assert_geq(fcntl(STDIN_FILENO, F_GETFD), 0);
-    kit_destroy(&with);
-}
-
-Test(reader_files, leave_no_descriptor_open)
-{
-    int next = dup(STDIN_FILENO);
-    close(next);
-    kit with = kit_create();
-    static const char *const texts[] = {text, "\xFF\xFE", "a\n\"", ""};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0] * 2; i++) {
-        sheaf_file file = i % 2 ? feed_stdin_by(texts[i / 2], strlen(texts[i / 2]), 5)
-                                : write_file("a.csv", texts[i / 2], strlen(texts[i / 2]));
-        sheaf_error err;
-        if (sheaf__reader_open_spooled(with.reader, &file, &plain_options, &err) == SHEAF_OK) {
-            outcome got = read_rest(&with, 1);
-            blob_free(&got.rows);
-        }
-        sheaf__reader_close(with.reader);
-        sheaf__reader_close(with.reader);
-        int after = dup(STDIN_FILENO);
-        cr_assert_eq(after, next, "text %d", (int)i / 2);
-        close(after);
-    }
-    kit_destroy(&with);
-}
-
 /* ---- back to the first byte ---- */
 
 static void read_twice(kit *with, const char *way)
@@ -357,23 +257,6 @@ Test(reader_files, can_be_rewound)
         sheaf__reader_close(with.reader);
     }
     blob_free(&packed);
-    kit_destroy(&with);
-}
-
-Test(reader_files, can_be_rewound_after_a_fault)
-{
-    sheaf_file file = write_file("a.csv", "a\n1\n2,3\n", 8);
-    kit with = kit_create();
-    sheaf_error err;
-    cr_assert_eq(sheaf__reader_open(with.reader, &file, &plain_options, &err), SHEAF_OK);
-    for (int i = 0; i < 3; i++) {
-        outcome got = read_rest(&with, 1);
-        cr_assert_eq(got.status, SHEAF_ESHAPE);
-        cr_assert_eq(got.err.offset_bytes, 6);
-        cr_assert_eq(got.counts.records, 1);
-        blob_free(&got.rows);
-        cr_assert_eq(sheaf__reader_rewind(with.reader, &err), SHEAF_OK);
-    }
     kit_destroy(&with);
 }
 
@@ -470,101 +353,4 @@ Test(reader_files, add_what_they_read_to_a_counter)
     }
     blob_free(&packed);
     kit_destroy(&with);
-}
-
-/* ---- being told to stop ---- */
-
-static sheaf__reader_options stopped_by(const atomic_bool *stop)
-{
-    sheaf__reader_options options = plain_options;
-    options.stop = stop;
-    return options;
-}
-
-Test(reader_files, are_not_opened_when_told_to_stop)
-{
-    atomic_bool stop = true;
-    sheaf__reader_options options = stopped_by(&stop);
-    sheaf_file file = write_file("a.csv", text, strlen(text));
-    outcome got = read_fresh(&file, &options, 1);
-    cr_assert_eq(got.status, SHEAF_ECANCELLED);
-    file = feed_stdin_by(text, strlen(text), 1);
-    got = read_fresh(&file, &options, 1);
-    cr_assert_eq(got.status, SHEAF_ECANCELLED);
-    kit with = kit_create();
-    cr_assert_eq(sheaf__reader_open_spooled(with.reader, &file, &options, NULL), SHEAF_ECANCELLED);
-    kit_destroy(&with);
-}
-
-Test(reader_files, stop_in_the_middle_when_told_to)
-{
-    atomic_bool stop = false;
-    sheaf__reader_options options = stopped_by(&stop);
-    sheaf_file file = write_large("a.csv", LARGE_LINES);
-    for (int count_only = 0; count_only < 2; count_only++) {
-        kit with = kit_create();
-        sheaf_error err;
-        atomic_store(&stop, false);
-        cr_assert_eq(sheaf__reader_open(with.reader, &file, &options, &err), SHEAF_OK);
-        cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, &err), SHEAF_OK);
-        sheaf__batch_clear(with.batch, 0);
-        atomic_store(&stop, true);
-        cr_assert_eq(
-            sheaf__reader_next(with.reader, with.parser, count_only ? NULL : with.batch, SIZE_MAX, &err),
-            SHEAF_ECANCELLED);
-        cr_assert_eq(err.status, SHEAF_ECANCELLED);
-        cr_assert_lt(sheaf__reader_counts_get(with.reader).records, LARGE_LINES);
-        kit_destroy(&with);
-    }
-}
-
-/* A pipe with nothing in it, whose other end stays open. */
-static sheaf_file silent_stdin(void)
-{
-    int ends[2];
-    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
-    cr_assert_eq(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
-    close(ends[0]);
-    return (sheaf_file){.path = "-", .kind = SHEAF_FILE_STDIN, .size_bytes = SHEAF_UNKNOWN};
-}
-
-Test(reader_files, that_are_silent_streams_notice_that_they_should_stop)
-{
-    atomic_bool stop = true;
-    sheaf_file file = silent_stdin();
-    sheaf__file_source source = {.fd = -1, .stop = &stop};
-    sheaf_error err;
-    uint8_t byte;
-    size_t n;
-    cr_assert_eq(sheaf__file_open(&source, &file, &err), SHEAF_OK);
-    cr_assert_eq(sheaf__file_read(&source, &byte, 1, &n, &err), SHEAF_ECANCELLED);
-}
-
-static void *set_true(void *flag)
-{
-    atomic_store((atomic_bool *)flag, true);
-    return NULL;
-}
-
-Test(reader_files, that_are_silent_streams_stop_while_they_wait)
-{
-    atomic_bool stop = false;
-    sheaf__reader_options options = stopped_by(&stop);
-    sheaf_file file = silent_stdin();
-    pthread_t other;
-    cr_assert_eq(pthread_create(&other, NULL, set_true, &stop), 0);
-    outcome got = read_fresh(&file, &options, 1);
-    cr_assert_eq(got.status, SHEAF_ECANCELLED);
-    cr_assert_eq(pthread_join(other, NULL), 0);
-}
-
-/* Workers block all signals, so nothing else gets one out of an open() that waits for a writer. */
-Test(reader_files, that_are_fifos_without_a_writer_notice_that_they_should_stop, .timeout = 5)
-{
-    atomic_bool stop = true;
-    sheaf__reader_options options = stopped_by(&stop);
-    cr_assert_eq(mkfifo("fifo", 0600), 0);
-    sheaf_file file = file_at("fifo");
-    outcome got = read_fresh(&file, &options, 1);
-    cr_assert_eq(got.status, SHEAF_ECANCELLED);
 }

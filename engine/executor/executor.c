@@ -50,11 +50,12 @@ void sheaf__pool_release(sheaf__pool *pool)
     if (!pool || atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1)
         return;
     for (int i = 0; i < pool->n_workers; i++) {
-        if (!pool->workers[i]->joined && !sheaf__pool_is_foreign(pool))
+        if (i >= pool->n_joined && !sheaf__pool_is_foreign(pool))
             pthread_detach(pool->workers[i]->thread);
         worker_destroy(pool->workers[i]);
     }
     free(pool->workers);
+    pthread_cond_destroy(&pool->all_joined);
     pthread_cond_destroy(&pool->work_ready);
     pthread_mutex_destroy(&pool->mutex);
     free(pool);
@@ -90,6 +91,7 @@ static sheaf__pool *pool_create(const sheaf_executor_options *options)
     pool->workers = calloc((size_t)pool->max_workers, sizeof(sheaf_worker *));
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->work_ready, NULL);
+    pthread_cond_init(&pool->all_joined, NULL);
     if (!pool->workers) {
         sheaf__pool_release(pool);
         return NULL;
@@ -257,7 +259,7 @@ static sheaf_future *next_task(sheaf_worker *worker)
         worker->handed = NULL;
         task->handed_to = NULL;
     } else {
-        while (!pool->head && !pool->shut_down && !pool->broken)
+        while (!pool->head && !pool->shut_down)
             pthread_cond_wait(&pool->work_ready, &pool->mutex);
         task = pop_locked(pool);
         pool->n_idle--;
@@ -405,19 +407,22 @@ sheaf_status sheaf_executor_submit(sheaf_executor *executor, const sheaf_task *t
     return SHEAF_OK;
 }
 
-/* Join workers one by one, each by one caller; new ones cannot appear once the pool is shut down. */
+/* Join all workers; no new ones appear once the pool is shut down. One caller joins, the others wait for it. */
 static void join_all(sheaf__pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
-    for (int i = 0; i < pool->n_workers; i++) {
-        sheaf_worker *worker = pool->workers[i];
-        if (worker->joined)
-            continue;
-        worker->joined = true;
+    while (pool->joining)
+        pthread_cond_wait(&pool->all_joined, &pool->mutex);
+    pool->joining = true;
+    while (pool->n_joined < pool->n_workers) {
+        pthread_t thread = pool->workers[pool->n_joined]->thread;
         pthread_mutex_unlock(&pool->mutex);
-        pthread_join(worker->thread, NULL);
+        pthread_join(thread, NULL);
         pthread_mutex_lock(&pool->mutex);
+        pool->n_joined++;
     }
+    pool->joining = false;
+    pthread_cond_broadcast(&pool->all_joined);
     pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -453,6 +458,8 @@ void sheaf_executor_destroy(sheaf_executor *executor)
 sheaf_executor_stats sheaf_executor_stats_get(sheaf_executor *executor)
 {
     sheaf__pool *pool = executor->pool;
+    if (sheaf__pool_is_foreign(pool))
+        return (sheaf_executor_stats){0};
     pthread_mutex_lock(&pool->mutex);
     sheaf_executor_stats stats = pool->stats;
     pthread_mutex_unlock(&pool->mutex);

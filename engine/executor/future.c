@@ -14,7 +14,10 @@
 #include "engine/core/error.h"
 #include "engine/executor/pool.h"
 
-enum { SCRATCH_KEEP_BYTES = 4 << 20 };
+enum {
+    SCRATCH_KEEP_BYTES = 4 << 20, /* what a task may use again and again without asking for pages */
+    DEPTH_MAX = 200               /* tasks inside tasks on one stack, which has 8 MiB by default */
+};
 
 static int state_of(const sheaf_future *future)
 {
@@ -50,7 +53,7 @@ void sheaf_future_release(sheaf_future *future)
 {
     if (!future || atomic_fetch_sub_explicit(&future->references, 1, memory_order_acq_rel) != 1)
         return;
-    if (future->result && !future->taken && future->task.drop_result)
+    if (future->result && !atomic_load(&future->taken) && future->task.drop_result)
         future->task.drop_result(future->result);
     sheaf__pool_release(future->pool);
     free(future->error);
@@ -67,8 +70,11 @@ bool sheaf_future_done(const sheaf_future *future)
 static void publish_locked(sheaf_future *future, sheaf__future_state state)
 {
     atomic_store_explicit(&future->state, (int)state, memory_order_release);
-    for (sheaf__waiter *each = future->waiters; each; each = each->next)
+    for (sheaf__waiter *each = future->waiters; each; each = each->next) {
+        future->pool->n_waiting -= each->counted; /* from here on it is not blocked, though it may still sleep */
+        each->counted = false;
         pthread_cond_signal(&each->done);
+    }
     future->waiters = NULL;
 }
 
@@ -78,18 +84,34 @@ static void drop_argument(const sheaf_task *task)
         task->drop_arg(task->arg);
 }
 
+/* The worker's spare error block, or a new one: taken out, because the task may run others inside. */
+static sheaf_error *take_error(sheaf_worker *worker)
+{
+    sheaf_error *err = worker->spare_error;
+    worker->spare_error = NULL;
+    if (!err)
+        err = malloc(sizeof *err);
+    sheaf_error_clear(err);
+    return err;
+}
+
+static void give_error(sheaf_worker *worker, sheaf_error *err)
+{
+    if (worker->spare_error)
+        free(err);
+    else
+        worker->spare_error = err;
+}
+
 /* Run the task's body; its argument is dropped before the result can be seen. */
 static void run_body(sheaf_future *future, sheaf_worker *worker)
 {
-    sheaf_error *err = worker->spare_error;
-    if (!err)
-        err = worker->spare_error = malloc(sizeof *err);
+    sheaf_error *err = take_error(worker);
     if (!err) {
         future->status = SHEAF_ENOMEM;
         drop_argument(&future->task);
         return;
     }
-    sheaf_error_clear(err);
     worker->depth++;
     sheaf_status status = future->task.run(worker, future->task.arg, &future->result, err);
     worker->depth--;
@@ -100,7 +122,8 @@ static void run_body(sheaf_future *future, sheaf_worker *worker)
     if (status < 0) {
         err->status = status;
         future->error = err;
-        worker->spare_error = NULL;
+    } else {
+        give_error(worker, err);
     }
 }
 
@@ -183,11 +206,11 @@ static void forget_waiter_locked(sheaf_future *future, const sheaf__waiter *wait
         *link = waiter->next;
 }
 
-/* Sleep until the future is final or the time is over. */
-static sheaf_status sleep_locked(sheaf_future *future, int64_t timeout_ms)
+/* Sleep until the future is final or the time is over. `counted`: this thread is one of pool->n_waiting. */
+static sheaf_status sleep_locked(sheaf_future *future, int64_t timeout_ms, bool counted)
 {
     sheaf__pool *pool = future->pool;
-    sheaf__waiter waiter = {.next = future->waiters};
+    sheaf__waiter waiter = {.next = future->waiters, .counted = counted};
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -209,13 +232,15 @@ static sheaf_status sleep_locked(sheaf_future *future, int64_t timeout_ms)
 }
 
 /*
- * A worker waits for a future of its own pool. A task that nobody has begun is run here, so that trees of
- * tasks cannot deadlock; when all workers wait like this, nothing could ever run again.
+ * A worker waits, without a timeout, for a future of its own pool. A task that nobody has begun is run here, so
+ * that trees of tasks cannot deadlock; when all workers wait like this, nothing could ever run again.
  */
-static sheaf_status wait_as_worker_locked(sheaf_future *future, sheaf_worker *self, int64_t timeout_ms)
+static sheaf_status wait_as_worker_locked(sheaf_future *future, sheaf_worker *self)
 {
     sheaf__pool *pool = future->pool;
     if (state_of(future) == SHEAF__PENDING && future->queued) {
+        if (self->depth >= DEPTH_MAX)
+            return SHEAF_EDEADLK;
         sheaf__pool_unlink_locked(pool, future);
         pool->stats.running++;
         atomic_store_explicit(&future->state, SHEAF__RUNNING, memory_order_relaxed);
@@ -224,14 +249,10 @@ static sheaf_status wait_as_worker_locked(sheaf_future *future, sheaf_worker *se
         pthread_mutex_lock(&pool->mutex);
         return SHEAF_OK;
     }
-    if (timeout_ms >= 0)
-        return sleep_locked(future, timeout_ms);
-    if (pool->n_waiting + 1 >= pool->n_alive && pool->n_idle == 0 && !future->handed_to)
+    if (pool->n_waiting + 1 >= pool->n_alive - pool->n_idle && (!pool->head || pool->n_idle == 0))
         return SHEAF_EDEADLK;
     pool->n_waiting++;
-    sheaf_status status = sleep_locked(future, timeout_ms);
-    pool->n_waiting--;
-    return status;
+    return sleep_locked(future, -1, true);
 }
 
 static sheaf_status wait_until_final(sheaf_future *future, int64_t timeout_ms, sheaf_error *err)
@@ -245,12 +266,15 @@ static sheaf_status wait_until_final(sheaf_future *future, int64_t timeout_ms, s
     sheaf_worker *self = sheaf__pool_self_locked(pool);
     sheaf_status status = SHEAF_OK;
     if (!is_final(state_of(future)))
-        status = self ? wait_as_worker_locked(future, self, timeout_ms) : sleep_locked(future, timeout_ms);
+        status = self && timeout_ms < 0 ? wait_as_worker_locked(future, self)
+                                        : sleep_locked(future, timeout_ms, false);
     pthread_mutex_unlock(&pool->mutex);
     if (status == SHEAF_ETIMEDOUT)
         return sheaf_error_set(err, status, "the task was not done in %lld ms", (long long)timeout_ms);
     if (status == SHEAF_EDEADLK)
-        return sheaf_error_set(err, status, "every worker of the pool waits for a task of the pool");
+        return sheaf_error_set(err, status, "every worker of the pool waits for a task of the pool, or tasks "
+                                            "wait inside each other more than %d deep",
+                               DEPTH_MAX);
     return status;
 }
 
@@ -275,10 +299,8 @@ static sheaf_status retrieve(sheaf_future *future, int64_t timeout_ms, bool take
         status = final_status(future, err);
     if (status < 0)
         return status;
-    pthread_mutex_lock(&future->pool->mutex);
-    bool was_taken = future->taken;
-    future->taken |= take;
-    pthread_mutex_unlock(&future->pool->mutex);
+    /* Of a final future nothing is guarded by the mutex: in a child of fork() that may be held for ever. */
+    bool was_taken = take ? atomic_exchange(&future->taken, true) : atomic_load(&future->taken);
     if (was_taken)
         return sheaf_error_set(err, SHEAF_ESTATE, "the result was taken before");
     if (result)

@@ -32,6 +32,7 @@ typedef enum sheaf__future_state {
 typedef struct sheaf__waiter {
     struct sheaf__waiter *next;
     pthread_cond_t done;
+    bool counted; /* in pool->n_waiting, until it is signalled or gives up */
 } sheaf__waiter;
 
 struct sheaf_future {
@@ -44,7 +45,7 @@ struct sheaf_future {
     struct sheaf_future *after;       /* likewise */
     sheaf__waiter *waiters;           /* likewise */
     bool queued;                      /* likewise */
-    bool taken;                       /* likewise */
+    atomic_bool taken;
     /* Written by whoever makes the future final, before it does; const after that, but for taken. */
     sheaf_status status;
     void *result;
@@ -57,7 +58,6 @@ struct sheaf_worker {
     char name[64];
     pthread_t thread;         /* guarded by pool->mutex until the worker runs, const after */
     bool gone;                /* guarded by pool->mutex: will not touch the pool again */
-    bool joined;              /* guarded by pool->mutex: somebody joins it */
     sheaf_future *handed;     /* guarded by pool->mutex: the first task, before it runs */
     sheaf__heap heap;         /* const once the worker runs; blocks may be freed until the pool ends */
     sheaf_arena *scratch;     /* this worker only */
@@ -75,13 +75,16 @@ struct sheaf__pool {
 
     pthread_mutex_t mutex;
     pthread_cond_t work_ready; /* the queue is not empty, or the pool stops */
+    pthread_cond_t all_joined; /* n_joined is n_workers */
     sheaf_future *head;        /* everything below is guarded by mutex */
     sheaf_future *tail;
     sheaf_worker **workers; /* max_workers slots, n_workers in use; const once set */
     int n_workers;
+    int n_joined;
+    bool joining;  /* somebody joins the workers; others wait for all_joined */
     int n_alive;   /* workers that have not left */
     int n_idle;    /* parked, or about to look at the queue */
-    int n_waiting; /* blocked without a timeout on a future of this pool */
+    int n_waiting; /* blocked without a timeout on a future of this pool, and not signalled yet */
     bool shut_down;
     bool broken;
     sheaf_error broken_error;
