@@ -125,7 +125,7 @@ static sheaf_status fill(sheaf__reader *reader, size_t max_bytes, sheaf_error *e
                               : sheaf__file_read(&reader->source, into, room, &n, &failure);
     if (status == SHEAF_OK && n == 0)
         status = sheaf__file_verify(&reader->source, &failure);
-    if (status == SHEAF_ECANCELLED || status == SHEAF_ENOMEM) {
+    if (status == SHEAF_ECANCELLED || status == SHEAF_ENOMEM || status == SHEAF_ERESOURCE) {
         sheaf__error_copy(err, &failure);
         return status;
     }

@@ -52,7 +52,7 @@ void sheaf__reader_destroy(sheaf__reader *reader);
 /*
  * Open a file.
  *
- * Returns    OK; ENOENT, EIO, ECHANGED, EGZIP, EENCODING (UTF-16), ECANCELLED, ENOMEM.
+ * Returns    OK; ENOENT, EIO, ECHANGED, EGZIP, EENCODING (UTF-16), ECANCELLED, ERESOURCE, ENOMEM.
  */
 sheaf_status sheaf__reader_open(sheaf__reader *reader, const sheaf_file *file,
                                 const sheaf__reader_options *options, sheaf_error *err);

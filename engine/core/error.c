@@ -104,6 +104,9 @@ static sheaf_status status_of_errno(int os_error)
         return SHEAF_ENOMEM;
     case EPIPE:
         return SHEAF_EPIPE;
+    case EMFILE:
+    case ENFILE:
+        return SHEAF_ERESOURCE;
     default:
         return SHEAF_EIO;
     }

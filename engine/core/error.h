@@ -11,7 +11,8 @@ void sheaf__error_source(sheaf_error *err, const char *path);
 
 /*
  * A system call failed: the message is "<what>: <strerror(os_error)>", the source is `path` (or NULL).
- * The status is ENOENT, EEXIST, ENOMEM, EPIPE where errno says so, EIO for everything else.
+ * The status is ENOENT, EEXIST, ENOMEM, EPIPE, ERESOURCE (no descriptor left) where errno says so, EIO for
+ * everything else.
  */
 sheaf_status sheaf__error_system(sheaf_error *err, int os_error, const char *what, const char *path);
 

@@ -6,6 +6,8 @@
  */
 #include "engine/core/system.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,10 +52,12 @@ static int affinity_count(void)
     return 1;
 }
 
-/* cgroup v2: "max 100000" or "200000 100000", in microseconds of CPU time per period. */
-static int quota_count(void)
+/* cgroup v2: "max 100000" or "200000 100000", in microseconds of CPU time per period. 0: no limit. */
+static int quota_of(const char *group)
 {
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", group);
+    FILE *file = fopen(path, "re");
     if (!file)
         return 0;
     long quota = 0;
@@ -63,6 +67,38 @@ static int quota_count(void)
     if (n != 2 || quota <= 0 || period <= 0)
         return 0;
     return (int)((quota + period - 1) / period);
+}
+
+/* The group of this process, "/user.slice/...", without the last slash; "" for the topmost. */
+static void read_group(char *group, size_t size)
+{
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    group[0] = '\0';
+    for (char line[PATH_MAX]; file && fgets(line, sizeof line, file);) {
+        if (strncmp(line, "0::/", 4) != 0)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(group, size, "%s", strcmp(line, "0::/") == 0 ? "" : line + 3);
+    }
+    if (file)
+        fclose(file);
+}
+
+/* The least quota of the process's group and all groups above it; 0 without one. */
+static int quota_count(void)
+{
+    char group[PATH_MAX];
+    int least = 0;
+    read_group(group, sizeof group);
+    for (;;) {
+        int quota = quota_of(group);
+        if (quota > 0 && (least == 0 || quota < least))
+            least = quota;
+        char *slash = strrchr(group, '/');
+        if (!slash)
+            return least;
+        *slash = '\0';
+    }
 }
 
 int sheaf__processor_count(void)
@@ -87,12 +123,22 @@ const char *sheaf__cpu_features(char *text, size_t size)
     return text;
 }
 
-size_t sheaf__open_files_max(void)
+size_t sheaf__open_files_left(void)
 {
+    enum { UNKNOWN_LIMIT = 64, LIMIT_MAX = 1 << 20 };
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return 64;
-    return limit.rlim_cur > 1 << 20 ? 1 << 20 : (size_t)limit.rlim_cur;
+    size_t may = UNKNOWN_LIMIT;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        may = limit.rlim_cur > LIMIT_MAX ? LIMIT_MAX : (size_t)limit.rlim_cur;
+    size_t open = 3;
+    DIR *list = opendir("/proc/self/fd");
+    if (list) {
+        for (open = 0; readdir(list);)
+            open++; /* ".", ".." and the list's own descriptor are three too many */
+        closedir(list);
+        open = open > 3 ? open - 3 : 0;
+    }
+    return may > open ? may - open : 0;
 }
 
 const char *sheaf_version(void)

@@ -18,7 +18,7 @@ int sheaf__processor_count(void);
 /* The instruction sets that kernels may use and this CPU has: "sse2 avx2 avx512", "neon", "none". */
 const char *sheaf__cpu_features(char *text, size_t size);
 
-/* How many files this process may have open at once (RLIMIT_NOFILE, soft). */
-size_t sheaf__open_files_max(void);
+/* How many files this process may open beside those it has open now (RLIMIT_NOFILE, soft). */
+size_t sheaf__open_files_left(void);
 
 #endif

@@ -228,6 +228,18 @@ static sheaf_status add_source(discovery *find, const char *source)
     return path_failed(find, source, os_error, is_link);
 }
 
+/* Two readers of one stream would share its bytes between them, and each would make records of its part. */
+static sheaf_status refuse_same_stream(const discovery *find)
+{
+    const sheaf_file *again = sheaf__files_same_stream(find->files);
+    if (!again)
+        return SHEAF_OK;
+    sheaf_error_set(find->err, SHEAF_EINVAL, "this is named twice, and can be read once");
+    sheaf__error_source(find->err, again->path);
+    sheaf_error_hint(find->err, "name it once, or put what it gives into a file");
+    return SHEAF_EINVAL;
+}
+
 static sheaf_status check_options(const sheaf_discover_options *options, sheaf_error *err)
 {
     if (options->size != sizeof *options)
@@ -286,6 +298,8 @@ sheaf_status sheaf_files_discover(const char *const *sources, size_t n_sources,
     }
     for (size_t i = 0; i < n_sources && status == SHEAF_OK; i++)
         status = add_source(&find, sources[i]);
+    if (status == SHEAF_OK)
+        status = refuse_same_stream(&find);
     if (status < 0)
         goto end;
     if (find.options.order != SHEAF_ORDER_GIVEN)

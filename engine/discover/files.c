@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
@@ -70,15 +71,39 @@ sheaf_status sheaf__files_add(sheaf_files *files, const char *path, const struct
         return sheaf__error_memory(err, "the list of files");
     sheaf_file *file = &files->items[files->count++];
     *file = (sheaf_file){.path = copy, .kind = SHEAF_FILE_STDIN, .size_bytes = SHEAF_UNKNOWN};
-    if (about) {
-        file->kind = S_ISREG(about->st_mode) ? SHEAF_FILE_REGULAR : SHEAF_FILE_STREAM;
-        if (file->kind == SHEAF_FILE_REGULAR)
-            file->size_bytes = (uint64_t)about->st_size;
-        file->mtime_ns = sheaf__nanoseconds(about->st_mtim);
-        file->device = about->st_dev;
-        file->inode = about->st_ino;
-    }
+    struct stat standard_input;
+    bool is_stdin = !about;
+    if (is_stdin && fstat(STDIN_FILENO, &standard_input) == 0)
+        about = &standard_input; /* a closed one is found out when it is read */
+    if (!about)
+        return SHEAF_OK;
+    file->device = about->st_dev;
+    file->inode = about->st_ino;
+    if (is_stdin)
+        return SHEAF_OK;
+    file->kind = S_ISREG(about->st_mode) ? SHEAF_FILE_REGULAR : SHEAF_FILE_STREAM;
+    file->mtime_ns = sheaf__nanoseconds(about->st_mtim);
+    if (file->kind == SHEAF_FILE_REGULAR)
+        file->size_bytes = (uint64_t)about->st_size;
     return SHEAF_OK;
+}
+
+const sheaf_file *sheaf__files_same_stream(const sheaf_files *files)
+{
+    /* Regular files come in great numbers, streams in few: those are gone through. */
+    for (size_t i = 0; i < files->count; i++) {
+        const sheaf_file *first = &files->items[i];
+        if (first->kind == SHEAF_FILE_REGULAR || first->inode == 0)
+            continue;
+        for (size_t k = i + 1; k < files->count; k++) {
+            const sheaf_file *second = &files->items[k];
+            /* Standard input may be a regular file: whoever else opens that has an offset of its own. */
+            bool is_stream = first->kind == SHEAF_FILE_STREAM || second->kind == SHEAF_FILE_STREAM;
+            if (is_stream && second->inode == first->inode && second->device == first->device)
+                return second;
+        }
+    }
+    return NULL;
 }
 
 void sheaf__files_pass_over(sheaf_files *files, const sheaf_discover_counts *counts)

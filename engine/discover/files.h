@@ -19,6 +19,9 @@ sheaf_files *sheaf__files_create(void);
 sheaf_status sheaf__files_add(sheaf_files *files, const char *path, const struct stat *about,
                               sheaf_error *err);
 
+/* Two entries that are the same FIFO, device or standard input, which can be read once: the second; or NULL. */
+const sheaf_file *sheaf__files_same_stream(const sheaf_files *files);
+
 /* Sort the files from index `begin` to the end. GIVEN sorts as PATH does. */
 void sheaf__files_sort(sheaf_files *files, size_t begin, sheaf_order order);
 

@@ -86,12 +86,11 @@ sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_inge
         !copy_text(&made->table, options->table))
         status = sheaf__error_memory(err, "an ingest");
     if (status == SHEAF_OK)
-        status = sheaf__sink_parse(made->destination, made->format, &made->target, err);
+        status = sheaf__sink_parse(made->destination, made->format, made->table, &made->target, err);
     if (status < 0) {
         sheaf_ingest_destroy(made);
         return status;
     }
-    made->target.table = made->table;
     made->target.if_exists = options->if_exists;
     made->target.stop = &made->stop;
     *ingest = made;
@@ -132,11 +131,11 @@ static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_fi
     struct stat st;
     bool is_stdout = ingest->target.kind == SHEAF__SINK_STDOUT;
     if (ingest->target.kind == SHEAF__SINK_NULL ||
-        (is_stdout ? fstat(STDOUT_FILENO, &st) : stat(ingest->target.path, &st)) != 0)
+        (is_stdout ? fstat(STDOUT_FILENO, &st) : stat(ingest->target.path, &st)) != 0 || !S_ISREG(st.st_mode))
         return SHEAF_OK;
     for (size_t i = 0; i < sheaf_files_count(files); i++) {
         const sheaf_file *file = sheaf_files_at(files, i);
-        if (file->kind != SHEAF_FILE_REGULAR || file->device != st.st_dev || file->inode != st.st_ino)
+        if (file->device != st.st_dev || file->inode != st.st_ino)
             continue;
         sheaf_error_set(err, SHEAF_EINVAL, "the destination is also one of the sources");
         sheaf__error_source(err, file->path);
@@ -169,8 +168,8 @@ static size_t at_most(size_t value, size_t limit)
 static void choose_sizes(sheaf__load *load, int *workers)
 {
     const sheaf_ingest_options *options = load->options;
-    size_t descriptors = sheaf__open_files_max();
-    size_t files_max = descriptors > 2 * FILES_KEPT_FREE ? descriptors - FILES_KEPT_FREE : FILES_KEPT_FREE;
+    size_t descriptors = sheaf__open_files_left();
+    size_t files_max = descriptors > 2 * FILES_KEPT_FREE ? descriptors - FILES_KEPT_FREE : descriptors / 2 + 1;
     size_t wanted = options->workers > 0 ? (size_t)options->workers : (size_t)sheaf__processor_count();
     wanted = at_most(wanted, at_most(files_max, WORKERS_MAX));
     *workers = (int)wanted;

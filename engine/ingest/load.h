@@ -76,7 +76,7 @@ void sheaf__load_end_worker(sheaf_worker *worker, void *load);
 /*
  * Tasks. The first two take a sheaf__load_file; the third takes the piece before, whose reader it takes over.
  * Each gives a sheaf__piece. A fault in the file is part of the piece, not a failure of the task; tasks fail
- * with ENOMEM and ECANCELLED only.
+ * with ENOMEM, ERESOURCE and ECANCELLED only.
  */
 sheaf_status sheaf__load_header(sheaf_worker *worker, void *file, void **piece, sheaf_error *err);
 sheaf_status sheaf__load_first(sheaf_worker *worker, void *file, void **piece, sheaf_error *err);

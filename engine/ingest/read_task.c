@@ -96,10 +96,10 @@ void sheaf__piece_release(void *object)
     free(piece);
 }
 
-/* Failures of the run, not faults of the file. */
+/* Failures of the run, not faults of the file: what is loaded must not depend on the machine. */
 static bool is_fatal(sheaf_status status)
 {
-    return status == SHEAF_ENOMEM || status == SHEAF_ECANCELLED;
+    return status == SHEAF_ENOMEM || status == SHEAF_ERESOURCE || status == SHEAF_ECANCELLED;
 }
 
 /*
@@ -109,8 +109,10 @@ static bool is_fatal(sheaf_status status)
 static sheaf_status conclude(sheaf__piece *piece, sheaf_status status, sheaf_error *err)
 {
     sheaf__load *load = piece->file->load;
-    if (is_fatal(status))
+    if (is_fatal(status)) {
+        sheaf__error_source(err, sheaf_files_at(load->files, sheaf__load_index(piece->file))->path);
         return status;
+    }
     if (piece->reader)
         piece->counts = sheaf__reader_counts_get(piece->reader);
     if (status < 0) {

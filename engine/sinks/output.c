@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 #include "engine/core/error.h"
 #include "engine/core/system.h"
+
+enum { POLL_MS = 50 };
 
 /* The directory part of the path, "." without one. */
 static void directory_of(const char *path, char *directory, size_t size)
@@ -39,6 +42,14 @@ static sheaf_status copy_path(sheaf__output *output, const char *path, sheaf_err
     return SHEAF_OK;
 }
 
+static sheaf_status refuse_kind(const sheaf__output *output, const char *what, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_EEXIST, "the destination is %s: it is not replaced", what);
+    sheaf__error_source(err, output->path);
+    sheaf_error_hint(err, "choose another name; for a pipe, -o - and a redirection");
+    return SHEAF_EEXIST;
+}
+
 /* Look at what is there. Through a symbolic link, it is the file behind it that is replaced. */
 static sheaf_status resolve(sheaf__output *output, const char *path, mode_t *mode, sheaf_error *err)
 {
@@ -47,11 +58,14 @@ static sheaf_status resolve(sheaf__output *output, const char *path, mode_t *mod
     sheaf_status status = copy_path(output, path, err);
     if (status < 0)
         return status;
-    char *real = realpath(path, NULL);
-    if (!real)
+    if (lstat(path, &st) != 0)
         return errno == ENOENT || errno == ENOTDIR
                    ? SHEAF_OK
-                   : sheaf__error_system(err, errno, "cannot write the destination", path);
+                   : sheaf__error_system(err, errno, "cannot examine the destination", path);
+    char *real = realpath(path, NULL);
+    if (!real)
+        return errno == ENOENT ? refuse_kind(output, "a symbolic link that leads to nothing", err)
+                               : sheaf__error_system(err, errno, "cannot examine the destination", path);
     status = copy_path(output, real, err);
     free(real);
     if (status < 0)
@@ -60,6 +74,8 @@ static sheaf_status resolve(sheaf__output *output, const char *path, mode_t *mod
         return sheaf__error_system(err, errno, "cannot examine the destination", path);
     if (S_ISDIR(st.st_mode))
         return sheaf__error_system(err, EISDIR, "cannot write the destination", path);
+    if (!S_ISREG(st.st_mode))
+        return refuse_kind(output, "a FIFO or a device", err);
     if (!output->replace)
         return already_exists(output, err);
     *mode = st.st_mode & 07777;
@@ -78,7 +94,8 @@ static sheaf_status open_temporary(sheaf__output *output, mode_t mode, sheaf_err
             failure = ENAMETOOLONG;
             break;
         }
-        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        /* What replaces a private file is private from its first byte on. */
+        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode != 0 ? 0600 : 0666);
         failure = errno;
     }
     if (output->fd < 0) {
@@ -99,7 +116,9 @@ sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target 
     if (!output->buffer)
         return sheaf__error_memory(err, "a buffer");
     if (!output->is_file) {
+        struct stat st;
         output->fd = STDOUT_FILENO;
+        output->may_block = fstat(output->fd, &st) == 0 && !S_ISREG(st.st_mode);
         return SHEAF_OK;
     }
     mode_t mode;
@@ -125,6 +144,26 @@ static bool stopped(const sheaf__output *output)
     return output->stop && atomic_load_explicit(output->stop, memory_order_relaxed);
 }
 
+/* Wait until a write of PIPE_BUF bytes would not block, or the run is cancelled. */
+static void wait_writable(const sheaf__output *output)
+{
+    struct pollfd polled = {.fd = output->fd, .events = POLLOUT};
+    while (!stopped(output) && poll(&polled, 1, POLL_MS) == 0)
+        continue;
+}
+
+/* A write into a pipe must not hold a cancelled run: no more at a time than it takes without blocking. */
+static ssize_t write_some(const sheaf__output *output, const uint8_t *bytes, size_t n_bytes)
+{
+    if (!output->may_block)
+        return write(output->fd, bytes, n_bytes);
+    wait_writable(output);
+    if (!stopped(output))
+        return write(output->fd, bytes, n_bytes < PIPE_BUF ? n_bytes : PIPE_BUF);
+    errno = EINTR;
+    return -1;
+}
+
 static void write_all(sheaf__output *output, const uint8_t *bytes, size_t n_bytes)
 {
     while (n_bytes > 0 && output->failure == SHEAF_OK) {
@@ -132,11 +171,11 @@ static void write_all(sheaf__output *output, const uint8_t *bytes, size_t n_byte
             output->failure = sheaf_error_set(&output->failure_error, SHEAF_ECANCELLED, "cancelled");
             return;
         }
-        ssize_t n = write(output->fd, bytes, n_bytes);
+        ssize_t n = write_some(output, bytes, n_bytes);
         if (n >= 0) {
             bytes += n;
             n_bytes -= (size_t)n;
-        } else if (errno != EINTR) {
+        } else if (errno != EINTR && errno != EAGAIN) {
             fail(output, errno, "cannot write");
         }
     }
@@ -177,22 +216,25 @@ static int rename_into_place(const sheaf__output *output)
     if (errno != EINVAL && errno != ENOSYS)
         return -1;
     /* A file system without that operation: a hard link refuses as well. */
-    return link(output->temporary, output->path) == 0 ? unlink(output->temporary) : -1;
+    if (link(output->temporary, output->path) != 0)
+        return -1;
+    unlink(output->temporary); /* the file is there, whatever becomes of its other name */
+    return 0;
 }
 
-/* The new name itself must survive a power failure. Some file systems cannot do that, and say EINVAL. */
-static int sync_directory(const char *path)
+/*
+ * The new name itself should survive a power failure. That is as much as can be done: the file is there, so
+ * a failure here does not make it a load that did not happen.
+ */
+static void sync_directory(const char *path)
 {
     char directory[PATH_MAX];
     directory_of(path, directory, sizeof directory);
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return -1;
-    int result = fsync(fd);
-    int failure = errno;
+        return;
+    (void)!fsync(fd);
     close(fd);
-    errno = failure;
-    return result != 0 && failure != EINVAL ? -1 : 0;
 }
 
 static sheaf_status commit_file(sheaf__output *output, sheaf_error *err)
@@ -207,9 +249,7 @@ static sheaf_status commit_file(sheaf__output *output, sheaf_error *err)
         return errno == EEXIST ? already_exists(output, err)
                                : sheaf__error_system(err, errno, "cannot rename the file", output->path);
     output->temporary[0] = '\0';
-    if (sync_directory(output->path) != 0)
-        return sheaf__error_system(err, errno, "the file is there, but its name may not be on the disk yet",
-                                   output->path);
+    sync_directory(output->path);
     return SHEAF_OK;
 }
 

@@ -15,7 +15,8 @@
 
 typedef struct sheaf__output {
     int fd;
-    bool is_file;
+    bool is_file;             /* written under a temporary name; false: standard output */
+    bool may_block;           /* a pipe, terminal or socket: its reader may be slow */
     bool replace;
     char path[PATH_MAX];      /* where the file will be: symbolic links are followed */
     char temporary[PATH_MAX]; /* "" when there is none */

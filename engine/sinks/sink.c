@@ -36,17 +36,15 @@ static sheaf_status parse_format(const char *format, sheaf__text_format *parsed,
     return SHEAF_EINVAL;
 }
 
-sheaf_status sheaf__sink_parse(const char *destination, const char *format, sheaf__sink_target *target,
-                               sheaf_error *err)
+static sheaf_status parse_kind(const char *destination, sheaf__sink_target *target, sheaf_error *err)
 {
-    *target = (sheaf__sink_target){.path = destination};
     if (strcmp(destination, "null:") == 0) {
         target->kind = SHEAF__SINK_NULL;
         return SHEAF_OK;
     }
     if (strcmp(destination, "-") == 0) {
         target->kind = SHEAF__SINK_STDOUT;
-        return parse_format(format, &target->format, err);
+        return SHEAF_OK;
     }
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         if (sheaf__path_ends_with(destination, endings[i].ending)) {
@@ -60,6 +58,28 @@ sheaf_status sheaf__sink_parse(const char *destination, const char *format, shea
     sheaf_error_hint(err, "use a file called *.db, *.sqlite, *.csv, *.tsv or *.jsonl; - for standard output; "
                           "null: to load nothing");
     return SHEAF_EINVAL;
+}
+
+/* An option that would do nothing is a mistake of whoever gave it. */
+static sheaf_status refuse_option(const char *what, const char *destination, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_EINVAL, "%s", what);
+    sheaf__error_source(err, destination);
+    return SHEAF_EINVAL;
+}
+
+sheaf_status sheaf__sink_parse(const char *destination, const char *format, const char *table,
+                               sheaf__sink_target *target, sheaf_error *err)
+{
+    *target = (sheaf__sink_target){.path = destination, .table = table};
+    sheaf_status status = parse_kind(destination, target, err);
+    if (status < 0)
+        return status;
+    if (table && target->kind != SHEAF__SINK_SQLITE)
+        return refuse_option("a table is named, but the destination is not a database", destination, err);
+    if (format && target->kind != SHEAF__SINK_STDOUT)
+        return refuse_option("a format is for standard output: a file's ending says its own", destination, err);
+    return target->kind == SHEAF__SINK_STDOUT ? parse_format(format, &target->format, err) : SHEAF_OK;
 }
 
 sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err)

@@ -91,9 +91,12 @@ typedef struct sheaf__sink_target {
     const atomic_bool *stop; /* a write that is interrupted while this is true ends with ECANCELLED */
 } sheaf__sink_target;
 
-/* Understand `destination`; EINVAL says what would be understood. The target points into the arguments. */
-sheaf_status sheaf__sink_parse(const char *destination, const char *format, sheaf__sink_target *target,
-                               sheaf_error *err);
+/*
+ * Understand `destination`, with a format and a table that may be NULL. EINVAL says what would be understood. The
+ * target points into the arguments.
+ */
+sheaf_status sheaf__sink_parse(const char *destination, const char *format, const char *table,
+                               sheaf__sink_target *target, sheaf_error *err);
 
 /* Open the destination. OK with *sink; EEXIST, ENOENT, EIO, EDATABASE, ENOMEM. */
 sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err);

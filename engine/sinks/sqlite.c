@@ -23,13 +23,18 @@
 #include "engine/core/error.h"
 #include "engine/sinks/sink.h"
 
-enum { BUSY_TIMEOUT_MS = 5000 };
+enum {
+    BUSY_TIMEOUT_MS = 5000,
+    COMMIT_TRIES = 12, /* of that length each: a minute for who reads the database to be done */
+    ARENA_CHUNK_BYTES = 64 << 10
+};
 
 typedef struct sqlite_sink {
     sheaf__sink base;
     char *path;
     char *table;
     bool made_file; /* there was no database before */
+    const atomic_bool *stop;
     sqlite3 *db;
     sqlite3_stmt *insert;
     sqlite3_int64 changes_before;
@@ -49,7 +54,7 @@ static sheaf_status refused(const sqlite_sink *self, const char *what, sheaf_err
     sheaf_error_set(err, code == SQLITE_NOMEM ? SHEAF_ENOMEM : SHEAF_EDATABASE, "%s: %s", what, reason);
     sheaf__error_source(err, self->path);
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        sheaf_error_hint(err, "another program writes to it: run again when it is done");
+        sheaf_error_hint(err, "another program has it open: run again when that is done");
     else if (code == SQLITE_FULL)
         sheaf_error_hint(err, "make room on that disk and run again: nothing was committed");
     else if (code == SQLITE_NOTADB)
@@ -146,39 +151,61 @@ static sheaf_status connect(sqlite_sink *self, sheaf_error *err)
 
 /* ---- columns ---- */
 
-/*
- * Names that SQLite can tell apart: `folded` is the set of their lower-case forms, in the columns' order,
- * whose suffix each real name takes over.
- */
-static sheaf_status usable_names(sqlite_sink *self, const sheaf__names *columns, sheaf_arena *arena,
-                                 sheaf__names *folded, const char **usable)
+/* A name as SQLite can hold it (NUL made visible), and how it compares: ASCII letters in lower case. */
+typedef struct usable_name {
+    char *text; /* with room for a suffix behind it */
+    char *folded;
+    size_t n_bytes;
+} usable_name;
+
+enum { SUFFIX_MAX = 24 };
+
+static bool make_usable(const sheaf__name *name, sheaf_arena *arena, usable_name *usable)
 {
     static const char nul_symbol[] = "\xE2\x90\x80"; /* U+2400 SYMBOL FOR NULL */
-    for (size_t i = 0; i < columns->n_items; i++) {
-        const sheaf__name *name = &columns->items[i];
-        enum { SUFFIX_MAX = 24 };
-        char *copy = sheaf_arena_new(arena, char, name->n_bytes * 3 + SUFFIX_MAX);
-        char *lower = sheaf_arena_new(arena, char, name->n_bytes * 3 + 1);
-        if (!copy || !lower)
-            return SHEAF_ENOMEM;
-        size_t n = 0;
-        for (size_t at = 0; at < name->n_bytes; at++) {
-            size_t n_piece = name->bytes[at] == '\0' ? 3 : 1;
-            memcpy(copy + n, n_piece == 3 ? nul_symbol : name->bytes + at, n_piece);
-            n += n_piece;
-        }
-        for (size_t at = 0; at < n; at++)
-            lower[at] = (char)(copy[at] >= 'A' && copy[at] <= 'Z' ? copy[at] + 32 : copy[at]);
-        uint32_t index = sheaf__names_add_unique(folded, lower, n, NULL);
-        if (index == SHEAF__NO_NAME)
-            return SHEAF_ENOMEM;
-        const sheaf__name *unique = &folded->items[index];
-        memcpy(copy + n, unique->bytes + n, unique->n_bytes - n + 1);
-        if (unique->n_bytes != name->n_bytes)
-            self->base.columns_renamed++;
-        usable[i] = copy;
+    char *text = sheaf_arena_new(arena, char, name->n_bytes * 3 + SUFFIX_MAX);
+    char *folded = sheaf_arena_new(arena, char, name->n_bytes * 3 + 1);
+    if (!text || !folded)
+        return false;
+    size_t n = 0;
+    for (size_t at = 0; at < name->n_bytes; at++) {
+        size_t n_piece = name->bytes[at] == '\0' ? 3 : 1;
+        memcpy(text + n, n_piece == 3 ? nul_symbol : name->bytes + at, n_piece);
+        n += n_piece;
     }
-    return SHEAF_OK;
+    for (size_t at = 0; at < n; at++)
+        folded[at] = (char)(text[at] >= 'A' && text[at] <= 'Z' ? text[at] + 32 : text[at]);
+    text[n] = '\0';
+    *usable = (usable_name){.text = text, .folded = folded, .n_bytes = n};
+    return true;
+}
+
+/*
+ * Names that SQLite can tell apart. `given` is the set of all folded names: a made-up one ("a_2" for the second
+ * "A") never takes the place of a real one. `own` is what they became.
+ */
+static bool usable_names(sqlite_sink *self, const sheaf__names *columns, sheaf_arena *arena, sheaf__names *given,
+                         sheaf__names *own, const char **names)
+{
+    usable_name *usable = sheaf_arena_new(arena, usable_name, columns->n_items);
+    if (!usable)
+        return false;
+    for (size_t i = 0; i < columns->n_items; i++)
+        if (!make_usable(&columns->items[i], arena, &usable[i]) ||
+            sheaf__names_add(given, usable[i].folded, usable[i].n_bytes, NULL) == SHEAF__NO_NAME)
+            return false;
+    for (size_t i = 0; i < columns->n_items; i++) {
+        const usable_name *name = &usable[i];
+        bool first = sheaf__names_find(own, name->folded, name->n_bytes) == SHEAF__NO_NAME;
+        uint32_t index = sheaf__names_add_unique(own, name->folded, name->n_bytes, first ? NULL : given);
+        if (index == SHEAF__NO_NAME)
+            return false;
+        const sheaf__name *unique = &own->items[index];
+        memcpy(name->text + name->n_bytes, unique->bytes + name->n_bytes, unique->n_bytes - name->n_bytes + 1);
+        self->base.columns_renamed += unique->n_bytes != columns->items[i].n_bytes;
+        names[i] = name->text;
+    }
+    return true;
 }
 
 static char *create_sql(const sqlite_sink *self, const char **names, size_t n_names)
@@ -230,16 +257,17 @@ static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns,
         return too_many_columns(self, columns->n_items, limit, err);
     if (columns->n_items == 0) /* every file is empty: there is no table to make */
         return SHEAF_OK;
-    sheaf_arena *arena = sheaf__arena_create(NULL, 64 << 10);
+    sheaf_arena *arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
     const char **names = arena ? sheaf_arena_new(arena, const char *, columns->n_items) : NULL;
-    sheaf__names folded;
-    sheaf__names_init(&folded, arena);
-    sheaf_status status = names ? usable_names(self, columns, arena, &folded, names) : SHEAF_ENOMEM;
-    if (status == SHEAF_OK)
-        status = create_table(self, names, columns->n_items, err);
-    else
-        sheaf__error_memory(err, "the column names");
-    sheaf__names_end(&folded);
+    sheaf__names given;
+    sheaf__names own;
+    sheaf__names_init(&given, arena);
+    sheaf__names_init(&own, arena);
+    sheaf_status status = names && usable_names(self, columns, arena, &given, &own, names)
+                              ? create_table(self, names, columns->n_items, err)
+                              : sheaf__error_memory(err, "the column names");
+    sheaf__names_end(&given);
+    sheaf__names_end(&own);
     sheaf__arena_destroy(arena);
     self->changes_before = sqlite3_total_changes64(self->db);
     return status;
@@ -276,7 +304,15 @@ static sheaf_status sqlite_commit(sheaf__sink *sink, sheaf_error *err)
     sqlite_sink *self = self_of(sink);
     sqlite3_finalize(self->insert);
     self->insert = NULL;
-    return execute(self, sqlite3_mprintf("COMMIT"), "cannot commit", err);
+    sheaf_status status = SHEAF_EDATABASE;
+    for (int i = 0; i < COMMIT_TRIES && status < 0; i++) {
+        if (self->stop && atomic_load_explicit(self->stop, memory_order_relaxed))
+            return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
+        status = execute(self, sqlite3_mprintf("COMMIT"), "cannot commit", err);
+        if (status < 0 && sqlite3_errcode(self->db) != SQLITE_BUSY)
+            break; /* only a reader is worth waiting for: SQLite keeps the transaction meanwhile */
+    }
+    return status;
 }
 
 /* ---- the end ---- */
@@ -331,6 +367,7 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
         return sheaf__error_memory(err, "a destination");
     self->base.ops = &ops;
     self->base.wants_rows = true;
+    self->stop = target->stop;
     self->path = strdup(target->path);
     self->table = target->table ? strdup(target->table) : table_of_path(target->path);
     sheaf_status status =

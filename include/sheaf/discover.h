@@ -37,7 +37,8 @@ typedef enum sheaf_order {
     SHEAF_ORDER_GIVEN = 0, /* sources as given, the entries of a list counting as sources; what a
                               directory or a glob expands to is sorted as by PATH */
     SHEAF_ORDER_PATH,      /* the whole list by path: directory by directory, '/' before any other byte */
-    SHEAF_ORDER_NATURAL,   /* by path, runs of digits by value: x2.csv before x10.csv (strverscmp) */
+    SHEAF_ORDER_NATURAL,   /* by path, runs of digits by value: x2.csv before x10.csv (strverscmp(3): digits
+                              behind a leading zero count as those of a fraction) */
     SHEAF_ORDER_MTIME      /* oldest first by modification time; equal times by PATH */
 } sheaf_order;
 
@@ -52,7 +53,7 @@ typedef struct sheaf_file {
     sheaf_file_kind kind;
     uint64_t size_bytes; /* SHEAF_UNKNOWN for a stream and stdin */
     int64_t mtime_ns;    /* nanoseconds since 1970; 0 for stdin */
-    uint64_t device;     /* st_dev and st_ino, 0 for stdin */
+    uint64_t device;     /* st_dev and st_ino; 0 for a closed stdin */
     uint64_t inode;
 } sheaf_file;
 
@@ -78,7 +79,7 @@ typedef struct sheaf_files sheaf_files;
  * Returns    OK with at least one file; ENOENT when a source, an entry of a list or what a link leads to
  *            does not exist, a glob or a directory gives no file, or a list is empty; EIO when a
  *            directory cannot be listed, an entry cannot be examined, or a path is longer than
- *            PATH_MAX; EINVAL for stdin named twice, an empty source, a socket, a glob that can only
+ *            PATH_MAX; EINVAL for a stream named twice, an empty source, a socket, a glob that can only
  *            give directories or has '..' behind a wildcard, a NUL byte in a line of a list, bad
  *            options; ENOMEM.
  * Ownership  *files is the caller's, to end with sheaf_files_release(). sources are copied.

@@ -30,6 +30,7 @@ SHEAF_BEGIN_DECLS
     X(ENOENT, -4, "not found")                                                                     \
     X(EEXIST, -5, "already exists")                                                                \
     X(EPIPE, -6, "the reader of the output went away")                                             \
+    X(ERESOURCE, -7, "the process may not have more of something")                                 \
     /* futures and executors */                                                                    \
     X(ETIMEDOUT, -20, "timed out")                                                                 \
     X(ECANCELLED, -21, "cancelled")                                                                \

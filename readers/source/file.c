@@ -40,9 +40,8 @@ sheaf_status sheaf__file_open(sheaf__file_source *source, const sheaf_file *file
     source->owns_fd = file->kind != SHEAF_FILE_STDIN;
     source->offset_bytes = 0;
     /* A FIFO that nobody writes to yet must not hold the worker in open: it is polled like any stream. */
-    int nonblocking = file->kind == SHEAF_FILE_STREAM ? O_NONBLOCK : 0;
     if (source->owns_fd)
-        source->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | nonblocking);
+        source->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (source->fd < 0)
         return sheaf__error_system(err, errno, "cannot open the file", NULL);
     if (fstat(source->fd, &source->opened) != 0) {
@@ -149,6 +148,16 @@ static int open_unnamed(void)
     return fd;
 }
 
+/* Not the stream's fault: it is no reason to leave it out. */
+static sheaf_status cannot_spool(sheaf_error *err, const char *what)
+{
+    sheaf__error_system(err, errno, what, NULL);
+    sheaf_error_hint(err, "set TMPDIR to a directory with room, or leave out --on-error skip-file");
+    if (err)
+        err->status = SHEAF_ERESOURCE;
+    return SHEAF_ERESOURCE;
+}
+
 static sheaf_status write_all(int fd, const uint8_t *bytes, size_t n_bytes, sheaf_error *err)
 {
     while (n_bytes > 0) {
@@ -156,7 +165,7 @@ static sheaf_status write_all(int fd, const uint8_t *bytes, size_t n_bytes, shea
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return sheaf__error_system(err, errno, "cannot keep the stream in a temporary file", NULL);
+            return cannot_spool(err, "cannot keep the stream in a temporary file");
         bytes += n;
         n_bytes -= (size_t)n;
     }
@@ -182,14 +191,11 @@ static sheaf_status copy_rest(sheaf__file_source *source, int fd, sheaf_error *e
 sheaf_status sheaf__file_spool(sheaf__file_source *source, sheaf_error *err)
 {
     int fd = open_unnamed();
-    if (fd < 0) {
-        sheaf__error_system(err, errno, "cannot make a temporary file for the stream", NULL);
-        sheaf_error_hint(err, "set TMPDIR to a directory with room, or leave out --on-error skip-file");
-        return SHEAF_EIO;
-    }
+    if (fd < 0)
+        return cannot_spool(err, "cannot make a temporary file for the stream");
     sheaf_status status = copy_rest(source, fd, err);
     if (status == SHEAF_OK && fstat(fd, &source->opened) != 0)
-        status = sheaf__error_system(err, errno, "cannot examine a temporary file", NULL);
+        status = cannot_spool(err, "cannot examine a temporary file");
     if (status < 0) {
         close(fd);
         return status;

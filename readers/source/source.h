@@ -31,7 +31,7 @@ typedef struct sheaf__file_source {
 /*
  * Open a file that discovery found.
  *
- * Returns    OK; ENOENT, EIO; ECHANGED when a regular file is not the one that was found: another inode,
+ * Returns    OK; ENOENT, EIO, ERESOURCE; ECHANGED when a regular file is not the one that was found: another inode,
  *            size or time.
  */
 sheaf_status sheaf__file_open(sheaf__file_source *source, const sheaf_file *file, sheaf_error *err);
@@ -55,6 +55,8 @@ void sheaf__file_close(sheaf__file_source *source);
 /*
  * Put all that is left of a stream into a temporary file without a name (in $TMPDIR, else /tmp), and read
  * on from there: what could be read once can now be read again, from sheaf__file_rewind() on.
+ *
+ * Returns    OK; ERESOURCE when the temporary file cannot be made or written; EIO, ECANCELLED, ENOMEM.
  */
 sheaf_status sheaf__file_spool(sheaf__file_source *source, sheaf_error *err);
 void sheaf__file_rewind(sheaf__file_source *source);
