@@ -229,6 +229,11 @@ sheaf_status sheaf__reader_open_spooled(sheaf__reader *reader, const sheaf_file 
     return open_source(reader, file, options, true, err);
 }
 
+void sheaf__reader_count_into(sheaf__reader *reader, atomic_ullong *read_bytes)
+{
+    reader->source.read_bytes = read_bytes;
+}
+
 sheaf_status sheaf__reader_rewind(sheaf__reader *reader, sheaf_error *err)
 {
     sheaf__file_rewind(&reader->source);
@@ -318,11 +323,17 @@ static sheaf_status fault_limit(const sheaf__reader *reader, const record *rec, 
     return SHEAF_ELIMIT;
 }
 
-static sheaf_status fault_parser(sheaf_status status, sheaf_error *err)
+static sheaf_status fault_parser(const sheaf__reader *reader, sheaf_status status, sheaf_error *err)
 {
     if (status == SHEAF_ENOMEM)
         return sheaf__error_memory(err, "a record");
-    return sheaf_error_set(err, status, "a record and those before it have more than 4 GiB of text");
+    record rec = open_record(reader);
+    sheaf__place place = sheaf__walk_to_field(rec.bytes, rec.n_bytes, reader->options.delimiter, SHEAF__FIELDS_MAX);
+    sheaf_error_set(err, status, "the record has more than %u fields", SHEAF__FIELDS_MAX);
+    sheaf_error_hint(err, "look whether the separator is right (--delim), or leave the file out: "
+                          "--on-error skip-file");
+    point_to(reader, &rec, &place, err);
+    return status;
 }
 
 /* ---- records ---- */
@@ -418,7 +429,7 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, re
         if (status == SHEAF_OK && n_end == 0)
             status = sheaf__parser_line(parser, (const uint8_t *)"\n", 1, &ended, &rec->n_fields);
         if (status < 0)
-            return fault_parser(status, err);
+            return fault_parser(reader, status, err);
         next_line(reader, line_end);
         rec->bytes = window->bytes + window->record;
         rec->n_bytes = line_end - n_end - window->record;
@@ -493,7 +504,7 @@ sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sh
         batch->n_columns = reader->n_columns;
         status = sheaf__batch_reserve(batch, 1, 1);
         if (status < 0)
-            return fault_parser(status, err);
+            return sheaf__error_memory(err, "a batch");
     }
     reader->is_waiting = false;
     while (status == SHEAF_OK && !reader->is_waiting) {

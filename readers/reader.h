@@ -31,7 +31,7 @@ typedef struct sheaf__reader_options {
     char delimiter;
     size_t record_bytes_max;   /* without its line end */
     const atomic_bool *stop;   /* when true, reading ends with ECANCELLED */
-    atomic_ullong *read_bytes; /* grows by what is read, as stored */
+    atomic_ullong *read_bytes; /* grows by what is read, as stored; NULL: not wanted */
 } sheaf__reader_options;
 
 /* What was met so far. */
@@ -62,6 +62,9 @@ sheaf_status sheaf__reader_open(sheaf__reader *reader, const sheaf_file *file,
  */
 sheaf_status sheaf__reader_open_spooled(sheaf__reader *reader, const sheaf_file *file,
                                         const sheaf__reader_options *options, sheaf_error *err);
+
+/* From here on, `read_bytes` grows by what is read. */
+void sheaf__reader_count_into(sheaf__reader *reader, atomic_ullong *read_bytes);
 
 /* Back to the first byte, all counts at zero. Not for streams that were not spooled. */
 sheaf_status sheaf__reader_rewind(sheaf__reader *reader, sheaf_error *err);

@@ -7,7 +7,7 @@
 - Global symbols: sheaf_* (and sheaf__*, our shared internals, in the static library only).
 - The library never prints, exits or aborts, so it refers to no function that does.
 - The shared library does not need libjemalloc (dlopen would fail: static TLS); the program does.
-- The SONAME is libsheaf.so.<major>.
+- The SONAME is libsheaf.so.<major>, or .0.<minor> before 1.0.
 """
 
 import argparse
@@ -51,8 +51,8 @@ def check_shared(path):
     dynamic = run("readelf", "--dynamic", "--wide", path)
     if needs_jemalloc(dynamic):
         yield f"{path}: needs libjemalloc, and so cannot be dlopen'd"
-    if not re.search(r"SONAME.*\[libsheaf\.so\.\d+\]", dynamic):
-        yield f"{path}: has no SONAME libsheaf.so.<major>"
+    if not re.search(r"SONAME.*\[libsheaf\.so\.(0\.\d+|[1-9]\d*)\]", dynamic):
+        yield f"{path}: has no SONAME libsheaf.so.<major>, or .0.<minor> before 1.0"
 
 
 def check_program(path):

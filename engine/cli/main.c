@@ -101,7 +101,7 @@ static int run(const arguments *args, reporter *self)
     options.context = self;
     if (sheaf_ingest_create(&options, &ingest, &err) < 0) {
         report_error(&err);
-        return EXIT_USAGE;
+        return err.status == SHEAF_EINVAL ? EXIT_USAGE : EXIT_FAULT;
     }
     handle_signals(ingest);
     progress_start(ingest, args);
@@ -151,7 +151,8 @@ int main(int argc, char **argv)
 {
     arguments args;
     occupy_standard_descriptors();
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* a write that fails says so itself */
+    signal(SIGXFSZ, SIG_IGN);
     int failure = arguments_parse(&args, argc, argv);
     if (failure >= 0)
         return failure;

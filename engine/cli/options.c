@@ -222,7 +222,7 @@ static int apply(arguments *args, const struct option_info *info, const char *va
         args->ingest.table = value;
         return *value ? -1 : usage("--table needs a name", NULL, "--table trips");
     case OPTION_IF_EXISTS:
-        args->ingest.if_exists = (sheaf_if_exists)position;
+        args->ingest.if_exists = position == 0 ? SHEAF_IF_EXISTS_FAIL : SHEAF_IF_EXISTS_REPLACE;
         return -1;
     case OPTION_FORMAT:
         args->ingest.format = value;
@@ -247,7 +247,7 @@ static int apply(arguments *args, const struct option_info *info, const char *va
             return usage("--max-record takes a size up to 1G, not", value, "--max-record 256M");
         return -1;
     case OPTION_ON_ERROR:
-        args->ingest.on_error = (sheaf_on_error)position;
+        args->ingest.on_error = position == 0 ? SHEAF_ON_ERROR_STOP : SHEAF_ON_ERROR_SKIP_FILE;
         return -1;
     case OPTION_PROGRESS:
         args->progress = (progress_mode)position;
@@ -303,7 +303,9 @@ static int parse_options(arguments *args, int argc, char **argv)
     command asked = args->command;
     opterr = 0;
     for (int id; (id = getopt_long(argc, argv, letters, table, NULL)) != -1;) {
-        const char *shown = argv[optind - 1];
+        const char letter[] = {'-', (char)optopt, '\0'};
+        bool is_letter = (id == '?' || id == ':') && optopt > 0 && optopt < OPTION_TABLE;
+        const char *shown = is_letter ? letter : argv[optind - 1];
         if (id == ':')
             return usage("this option needs a value:", shown, "sheaf --help shows which");
         const struct option_info *info = id == '?' ? NULL : info_of(id);

@@ -177,7 +177,7 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         fprintf(out, "\"%s\":%" PRIu64 ",", counts[i].name, counts[i].value);
     fprintf(out, "\"seconds\":%.6f,", sum->seconds);
-    print_json_text(out, "destination", sum->destination);
+    print_json_text(out, "destination", self->args->ingest.destination);
     fputs("}\n", out);
 }
 

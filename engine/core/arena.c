@@ -3,7 +3,7 @@
  *
  * Chunks stand in a singly linked list. `current` is the one that serves; those before it are full, those
  * behind it are empty ones that a reset kept. A request that does not fit moves on to the next kept chunk
- * that is large enough, or puts a new one behind `current`. Under AddressSanitizer, memory that is
+ * that is large enough, or puts a new one at the end of the list. Under AddressSanitizer, memory that is
  * not handed out is poisoned, so that a pointer kept over a reset is caught.
  */
 #include "engine/core/arena.h"

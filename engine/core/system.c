@@ -1,5 +1,5 @@
 /*
- * Clock, processors, limits and build information: system.h and <sheaf/version.h>.
+ * Clock, processors and limits: see system.h.
  *
  * The processor count is what this process may use, as Python 3.13's os.process_cpu_count() has it, capped
  * by the cgroup's quota: a container with two CPUs' worth of time on a machine of 64 should run two workers.
@@ -15,12 +15,6 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include <sheaf/version.h>
-
-#include "engine/core/heap.h"
-
-#define TEXT_OF(x) #x
-#define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
 
 int64_t sheaf__now_ns(void)
 {
@@ -139,23 +133,4 @@ size_t sheaf__open_files_left(void)
         open = open > 3 ? open - 3 : 0;
     }
     return may > open ? may - open : 0;
-}
-
-const char *sheaf_version(void)
-{
-    return VERSION_TEXT(SHEAF_VERSION_MAJOR, SHEAF_VERSION_MINOR, SHEAF_VERSION_PATCH);
-}
-
-int sheaf_build_info(char *line, unsigned long size)
-{
-    char cpu[48];
-    const char *allocator = sheaf__heap_describe();
-    return snprintf(line, size, "%s; %s%s; cpu %s",
-#if defined(__clang__)
-                    "clang " __clang_version__,
-#else
-                    "gcc " __VERSION__,
-#endif
-                    allocator ? "jemalloc " : "malloc", allocator ? allocator : "",
-                    sheaf__cpu_features(cpu, sizeof cpu));
 }

@@ -18,6 +18,7 @@
 
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
+#include "engine/core/options.h"
 #include "engine/core/text.h"
 #include "engine/discover/files.h"
 #include "engine/discover/glob.h"
@@ -242,9 +243,6 @@ static sheaf_status refuse_same_stream(const discovery *find)
 
 static sheaf_status check_options(const sheaf_discover_options *options, sheaf_error *err)
 {
-    if (options->size != sizeof *options)
-        return sheaf_error_set(err, SHEAF_EINVAL, "discover options of %zu bytes, this library knows %zu",
-                               options->size, sizeof *options);
     if ((unsigned)options->order > SHEAF_ORDER_MTIME)
         return sheaf_error_set(err, SHEAF_EINVAL, "there is no order %d", (int)options->order);
     return SHEAF_OK;
@@ -283,13 +281,13 @@ sheaf_status sheaf_files_discover(const char *const *sources, size_t n_sources,
         return sheaf_error_set(err, SHEAF_EINVAL, "there is no place for the list of files");
     *files = NULL;
     discovery find = {.err = err};
-    sheaf_status status = options ? check_options(options, err) : SHEAF_OK;
+    sheaf_status status = sheaf__options_read(&find.options, sizeof find.options, options, "sheaf_discover_options", err);
+    if (status == SHEAF_OK)
+        status = check_options(&find.options, err);
     if (status == SHEAF_OK)
         status = check_sources(sources, n_sources, err);
     if (status < 0)
         return status;
-    if (options)
-        find.options = *options;
     find.files = sheaf__files_create();
     find.scratch = sheaf__arena_create(NULL, SCRATCH_CHUNK);
     if (!find.files || !find.scratch) {

@@ -11,6 +11,7 @@
  * seen half made.)
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +20,16 @@
 
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
+#include "engine/core/options.h"
 #include "engine/core/system.h"
 #include "engine/executor/pool.h"
 #include "engine/executor/worker_heap.h"
 
-enum { SCRATCH_CHUNK_BYTES = 256 << 10, DEFAULT_WORKERS_MAX = 32, WORKERS_MAX = 4096 };
+enum {
+    SCRATCH_CHUNK_BYTES = 256 << 10, /* touched as it is used: what a task does not use costs no page */
+    DEFAULT_WORKERS_MAX = 32,
+    WORKERS_MAX = 4096
+};
 
 struct sheaf_executor {
     sheaf__pool *pool;
@@ -102,15 +108,17 @@ static sheaf__pool *pool_create(const sheaf_executor_options *options)
 sheaf_status sheaf_executor_create(const sheaf_executor_options *options, sheaf_executor **executor,
                                    sheaf_error *err)
 {
-    static const sheaf_executor_options defaults = {.size = sizeof defaults};
-    if (!options)
-        options = &defaults;
-    if (options->size != sizeof *options)
-        return sheaf_error_set(err, SHEAF_EINVAL, "sheaf_executor_options has another size: set .size, "
-                                                  "and build against the library's own header");
-    if (options->max_workers < 0 || options->max_workers > WORKERS_MAX)
-        return sheaf_error_set(err, SHEAF_EINVAL, "max_workers is %d, not 1 to %d (0 chooses)",
-                               options->max_workers, WORKERS_MAX);
+    sheaf_executor_options own;
+    sheaf_status status = sheaf__options_read(&own, sizeof own, options, "sheaf_executor_options", err);
+    if (status < 0)
+        return status;
+    options = &own;
+    if (own.max_workers < 0 || own.max_workers > WORKERS_MAX)
+        return sheaf_error_set(err, SHEAF_EINVAL, "max_workers is %d, not 1 to %d (0 chooses)", own.max_workers,
+                               WORKERS_MAX);
+    if (own.stack_bytes > 0 && own.stack_bytes < (size_t)PTHREAD_STACK_MIN)
+        return sheaf_error_set(err, SHEAF_EINVAL, "stack_bytes is %zu, not %zu or more (0: the system's)",
+                               own.stack_bytes, (size_t)PTHREAD_STACK_MIN);
     sheaf_executor *made = malloc(sizeof *made);
     sheaf__pool *pool = made ? pool_create(options) : NULL;
     if (!pool) {

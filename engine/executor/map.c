@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include "engine/core/error.h"
+#include "engine/core/options.h"
 #include "engine/executor/pool.h"
+
+enum { CAPACITY_MIN = 64 }; /* of a ring that grows */
 
 struct sheaf_map {
     sheaf_executor *executor;
@@ -83,23 +86,27 @@ static void fill_window(sheaf_map *map)
 sheaf_status sheaf_map_open(sheaf_executor *executor, const sheaf_map_options *options, sheaf_map **map,
                             sheaf_error *err)
 {
-    if (!options || options->size != sizeof *options || !options->run || !options->next)
-        return sheaf_error_set(err, SHEAF_EINVAL, "sheaf_map_options needs .size, .run and .next");
+    sheaf_map_options own;
+    sheaf_status status = sheaf__options_read(&own, sizeof own, options, "sheaf_map_options", err);
+    if (status < 0)
+        return status;
+    if (!own.run || !own.next)
+        return sheaf_error_set(err, SHEAF_EINVAL, "sheaf_map_options needs .run and .next");
     sheaf_map *made = calloc(1, sizeof *made);
     if (!made)
         return sheaf__error_memory(err, "a map");
     made->executor = executor;
-    made->options = *options;
-    made->capacity = options->buffersize > 0 ? options->buffersize : 64;
+    made->options = own;
+    made->capacity = own.buffersize > 0 ? own.buffersize : CAPACITY_MIN;
     made->ring = calloc(made->capacity, sizeof(sheaf_future *));
     if (!made->ring) {
         free(made);
         return sheaf__error_memory(err, "the window of a map");
     }
     fill_window(made);
-    if (made->ending < 0 && (options->buffersize == 0 || made->count == 0)) {
+    if (made->ending < 0 && (own.buffersize == 0 || made->count == 0)) {
         sheaf__error_copy(err, &made->ending_error);
-        sheaf_status status = made->ending;
+        status = made->ending;
         sheaf_map_close(made);
         return status;
     }

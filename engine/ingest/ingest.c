@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/core/error.h"
+#include "engine/core/options.h"
 #include "engine/core/system.h"
 #include "engine/ingest/load.h"
 
@@ -45,9 +46,6 @@ struct sheaf_ingest {
 
 static sheaf_status check_options(const sheaf_ingest_options *options, sheaf_error *err)
 {
-    if (!options || options->size != sizeof *options)
-        return sheaf_error_set(err, SHEAF_EINVAL, "sheaf_ingest_options has another size: set .size, and "
-                                                  "build against the library's own header");
     if (!options->destination || !options->destination[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "an ingest needs a destination");
     if (options->workers < 0 || options->workers > WORKERS_MAX)
@@ -75,9 +73,13 @@ static bool copy_text(char **to, const char *from)
 
 sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_ingest **ingest, sheaf_error *err)
 {
-    sheaf_status status = check_options(options, err);
+    sheaf_ingest_options own;
+    sheaf_status status = sheaf__options_read(&own, sizeof own, options, "sheaf_ingest_options", err);
+    if (status == SHEAF_OK)
+        status = check_options(&own, err);
     if (status < 0)
         return status;
+    options = &own;
     sheaf_ingest *made = calloc(1, sizeof *made);
     if (!made)
         return sheaf__error_memory(err, "an ingest");
@@ -198,12 +200,12 @@ static sheaf_status load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                           .files = files,
                           .summary = summary,
                           .stop = &ingest->stop,
+                          .read_bytes = &ingest->read_bytes,
                           .records_done = &ingest->records_done,
                           .files_done = &ingest->files_done};
     size_t record_max = ingest->options.record_bytes_max;
     load->reader_options = (sheaf__reader_options){.record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX,
-                                                   .stop = &ingest->stop,
-                                                   .read_bytes = &ingest->read_bytes};
+                                                   .stop = &ingest->stop};
     sheaf__freelist_init(&load->readers);
     sheaf__freelist_init(&load->batches);
     choose_sizes(load, &summary->workers);

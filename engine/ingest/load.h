@@ -31,7 +31,7 @@ typedef struct sheaf__piece sheaf__piece;
 typedef struct sheaf__load_file {
     sheaf__load *load;
     sheaf__reader *reader; /* of a stream whose header was read: it cannot be opened twice */
-    sheaf__piece *faulty; /* met while reading the header, told when the file's turn comes */
+    sheaf__piece *faulty;  /* a fault met while reading the header, reported when the file's turn comes */
     uint32_t layout;       /* index, once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
 } sheaf__load_file;
@@ -51,7 +51,8 @@ struct sheaf__load {
     const sheaf_ingest_options *options; /* const during a run, like all up to the free lists */
     const sheaf_files *files;
     sheaf__load_file *states; /* one for each file */
-    sheaf__reader_options reader_options;
+    sheaf__reader_options reader_options; /* but for what a file itself decides */
+    atomic_ullong *read_bytes;            /* for progress */
     sheaf_executor *executor;
     sheaf__sink *sink;
     size_t piece_bytes;

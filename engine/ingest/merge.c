@@ -46,12 +46,26 @@ static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
     summary->boms += report->boms;
 }
 
-static void report_file(sheaf__load *load, sheaf_file_report *report)
+static sheaf_status bad_account(sheaf_error *err, const char *path, const sheaf_file_report *report)
 {
+    sheaf_error_set(err, SHEAF_EACCOUNT,
+                    "%" PRIu64 " records were read, but %" PRIu64 " loaded, %" PRIu64 " rejected, %" PRIu64
+                    " skipped: nothing was committed",
+                    report->records, report->loaded, report->rejected, report->skipped_records);
+    sheaf__error_source(err, path);
+    sheaf_error_hint(err, "this is a bug in sheaf: please report it with this message");
+    return SHEAF_EACCOUNT;
+}
+
+static sheaf_status report_file(sheaf__load *load, sheaf_file_report *report, sheaf_error *err)
+{
+    if (report->records != report->loaded + report->rejected + report->skipped_records)
+        return bad_account(err, report->file->path, report);
     count_file(load->summary, report);
     atomic_fetch_add_explicit(load->files_done, 1, memory_order_relaxed);
     if (load->options->on_file)
         load->options->on_file(load->options->context, report);
+    return SHEAF_OK;
 }
 
 sheaf_status sheaf__merge_verify(const sheaf__load *load, sheaf_error *err)
@@ -60,9 +74,8 @@ sheaf_status sheaf__merge_verify(const sheaf__load *load, sheaf_error *err)
     if (sum->records == sum->loaded + sum->rejected + sum->skipped && sum->loaded == load->sink->rows)
         return SHEAF_OK;
     sheaf_error_set(err, SHEAF_EACCOUNT,
-                    "%" PRIu64 " records were read, %" PRIu64 " loaded, %" PRIu64 " rejected, %" PRIu64
-                    " skipped, but the destination took %" PRIu64 ": nothing was committed",
-                    sum->records, sum->loaded, sum->rejected, sum->skipped, load->sink->rows);
+                    "%" PRIu64 " records were loaded, but the destination took %" PRIu64 ": nothing was committed",
+                    sum->loaded, load->sink->rows);
     sheaf_error_hint(err, "this is a bug in sheaf: please report it with this message");
     return SHEAF_EACCOUNT;
 }
@@ -92,26 +105,21 @@ static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
     return SHEAF_OK;
 }
 
-/*
- * The name of the column that a fault is in: from the header that comes with the piece, or the one that came with an
- * earlier piece.
- */
+/* The name of the column that a fault is in: from the header that comes with the piece, or an earlier one's. */
 static void name_column(const sheaf__load *load, const sheaf__piece *piece)
 {
     sheaf_error *fault = piece->fault;
-    uint32_t layout_index = piece->file->layout;
-    sheaf__name name = {.bytes = NULL};
     if (fault->field == 0)
         return;
-    if (piece->header && fault->field <= piece->header->n_columns) {
-        name = sheaf__schema_name(piece->header, fault->field - 1);
-    } else if (!piece->header && layout_index != SHEAF__NO_NAME) {
-        const sheaf__layout *layout = &load->schema.layouts[layout_index];
-        if (fault->field <= layout->n_columns)
-            name = load->schema.columns.items[layout->column_of[fault->field - 1]];
+    if (piece->header) {
+        sheaf__schema_show_name(piece->header, fault->field - 1, fault->column, sizeof fault->column);
+    } else if (piece->file->layout != SHEAF__NO_NAME) {
+        const sheaf__layout *layout = &load->schema.layouts[piece->file->layout];
+        if (fault->field > layout->n_columns)
+            return;
+        const sheaf__name *name = &load->schema.columns.items[layout->column_of[fault->field - 1]];
+        sheaf_text_escape(name->bytes, name->n_bytes, fault->column, sizeof fault->column);
     }
-    if (name.bytes)
-        sheaf_text_escape(name.bytes, name.n_bytes, fault->column, sizeof fault->column);
 }
 
 static bool skips_files(const sheaf__load *load)
@@ -261,8 +269,7 @@ static sheaf_status judge(sheaf__load *load, sheaf__piece *piece, sheaf_file_rep
         report->skipped = true;
         report->error = piece->fault;
         report->skipped_records = report->records;
-        report_file(load, report);
-        return SHEAF_OK;
+        return report_file(load, report, err);
     }
     sheaf__error_copy(err, piece->fault);
     return piece->fault->status;
@@ -322,7 +329,7 @@ static sheaf_status merge_file(merge *m, sheaf__piece *piece, sheaf_error *err)
             status = judge(load, piece, &report, err);
         } else if (status == SHEAF_OK && !next) {
             fill_report(load, piece, &report);
-            report_file(load, &report);
+            status = report_file(load, &report, err);
         }
         sheaf__piece_release(piece);
         piece = next;

@@ -149,31 +149,37 @@ static char delimiter_of(const sheaf__load *load, const char *path)
     return sheaf__path_ends_with(path, ".tsv") || sheaf__path_ends_with(path, ".tsv.gz") ? '\t' : ',';
 }
 
-static sheaf_status open_file(sheaf__load_file *file, sheaf__reader *reader, sheaf_error *err)
+static sheaf_status open_file(sheaf__load_file *file, sheaf__reader *reader, bool counted, sheaf_error *err)
 {
     const sheaf__load *load = file->load;
     const sheaf_file *found = sheaf_files_at(load->files, sheaf__load_index(file));
     sheaf__reader_options options = load->reader_options;
     options.delimiter = delimiter_of(load, found->path);
+    if (counted)
+        options.read_bytes = load->read_bytes;
     if (load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE)
         return sheaf__reader_open_spooled(reader, found, &options, err);
     return sheaf__reader_open(reader, found, &options, err);
 }
 
-/* Give the piece a reader that stands behind the header, and the header. END: the file has none. */
-static sheaf_status begin_file(sheaf_worker *worker, sheaf__piece *piece, sheaf_error *err)
+/*
+ * Give the piece a reader that stands behind the header, and the header. END: the file has none. What is read counts
+ * as progress if `counted`.
+ */
+static sheaf_status begin_file(sheaf_worker *worker, sheaf__piece *piece, bool counted, sheaf_error *err)
 {
     sheaf__load_file *file = piece->file;
     if (file->reader) { /* a stream: its header was read before */
         piece->reader = file->reader;
         file->reader = NULL;
+        sheaf__reader_count_into(piece->reader, file->load->read_bytes);
         return sheaf__reader_columns(piece->reader) > 0 ? SHEAF_OK : SHEAF_END;
     }
     piece->reader = take_reader(file->load);
     piece->header = take_batch(file->load, worker);
     if (!piece->reader || !piece->header)
         return sheaf__error_memory(err, "a reader");
-    sheaf_status status = open_file(file, piece->reader, err);
+    sheaf_status status = open_file(file, piece->reader, counted, err);
     if (status == SHEAF_OK)
         status = sheaf__reader_header(piece->reader, sheaf_worker_local(worker), piece->header, err);
     if (status != SHEAF_OK) {
@@ -222,8 +228,9 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
         return sheaf__error_memory(err, "a piece");
     const sheaf_file *found = sheaf_files_at(file->load->files, sheaf__load_index(file));
     bool is_stream = found->kind != SHEAF_FILE_REGULAR;
-    sheaf_status status = begin_file(worker, piece, err);
-    if (status == SHEAF_OK && file->load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE)
+    bool whole = file->load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
+    sheaf_status status = begin_file(worker, piece, whole, err);
+    if (status == SHEAF_OK && whole)
         status = survey(worker, piece, is_stream, err);
     if (status >= 0 && is_stream) {
         file->reader = piece->reader;
@@ -243,7 +250,7 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
     sheaf__piece *piece = piece_create(file);
     if (!piece)
         return sheaf__error_memory(err, "a piece");
-    sheaf_status status = begin_file(worker, piece, err);
+    sheaf_status status = begin_file(worker, piece, true, err);
     if (status == SHEAF_OK)
         status = read_rows(worker, piece, err);
     return finish(piece, status, result, err);

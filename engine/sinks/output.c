@@ -50,11 +50,14 @@ static sheaf_status refuse_kind(const sheaf__output *output, const char *what, s
     return SHEAF_EEXIST;
 }
 
-/* Look at what is there. Through a symbolic link, it is the file behind it that is replaced. */
-static sheaf_status resolve(sheaf__output *output, const char *path, mode_t *mode, sheaf_error *err)
+/*
+ * Look at what is there: *mode is the mode of the file that is replaced, NULL without one. Through a symbolic link, it
+ * is the file behind it.
+ */
+static sheaf_status resolve(sheaf__output *output, const char *path, const mode_t **mode, sheaf_error *err)
 {
     struct stat st;
-    *mode = 0;
+    *mode = NULL;
     sheaf_status status = copy_path(output, path, err);
     if (status < 0)
         return status;
@@ -78,11 +81,12 @@ static sheaf_status resolve(sheaf__output *output, const char *path, mode_t *mod
         return refuse_kind(output, "a FIFO or a device", err);
     if (!output->replace)
         return already_exists(output, err);
-    *mode = st.st_mode & 07777;
+    output->mode = st.st_mode & 07777;
+    *mode = &output->mode;
     return SHEAF_OK;
 }
 
-static sheaf_status open_temporary(sheaf__output *output, mode_t mode, sheaf_error *err)
+static sheaf_status open_temporary(sheaf__output *output, const mode_t *mode, sheaf_error *err)
 {
     char directory[PATH_MAX];
     directory_of(output->path, directory, sizeof directory);
@@ -95,14 +99,14 @@ static sheaf_status open_temporary(sheaf__output *output, mode_t mode, sheaf_err
             break;
         }
         /* What replaces a private file is private from its first byte on. */
-        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode != 0 ? 0600 : 0666);
+        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode ? 0600 : 0666);
         failure = errno;
     }
     if (output->fd < 0) {
         output->temporary[0] = '\0';
         return sheaf__error_system(err, failure, "cannot write into the destination's directory", directory);
     }
-    if (mode != 0 && fchmod(output->fd, mode) != 0)
+    if (mode && fchmod(output->fd, *mode) != 0)
         return sheaf__error_system(err, errno, "cannot set the mode of the destination", output->path);
     return SHEAF_OK;
 }
@@ -121,7 +125,7 @@ sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target 
         output->may_block = fstat(output->fd, &st) == 0 && !S_ISREG(st.st_mode);
         return SHEAF_OK;
     }
-    mode_t mode;
+    const mode_t *mode;
     sheaf_status status = resolve(output, target->path, &mode, err);
     if (status == SHEAF_OK)
         status = open_temporary(output, mode, err);
@@ -137,6 +141,8 @@ static void fail(sheaf__output *output, int os_error, const char *what)
 {
     if (output->failure == SHEAF_OK)
         output->failure = sheaf__error_system(&output->failure_error, os_error, what, name_of(output));
+    if (!output->is_file) /* what could be done about it does not depend on us, and rows may be out already */
+        sheaf_error_hint(&output->failure_error, "%s", "");
 }
 
 static bool stopped(const sheaf__output *output)

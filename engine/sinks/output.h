@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "engine/sinks/sink.h"
 
@@ -18,6 +19,7 @@ typedef struct sheaf__output {
     bool is_file;             /* written under a temporary name; false: standard output */
     bool may_block;           /* a pipe, terminal or socket: its reader may be slow */
     bool replace;
+    mode_t mode;              /* of the file that is replaced */
     char path[PATH_MAX];      /* where the file will be: symbolic links are followed */
     char temporary[PATH_MAX]; /* "" when there is none */
     uint8_t *buffer;

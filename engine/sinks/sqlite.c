@@ -9,9 +9,11 @@
  * it would mix up get a suffix ("a", "A_2"), NUL becomes U+2400; how many were changed is counted.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,8 +26,10 @@
 #include "engine/sinks/sink.h"
 
 enum {
-    BUSY_TIMEOUT_MS = 5000,
-    COMMIT_TRIES = 12, /* of that length each: a minute for who reads the database to be done */
+    BUSY_SLEEP_MS = 20,
+    BEGIN_TIMEOUT_MS = 5000,   /* for another writer to be done */
+    COMMIT_TIMEOUT_MS = 60000, /* for readers: the rows are all there, and would have to be read again */
+    CONNECT_TRIES = 10,
     ARENA_CHUNK_BYTES = 64 << 10
 };
 
@@ -33,7 +37,8 @@ typedef struct sqlite_sink {
     sheaf__sink base;
     char *path;
     char *table;
-    bool made_file; /* there was no database before */
+    bool made_file; /* by this run: there was no database before */
+    int busy_timeout_ms;
     const atomic_bool *stop;
     sqlite3 *db;
     sqlite3_stmt *insert;
@@ -90,7 +95,8 @@ static sheaf_status kind_of_table(sqlite_sink *self, char *kind, size_t size, sh
 {
     sqlite3_stmt *query;
     kind[0] = '\0';
-    if (sqlite3_prepare_v2(self->db, "SELECT type FROM sqlite_master WHERE name = ?1 COLLATE NOCASE", -1, &query,
+    if (sqlite3_prepare_v2(self->db, "SELECT type FROM sqlite_master WHERE name = ?1 COLLATE NOCASE "
+                           "AND type IN ('table', 'view', 'index')", -1, &query,
                            NULL) != SQLITE_OK)
         return refused(self, "cannot read the database", err);
     sqlite3_bind_text(query, 1, self->table, -1, SQLITE_STATIC);
@@ -105,6 +111,12 @@ static sheaf_status make_way(sqlite_sink *self, sheaf_if_exists if_exists, sheaf
 {
     char kind[16];
     char table[256];
+    if (strncasecmp(self->table, "sqlite_", strlen("sqlite_")) == 0) {
+        sheaf_error_set(err, SHEAF_EINVAL, "SQLite keeps names that begin with \"sqlite_\" for itself");
+        sheaf__error_source(err, self->path);
+        sheaf_error_hint(err, "choose another one with --table");
+        return SHEAF_EINVAL;
+    }
     sheaf_status status = kind_of_table(self, kind, sizeof kind, err);
     if (status < 0 || !kind[0])
         return status;
@@ -133,20 +145,81 @@ static void set_label(sqlite_sink *self)
     free(both);
 }
 
-static sheaf_status connect(sqlite_sink *self, sheaf_error *err)
+/* SQLite's busy handler: sleep and try again, until the time is over or the run is cancelled. */
+static int wait_while_busy(void *context, int n_calls)
+{
+    sqlite_sink *self = context;
+    if ((int64_t)n_calls * BUSY_SLEEP_MS >= self->busy_timeout_ms ||
+        (self->stop && atomic_load_explicit(self->stop, memory_order_relaxed)))
+        return 0;
+    sqlite3_sleep(BUSY_SLEEP_MS);
+    return 1;
+}
+
+/* Whether the path does not lead to the file that is open. */
+static bool has_moved(const sqlite_sink *self)
 {
     struct stat st;
-    self->made_file = stat(self->path, &st) != 0 && errno == ENOENT;
+    int moved = 0;
+    if (stat(self->path, &st) != 0 && errno == ENOENT)
+        return true;
+    return sqlite3_file_control(self->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
+/* Make the file, if there is none: who made it may remove it again, as long as it is empty. */
+static sheaf_status make_file(sqlite_sink *self, sheaf_error *err)
+{
+    struct stat st;
+    if (lstat(self->path, &st) == 0 && S_ISLNK(st.st_mode) && stat(self->path, &st) != 0) {
+        sheaf_error_set(err, SHEAF_EEXIST, "the destination is a symbolic link that leads to nothing");
+        sheaf__error_source(err, self->path);
+        sheaf_error_hint(err, "choose another name, or remove the link");
+        return SHEAF_EEXIST;
+    }
+    int fd = open(self->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    self->made_file |= fd >= 0;
+    if (fd >= 0)
+        close(fd);
+    return SHEAF_OK; /* if it could not be made, SQLite says why it cannot be opened */
+}
+
+static sheaf_status open_database(sqlite_sink *self, sheaf_error *err)
+{
+    char *literal = NULL;
     /* A path that begins with "file:" would be a URI to some builds of SQLite. */
-    char *literal = self->path[0] == '/' ? strdup(self->path) : NULL;
-    if (!literal && asprintf(&literal, "./%s", self->path) < 0)
+    if (asprintf(&literal, "%s%s", self->path[0] == '/' ? "" : "./", self->path) < 0)
         return sheaf__error_memory(err, "a path");
-    int code = sqlite3_open_v2(literal, &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    int code = sqlite3_open_v2(literal, &self->db, SQLITE_OPEN_READWRITE, NULL);
     free(literal);
     if (code != SQLITE_OK)
         return refused(self, "cannot open the database", err);
-    sqlite3_busy_timeout(self->db, BUSY_TIMEOUT_MS);
+    self->busy_timeout_ms = BEGIN_TIMEOUT_MS;
+    sqlite3_busy_handler(self->db, wait_while_busy, self);
     return execute(self, sqlite3_mprintf("BEGIN IMMEDIATE"), "cannot write to the database", err);
+}
+
+/*
+ * Open the database and take its write lock. While we waited for that, whoever held it may have removed the file:
+ * then what we hold is nobody's, and we begin again.
+ */
+static sheaf_status connect(sqlite_sink *self, sheaf_error *err)
+{
+    sheaf_status status = SHEAF_OK;
+    for (int i = 0; i < CONNECT_TRIES; i++) {
+        status = make_file(self, err);
+        if (status == SHEAF_OK)
+            status = open_database(self, err);
+        if (status == SHEAF_EEXIST || !has_moved(self))
+            return status;
+        sqlite3_close(self->db);
+        self->db = NULL;
+        self->made_file = false;
+    }
+    if (status < 0)
+        return status;
+    sheaf_error_set(err, SHEAF_EDATABASE, "the database is removed again and again while it is opened");
+    sheaf__error_source(err, self->path);
+    return SHEAF_EDATABASE;
 }
 
 /* ---- columns ---- */
@@ -304,14 +377,16 @@ static sheaf_status sqlite_commit(sheaf__sink *sink, sheaf_error *err)
     sqlite_sink *self = self_of(sink);
     sqlite3_finalize(self->insert);
     self->insert = NULL;
-    sheaf_status status = SHEAF_EDATABASE;
-    for (int i = 0; i < COMMIT_TRIES && status < 0; i++) {
-        if (self->stop && atomic_load_explicit(self->stop, memory_order_relaxed))
-            return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
-        status = execute(self, sqlite3_mprintf("COMMIT"), "cannot commit", err);
-        if (status < 0 && sqlite3_errcode(self->db) != SQLITE_BUSY)
-            break; /* only a reader is worth waiting for: SQLite keeps the transaction meanwhile */
+    if (has_moved(self)) {
+        sheaf_error_set(err, SHEAF_EDATABASE, "the database was moved, removed or replaced while it was loaded");
+        sheaf__error_source(err, self->path);
+        sheaf_error_hint(err, "run again: nothing was committed");
+        return SHEAF_EDATABASE;
     }
+    self->busy_timeout_ms = COMMIT_TIMEOUT_MS;
+    sheaf_status status = execute(self, sqlite3_mprintf("COMMIT"), "cannot commit", err);
+    if (status < 0 && self->stop && atomic_load_explicit(self->stop, memory_order_relaxed))
+        return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
     return status;
 }
 
@@ -327,6 +402,20 @@ static bool is_empty(sqlite3 *db)
     return empty;
 }
 
+/*
+ * Remove the file that this run made, if nobody put anything into it: under the lock, so that no other run is in
+ * it. One that waits for the lock sees that the file has moved (connect).
+ */
+static void remove_own_file(sqlite_sink *self)
+{
+    self->busy_timeout_ms = 0;
+    if (sqlite3_exec(self->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) != SQLITE_OK)
+        return;
+    if (!has_moved(self) && is_empty(self->db))
+        unlink(self->path);
+    sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 static void sqlite_abort(sheaf__sink *sink)
 {
     sqlite_sink *self = self_of(sink);
@@ -334,14 +423,14 @@ static void sqlite_abort(sheaf__sink *sink)
         return;
     sqlite3_finalize(self->insert);
     self->insert = NULL;
-    sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
+    if (!sqlite3_get_autocommit(self->db))
+        sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
     /* After some errors (a full disk) SQLite has only marked the transaction as over: to read is what rolls back. */
     bool empty = is_empty(self->db);
-    bool remove_file = self->made_file && empty;
+    if (self->made_file && empty)
+        remove_own_file(self);
     sqlite3_close(self->db);
     self->db = NULL;
-    if (remove_file)
-        unlink(self->path);
 }
 
 static void sqlite_destroy(sheaf__sink *sink)

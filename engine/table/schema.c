@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sheaf/text.h>
+
 #include "engine/core/error.h"
 
 enum { ARENA_CHUNK_BYTES = 64 << 10 };
@@ -50,7 +52,7 @@ static char *pack(const sheaf__batch *header, size_t *n_bytes)
     return key;
 }
 
-sheaf__name sheaf__schema_name(const sheaf__batch *header, size_t i)
+static sheaf__name name_of(const sheaf__batch *header, size_t i)
 {
     size_t length = cell_length(&header->cells[i]);
     const char *text = length > 0 ? (const char *)header->bytes + header->cells[i].offset_bytes : "";
@@ -64,13 +66,13 @@ sheaf__name sheaf__schema_name(const sheaf__batch *header, size_t i)
 static sheaf_status name_columns(const sheaf__batch *header, sheaf__names *given, sheaf__names *own)
 {
     for (size_t i = 0; i < header->n_columns; i++) {
-        sheaf__name name = sheaf__schema_name(header, i);
+        sheaf__name name = name_of(header, i);
         if (name.n_bytes > 0 && sheaf__names_add(given, name.bytes, name.n_bytes, NULL) == SHEAF__NO_NAME)
             return SHEAF_ENOMEM;
     }
     for (size_t i = 0; i < header->n_columns; i++) {
         char positional[32];
-        sheaf__name name = sheaf__schema_name(header, i);
+        sheaf__name name = name_of(header, i);
         bool first = name.n_bytes > 0 &&
                      sheaf__names_find(own, name.bytes, name.n_bytes) == SHEAF__NO_NAME;
         if (name.n_bytes == 0) {
@@ -99,6 +101,37 @@ static sheaf_status unite(sheaf__schema *schema, const sheaf__names *own, sheaf_
     return SHEAF_OK;
 }
 
+/* Name the columns of a header, in an arena of their own, and let `use` do something with the names. */
+static sheaf_status with_names(const sheaf__batch *header,
+                               sheaf_status (*use)(void *context, const sheaf__names *own), void *context)
+{
+    sheaf_arena *scratch = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
+    if (!scratch)
+        return SHEAF_ENOMEM;
+    sheaf__names given;
+    sheaf__names own;
+    sheaf__names_init(&given, scratch);
+    sheaf__names_init(&own, scratch);
+    sheaf_status status = name_columns(header, &given, &own);
+    if (status == SHEAF_OK)
+        status = use(context, &own);
+    sheaf__names_end(&given);
+    sheaf__names_end(&own);
+    sheaf__arena_destroy(scratch);
+    return status;
+}
+
+typedef struct new_layout {
+    sheaf__schema *schema;
+    uint32_t index;
+} new_layout;
+
+static sheaf_status unite_new(void *context, const sheaf__names *own)
+{
+    new_layout *made = context;
+    return unite(made->schema, own, &made->schema->layouts[made->index]);
+}
+
 static sheaf_status add_layout(sheaf__schema *schema, const sheaf__batch *header, uint32_t index)
 {
     if (index >= schema->layouts_capacity) {
@@ -109,20 +142,28 @@ static sheaf_status add_layout(sheaf__schema *schema, const sheaf__batch *header
         schema->layouts = layouts;
         schema->layouts_capacity = capacity;
     }
-    sheaf_arena *scratch = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
-    if (!scratch)
-        return SHEAF_ENOMEM;
-    sheaf__names given;
-    sheaf__names own;
-    sheaf__names_init(&given, scratch);
-    sheaf__names_init(&own, scratch);
-    sheaf_status status = name_columns(header, &given, &own);
-    if (status == SHEAF_OK)
-        status = unite(schema, &own, &schema->layouts[index]);
-    sheaf__names_end(&given);
-    sheaf__names_end(&own);
-    sheaf__arena_destroy(scratch);
-    return status;
+    return with_names(header, unite_new, &(new_layout){.schema = schema, .index = index});
+}
+
+typedef struct wanted_name {
+    size_t index;
+    char *text;
+    size_t size;
+} wanted_name;
+
+static sheaf_status show_name(void *context, const sheaf__names *own)
+{
+    const wanted_name *wanted = context;
+    const sheaf__name *name = &own->items[wanted->index];
+    sheaf_text_escape(name->bytes, name->n_bytes, wanted->text, wanted->size);
+    return SHEAF_OK;
+}
+
+void sheaf__schema_show_name(const sheaf__batch *header, size_t i, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (i < header->n_columns)
+        (void)with_names(header, show_name, &(wanted_name){.index = i, .text = text, .size = size});
 }
 
 sheaf_status sheaf__schema_add(sheaf__schema *schema, const sheaf__batch *header, uint32_t *layout_index,

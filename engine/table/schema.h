@@ -31,8 +31,11 @@ typedef struct sheaf__schema {
     size_t layouts_capacity;
 } sheaf__schema;
 
-/* The name that stands in a header's field, from 0; it points into the batch. */
-sheaf__name sheaf__schema_name(const sheaf__batch *header, size_t i);
+/*
+ * What the column of a header's field, from 0, is called: escaped for people, "" beyond the last one. The header
+ * need not have been added.
+ */
+void sheaf__schema_show_name(const sheaf__batch *header, size_t i, char *text, size_t size);
 
 sheaf_status sheaf__schema_init(sheaf__schema *schema, sheaf_error *err);
 void sheaf__schema_end(sheaf__schema *schema);

@@ -19,8 +19,7 @@
  * An exception that a Python callable raises is, here, a task that returns a negative status and fills
  * its error: whoever asks the future for its result gets both, then and not before.
  *
- * No function here is called with a lock of the library held, and no task, initializer, finalizer or drop
- * function is called with one. Times are milliseconds on the monotonic clock; a negative one is for
+ * No task, initializer, finalizer or drop function is called with a lock of the library held. Times are milliseconds on the monotonic clock; a negative one is for
  * ever, 0 does not wait.
  */
 #ifndef SHEAF_EXECUTOR_H
@@ -81,7 +80,7 @@ typedef struct sheaf_executor_options {
  * Create a pool of threads. None is started before it is needed: a submit starts one if no worker is idle
  * and fewer than max_workers exist.
  *
- * Returns    OK; EINVAL (max_workers < 0, wrong size), ENOMEM, EIO (the system lacks a resource).
+ * Returns    OK; EINVAL (max_workers, stack_bytes, size), ENOMEM.
  * Ownership  *executor is the caller's, to end with sheaf_executor_destroy().
  * Threads    any. Every function on an executor may be called from any thread, also from its workers.
  * Source     CPython 3.13, Lib/concurrent/futures/thread.py.

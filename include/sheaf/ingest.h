@@ -37,8 +37,9 @@ typedef struct sheaf_ingest sheaf_ingest;
 
 /* What a fault in the data, or a file that cannot be read, does. */
 typedef enum sheaf_on_error {
-    SHEAF_ON_ERROR_STOP = 0, /* the first fault in file order ends the run; the destination is untouched */
-    SHEAF_ON_ERROR_SKIP_FILE /* the file is left out whole, and counted */
+    SHEAF_ON_ERROR_DEFAULT = 0, /* what the library thinks best: now STOP */
+    SHEAF_ON_ERROR_STOP,        /* the first fault in file order ends the run; the destination is untouched */
+    SHEAF_ON_ERROR_SKIP_FILE    /* the file is left out whole, and counted */
 } sheaf_on_error;
 
 /* What to do when the destination already holds something. */
@@ -90,7 +91,8 @@ typedef struct sheaf_summary {
 
 typedef struct sheaf_progress {
     uint64_t read_bytes; /* so far */
-    uint64_t size_bytes; /* of all files; SHEAF_UNKNOWN when a stream is among them */
+    uint64_t size_bytes; /* to be read in all: the files' sizes, twice with SKIP_FILE, whose files are read
+                            twice; SHEAF_UNKNOWN when a stream is among them */
     uint64_t records;    /* given to the destination so far */
     uint64_t files_done;
     uint64_t files;

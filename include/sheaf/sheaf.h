@@ -14,9 +14,11 @@
  *
  * The executor underneath (futures, an ordered and bounded map) is public too: <sheaf/executor.h>.
  *
- * Rules of the whole library: it never prints, exits or aborts; every fallible function returns a
- * sheaf_status and fills a sheaf_error on the caller's stack; text that it was given is copied unless
- * the comment of the function says otherwise; nothing is kept in hidden thread-local or global state.
+ * Rules of the whole library: it never prints, exits or aborts; a function that can fail returns a sheaf_status,
+ * and where there is more to say fills a sheaf_error on the caller's stack; text that it was given is copied
+ * unless the comment of the function says otherwise; there is no hidden thread-local state. Structs of options
+ * begin with their size, so that they may grow. Until version 1.0, a new minor version may break what was built
+ * against the one before: the SONAME carries it.
  */
 #ifndef SHEAF_SHEAF_H
 #define SHEAF_SHEAF_H

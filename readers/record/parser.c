@@ -21,6 +21,14 @@ struct sheaf__parser {
     sheaf_status failure;
 };
 
+#define TEXT_OF(x) #x
+#define VERSION_TEXT(major, minor, release) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(release)
+
+const char *sheaf__parser_describe(void)
+{
+    return VERSION_TEXT(CSV_MAJOR, CSV_MINOR, CSV_RELEASE);
+}
+
 static int never_blank(unsigned char byte)
 {
     (void)byte;
@@ -53,7 +61,8 @@ void sheaf__parser_destroy(sheaf__parser *parser)
 static void on_field(void *text, size_t n_bytes, void *context)
 {
     sheaf__parser *parser = context;
-    parser->n_fields++;
+    if (++parser->n_fields > SHEAF__FIELDS_MAX)
+        parser->failure = SHEAF_ELIMIT;
     if (!parser->batch || parser->failure < 0)
         return;
     parser->failure = sheaf__batch_reserve(parser->batch, n_bytes, 1);
@@ -84,6 +93,9 @@ sheaf_status sheaf__parser_line(sheaf__parser *parser, const uint8_t *line, size
                                 bool *record_ended, size_t *n_fields)
 {
     parser->record_ended = false;
+    /* libcsv's buffer grows by one block at a time, and may be copied each time: let a giant line double it. */
+    size_t size = csv_get_buffer_size(&parser->csv);
+    csv_set_blk_size(&parser->csv, n_bytes > size && size > BLOCK_BYTES ? size : BLOCK_BYTES);
     if (csv_parse(&parser->csv, line, n_bytes, on_field, on_record, parser) != n_bytes)
         return csv_error(&parser->csv) == CSV_ETOOBIG ? SHEAF_ELIMIT : SHEAF_ENOMEM;
     *record_ended = parser->record_ended;

@@ -21,6 +21,9 @@
 
 typedef struct sheaf__parser sheaf__parser;
 
+/* The version of libcsv: "3.0.3". */
+const char *sheaf__parser_describe(void);
+
 /* NULL when there is no memory. */
 sheaf__parser *sheaf__parser_create(void);
 void sheaf__parser_destroy(sheaf__parser *parser);
@@ -31,11 +34,14 @@ void sheaf__parser_destroy(sheaf__parser *parser);
  */
 void sheaf__parser_begin(sheaf__parser *parser, char delimiter, sheaf__batch *batch);
 
+/* A record may have so many fields: one that has more is a file that is no table. */
+#define SHEAF__FIELDS_MAX (1u << 20)
+
 /*
  * Parse one physical line, its end included. *record_ended tells whether a record ended with it: then
  * *n_fields is how many fields that had.
  *
- * Returns    OK; ENOMEM, or ELIMIT (more than 4 GiB of text in a batch).
+ * Returns    OK; ENOMEM, or ELIMIT (more than FIELDS_MAX fields, or than 4 GiB of text in a batch).
  */
 sheaf_status sheaf__parser_line(sheaf__parser *parser, const uint8_t *line, size_t n_bytes,
                                 bool *record_ended, size_t *n_fields);

@@ -27,6 +27,11 @@ struct sheaf__gzip {
 
 enum { GZIP_ONLY = 16 + MAX_WBITS };
 
+const char *sheaf__gzip_describe(void)
+{
+    return zlibVersion();
+}
+
 sheaf__gzip *sheaf__gzip_create(void)
 {
     return calloc(1, sizeof(sheaf__gzip));
@@ -118,10 +123,14 @@ static sheaf_status begin_member(sheaf__gzip *gzip, sheaf_error *err)
 
 static sheaf_status inflate_some(sheaf__gzip *gzip, sheaf_error *err)
 {
-    if (gzip->stream.avail_in == 0)
+    /* At the end of the input too: zlib may hold bytes for which the last output had no room. */
+    bool at_end = gzip->stream.avail_in == 0;
+    uInt room = gzip->stream.avail_out;
+    int result = inflate(&gzip->stream, Z_NO_FLUSH);
+    if (at_end && gzip->stream.avail_out == room && (result == Z_OK || result == Z_BUF_ERROR))
         return damaged(err, input_offset(gzip), "the compressed data is cut off",
                        "the file was not copied whole: fetch it again");
-    switch (inflate(&gzip->stream, Z_NO_FLUSH)) {
+    switch (result) {
     case Z_OK:
     case Z_BUF_ERROR:
         return SHEAF_OK;

@@ -63,6 +63,9 @@ void sheaf__file_rewind(sheaf__file_source *source);
 
 /* ---- gzip: RFC 1952, by zlib ---- */
 
+/* The version of zlib that is used: "1.2.13". */
+const char *sheaf__gzip_describe(void);
+
 /* NULL when there is no memory. */
 sheaf__gzip *sheaf__gzip_create(void);
 void sheaf__gzip_destroy(sheaf__gzip *gzip);

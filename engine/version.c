@@ -1,0 +1,33 @@
+/* What this library is made of: <sheaf/version.h>. */
+#include <sheaf/version.h>
+
+#include <stdio.h>
+
+#include "engine/core/heap.h"
+#include "engine/core/system.h"
+#include "engine/sinks/sink.h"
+#include "readers/record/parser.h"
+#include "readers/source/source.h"
+
+#define TEXT_OF(x) #x
+#define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+
+const char *sheaf_version(void)
+{
+    return VERSION_TEXT(SHEAF_VERSION_MAJOR, SHEAF_VERSION_MINOR, SHEAF_VERSION_PATCH);
+}
+
+int sheaf_build_info(char *line, unsigned long size)
+{
+    char cpu[48];
+    const char *allocator = sheaf__heap_describe();
+    return snprintf(line, size, "%s; libcsv %s, zlib %s, SQLite %s, %s%s; cpu %s",
+#if defined(__clang__)
+                    "clang " __clang_version__,
+#else
+                    "gcc " __VERSION__,
+#endif
+                    sheaf__parser_describe(), sheaf__gzip_describe(), sheaf__sqlite_describe(),
+                    allocator ? "jemalloc " : "malloc", allocator ? allocator : "",
+                    sheaf__cpu_features(cpu, sizeof cpu));
+}
