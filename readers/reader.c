@@ -1,12 +1,14 @@
 /*
  * One file, from its first byte to its last record: see reader.h.
  *
- * A record is read line by line. Its lines stand in the window; the parser is fed each; when a record ends with a
- * line, it is checked: its number of fields, its size, its encoding. Blank lines between records never
- * reach the parser. At the end of the text, a record that a quote keeps open is a fault.
+ * A record is read line by line. Its lines stand in the window; the parser is fed each; when a
+ * record ends with a line, it is checked: its number of fields, its size, its encoding. Blank lines
+ * between records never reach the parser. At the end of the text, a record that a quote keeps open
+ * is a fault.
  *
- * Where a fault is found does not depend on how many bytes a read gave: records are checked one by one, in
- * order, each as a whole, and what a source delivers before it fails is used before its failure counts.
+ * Where a fault is found does not depend on how many bytes a read gave: records are checked one by
+ * one, in order, each as a whole, and what a source delivers before it fails is used before its
+ * failure counts.
  */
 #include "readers/reader.h"
 
@@ -17,7 +19,7 @@
 #include "engine/core/error.h"
 #include "engine/core/path.h"
 #include "engine/core/utf8.h"
-#include "readers/record/walk.h"
+#include "readers/record/locate.h"
 #include "readers/source/source.h"
 #include "readers/window.h"
 
@@ -29,10 +31,10 @@ struct sheaf__reader {
     bool named_gzip;   /* the file is called .gz */
     sheaf__window window;
     sheaf__reader_counts counts;
-    size_t n_columns;  /* of the header; 0 before it */
-    uint64_t line;     /* number of the line at window.line, from 1 */
+    size_t n_columns; /* of the header; 0 before it */
+    uint64_t line;    /* number of the line at window.line, from 1 */
     uint64_t record_line;
-    bool is_waiting;   /* see sheaf__reader_is_waiting() */
+    bool is_waiting;           /* see sheaf__reader_is_waiting() */
     sheaf_error *read_failure; /* of the source, kept until the text before it was used */
 };
 
@@ -103,8 +105,8 @@ static sheaf_status keep_failure(sheaf__reader *reader, const sheaf_error *err, 
 }
 
 /*
- * Read more text into the window, at most max_bytes; at the source's end, or its failure, say that nothing
- * more comes.
+ * Read more text into the window, at most max_bytes; at the source's end, or its failure, say that
+ * nothing more comes.
  */
 static sheaf_status fill(sheaf__reader *reader, size_t max_bytes, sheaf_error *err)
 {
@@ -145,7 +147,8 @@ static sheaf_status begin_gzip(sheaf__reader *reader, sheaf_error *err)
         reader->gzip = sheaf__gzip_create();
     if (!reader->gzip)
         return sheaf__error_memory(err, "inflating a file");
-    sheaf_status status = sheaf__gzip_begin(reader->gzip, &reader->source, window->bytes, window->end, err);
+    sheaf_status status = sheaf__gzip_begin(reader->gzip, &reader->source, window->bytes,
+                                            window->end, err);
     reader->counts.gzip = true;
     reader->counts.text_bytes = 0;
     window->end = 0;
@@ -166,7 +169,8 @@ static sheaf_status drop_byte_order_mark(sheaf__reader *reader, sheaf_error *err
 {
     sheaf__window *window = &reader->window;
     const uint8_t *bytes = window->bytes;
-    if (window->end >= 2 && ((bytes[0] == 0xFF && bytes[1] == 0xFE) || (bytes[0] == 0xFE && bytes[1] == 0xFF))) {
+    if (window->end >= 2 &&
+        ((bytes[0] == 0xFF && bytes[1] == 0xFE) || (bytes[0] == 0xFE && bytes[1] == 0xFF))) {
         sheaf_error_set(err, SHEAF_EENCODING, "the file is UTF-16, not UTF-8");
         sheaf_error_hint(err, "convert it: iconv -f UTF-16 -t UTF-8 FILE > FILE.utf8.csv");
         if (err) {
@@ -248,7 +252,8 @@ static uint64_t record_number(const sheaf__reader *reader)
 }
 
 /* Say where in the file a place in the current record is, and show its line. */
-static void point_to(const sheaf__reader *reader, const record *rec, const sheaf__place *place, sheaf_error *err)
+static void point_to(const sheaf__reader *reader, const record *rec, const sheaf__place *place,
+                     sheaf_error *err)
 {
     if (!err)
         return;
@@ -260,15 +265,16 @@ static void point_to(const sheaf__reader *reader, const record *rec, const sheaf
     size_t line_end = place->at;
     while (line_end < rec->n_bytes && rec->bytes[line_end] != '\n' && rec->bytes[line_end] != '\r')
         line_end++;
-    sheaf__error_excerpt(err, (const char *)rec->bytes + place->line_start, line_end - place->line_start,
-                         place->at - place->line_start);
+    sheaf__error_excerpt(err, (const char *)rec->bytes + place->line_start,
+                         line_end - place->line_start, place->at - place->line_start);
 }
 
 /* The record as far as it is in the window: for faults before its end was found. */
 static record open_record(const sheaf__reader *reader)
 {
     const sheaf__window *window = &reader->window;
-    return (record){.bytes = window->bytes + window->record, .n_bytes = window->end - window->record};
+    return (record){.bytes = window->bytes + window->record,
+                    .n_bytes = window->end - window->record};
 }
 
 static sheaf_status fault_shape(const sheaf__reader *reader, const record *rec, sheaf_error *err)
@@ -277,20 +283,27 @@ static sheaf_status fault_shape(const sheaf__reader *reader, const record *rec, 
     sheaf_error_set(err, SHEAF_ESHAPE, "record %" PRIu64 " has %zu field%s, the header has %zu",
                     record_number(reader), rec->n_fields, rec->n_fields == 1 ? "" : "s", expected);
     sheaf_error_hint(err, "mend the line, or leave the file out: --on-error skip-file");
-    /* Too many: the first that has no column. Too few: the end of the record, where the next is missing. */
-    sheaf__place place = sheaf__walk_to_field(rec->bytes, rec->n_bytes, reader->options.delimiter, expected);
+    /*
+     * Too many: the first that has no column. Too few: the end of the record, where the next is
+     * missing.
+     */
+    sheaf__place place = sheaf__locate_field(rec->bytes, rec->n_bytes, reader->options.delimiter,
+                                             expected);
     if (rec->n_fields < expected)
         place.field++;
     point_to(reader, rec, &place, err);
     return SHEAF_ESHAPE;
 }
 
-static sheaf_status fault_encoding(const sheaf__reader *reader, const record *rec, size_t at, sheaf_error *err)
+static sheaf_status fault_encoding(const sheaf__reader *reader, const record *rec, size_t at,
+                                   sheaf_error *err)
 {
     sheaf_error_set(err, SHEAF_EENCODING, "byte 0x%02X is not UTF-8", rec->bytes[at]);
-    sheaf_error_hint(err, "convert the file: iconv -f WINDOWS-1252 -t UTF-8 FILE > FILE.utf8.csv; or leave "
-                          "it out: --on-error skip-file");
-    sheaf__place place = sheaf__walk_to_byte(rec->bytes, rec->n_bytes, reader->options.delimiter, at);
+    sheaf_error_hint(
+        err, "convert the file: iconv -f WINDOWS-1252 -t UTF-8 FILE > FILE.utf8.csv; or leave "
+             "it out: --on-error skip-file");
+    sheaf__place place = sheaf__locate_byte(rec->bytes, rec->n_bytes, reader->options.delimiter,
+                                            at);
     point_to(reader, rec, &place, err);
     return SHEAF_EENCODING;
 }
@@ -299,9 +312,10 @@ static sheaf_status fault_quote(const sheaf__reader *reader, sheaf_error *err)
 {
     record rec = open_record(reader);
     sheaf__place place = {0};
-    sheaf_error_set(err, SHEAF_EQUOTE, "the quote is never closed: the file ends inside a quoted field");
+    sheaf_error_set(err, SHEAF_EQUOTE,
+                    "the quote is never closed: the file ends inside a quoted field");
     sheaf_error_hint(err, "close or remove the quote, or leave the file out: --on-error skip-file");
-    sheaf__walk_to_open_quote(rec.bytes, rec.n_bytes, reader->options.delimiter, &place);
+    sheaf__locate_open_quote(rec.bytes, rec.n_bytes, reader->options.delimiter, &place);
     point_to(reader, &rec, &place, err);
     return SHEAF_EQUOTE;
 }
@@ -312,7 +326,8 @@ static sheaf_status fault_limit(const sheaf__reader *reader, const record *rec, 
     size_t limit = reader->options.record_bytes_max;
     record begun = {.bytes = rec->bytes, .n_bytes = rec->n_bytes < limit ? rec->n_bytes : limit};
     sheaf__place place = {0};
-    bool open = sheaf__walk_to_open_quote(begun.bytes, begun.n_bytes, reader->options.delimiter, &place);
+    bool open = sheaf__locate_open_quote(begun.bytes, begun.n_bytes, reader->options.delimiter,
+                                         &place);
     sheaf_error_set(err, SHEAF_ELIMIT, "the record is larger than %zu bytes%s", limit,
                     open ? ": perhaps this quote is never closed" : "");
     sheaf_error_hint(err, "close the quote, raise the limit (--max-record), or leave the file out: "
@@ -328,7 +343,8 @@ static sheaf_status fault_parser(const sheaf__reader *reader, sheaf_status statu
     if (status == SHEAF_ENOMEM)
         return sheaf__error_memory(err, "a record");
     record rec = open_record(reader);
-    sheaf__place place = sheaf__walk_to_field(rec.bytes, rec.n_bytes, reader->options.delimiter, SHEAF__FIELDS_MAX);
+    sheaf__place place = sheaf__locate_field(rec.bytes, rec.n_bytes, reader->options.delimiter,
+                                             SHEAF__FIELDS_MAX);
     sheaf_error_set(err, status, "the record has more than %u fields", SHEAF__FIELDS_MAX);
     sheaf_error_hint(err, "look whether the separator is right (--delim), or leave the file out: "
                           "--on-error skip-file");
@@ -339,8 +355,8 @@ static sheaf_status fault_parser(const sheaf__reader *reader, sheaf_status statu
 /* ---- records ---- */
 
 /*
- * The current line ends at line_end: is it blank, the end of a text that ends with a line end, a lone CR?
- * Returns the length of its line end.
+ * The current line ends at line_end: is it blank, the end of a text that ends with a line end, a
+ * lone CR? Returns the length of its line end.
  */
 static size_t line_end_length(const sheaf__window *window, size_t line_end, bool *lone_cr)
 {
@@ -369,7 +385,9 @@ static void next_record(sheaf__reader *reader)
     reader->record_line = reader->line;
 }
 
-/* Find the end of the current line, reading as much as it takes. The record limit holds meanwhile. */
+/*
+ * Find the end of the current line, reading as much as it takes. The record limit holds meanwhile.
+ */
 static sheaf_status find_line(sheaf__reader *reader, size_t *line_end, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
@@ -398,10 +416,11 @@ static sheaf_status end_of_text(sheaf__reader *reader, sheaf_error *err)
 }
 
 /*
- * Read one record: OK with *rec, END, or a fault. The window's record stays where it is, so that whoever
- * checks the record can still point into it; next_record() moves on.
+ * Read one record: OK with *rec, END, or a fault. The window's record stays where it is, so that
+ * whoever checks the record can still point into it; next_record() moves on.
  */
-static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, record *rec, sheaf_error *err)
+static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, record *rec,
+                                sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
     for (;;) {
@@ -414,7 +433,10 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, re
         if (line_end == window->line)
             return end_of_text(reader, err);
         size_t n_end = line_end_length(window, line_end, &lone_cr);
-        /* A line without an end is the text's last. If the source failed, nobody knows how it goes on. */
+        /*
+         * A line without an end is the text's last. If the source failed, nobody knows how it goes
+         * on.
+         */
         if (n_end == 0 && reader->read_failure)
             return end_of_text(reader, err);
         size_t begin = window->line;
@@ -425,7 +447,8 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, re
             next_record(reader);
             continue;
         }
-        status = sheaf__parser_line(parser, window->bytes + begin, line_end - begin, &ended, &rec->n_fields);
+        status = sheaf__parser_line(parser, window->bytes + begin, line_end - begin, &ended,
+                                    &rec->n_fields);
         if (status == SHEAF_OK && n_end == 0)
             status = sheaf__parser_line(parser, (const uint8_t *)"\n", 1, &ended, &rec->n_fields);
         if (status < 0)
@@ -465,7 +488,8 @@ sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, 
 }
 
 /* Read and check one record into the batch; a record at fault leaves nothing in it. */
-static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch, sheaf_error *err)
+static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
+                               sheaf_error *err)
 {
     size_t n_bytes = batch ? batch->n_bytes : 0;
     size_t n_cells = batch ? batch->n_cells : 0;
@@ -496,7 +520,7 @@ static bool would_wait(sheaf__reader *reader)
 }
 
 sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
-                                size_t piece_bytes, sheaf_error *err)
+                                size_t chunk_bytes, sheaf_error *err)
 {
     sheaf_status status = SHEAF_OK;
     sheaf__parser_begin(parser, reader->options.delimiter, batch);
@@ -509,7 +533,8 @@ sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sh
     reader->is_waiting = false;
     while (status == SHEAF_OK && !reader->is_waiting) {
         status = add_record(reader, parser, batch, err);
-        if (batch && (batch->n_bytes >= piece_bytes || batch->n_cells * sizeof(sheaf__cell) >= piece_bytes))
+        if (batch &&
+            (batch->n_bytes >= chunk_bytes || batch->n_cells * sizeof(sheaf__cell) >= chunk_bytes))
             break;
         reader->is_waiting = status == SHEAF_OK && batch && would_wait(reader);
     }

@@ -6,12 +6,13 @@
  *     sheaf__reader_next      the records behind it, a batch at a time, until END
  *     sheaf__reader_close
  *
- * A reader is one file's state: its source, a window of its text, line and record counts. The parser is
- * the worker's. Between two calls no record is half parsed, so any worker's parser may go on where another
- * one stopped: that is how a file larger than a batch moves between workers.
+ * A reader is one file's state: its source, a window of its text, line and record counts. The
+ * parser is the worker's. Between two calls no record is half parsed, so any worker's parser may go
+ * on where another one stopped: that is how a file larger than a batch moves between workers.
  *
- * Every failure of these functions is a fault of the file: it has a line, a record and an offset where these are
- * known, and after it the reader takes only close. The caller adds the path and the column's name.
+ * Every failure of these functions is a fault of the file: it has a line, a record and an offset
+ * where these are known, and after it the reader takes only close. The caller adds the path and the
+ * column's name.
  */
 #ifndef SHEAF_READERS_READER_H
 #define SHEAF_READERS_READER_H
@@ -78,15 +79,16 @@ sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, 
                                   sheaf_error *err);
 
 /*
- * Read records into an empty batch until it holds about piece_bytes of text (or as much of cells), or a stream
- * has nothing more to say for now. batch NULL: check and count the records of the whole rest of the file.
+ * Read records into an empty batch until it holds about chunk_bytes of text (or as much of cells),
+ * or a stream has nothing more to say for now. batch NULL: check and count the records of the whole
+ * rest of the file.
  *
  * Returns    OK: there may be more; END: there is not. Either may come with rows.
- *            ESHAPE, EQUOTE, EENCODING, ELIMIT, EGZIP, ECHANGED, EIO, ECANCELLED, ENOMEM: a fault; the
- *            batch then holds the records before it.
+ *            ESHAPE, EQUOTE, EENCODING, ELIMIT, EGZIP, ECHANGED, EIO, ECANCELLED, ENOMEM: a fault;
+ *            the batch then holds the records before it.
  */
 sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
-                                size_t piece_bytes, sheaf_error *err);
+                                size_t chunk_bytes, sheaf_error *err);
 
 /* Whether the last next() came back early because a stream has nothing more to say for now. */
 bool sheaf__reader_is_waiting(const sheaf__reader *reader);

@@ -39,13 +39,17 @@ static uint64_t zero_bytes(uint64_t word)
     return (word - UINT64_C(0x0101010101010101)) & ~word & UINT64_C(0x8080808080808080);
 }
 
-/* The first CR or LF in n bytes, or n. One pass for both: a file may have only the one, or only the other. */
+/*
+ * The first CR or LF in n bytes, or n. One pass for both: a file may have only the one, or only the
+ * other.
+ */
 static size_t find_line_end(const uint8_t *bytes, size_t n)
 {
     size_t i = 0;
     for (uint64_t word; n - i >= sizeof word; i += sizeof word) {
         memcpy(&word, bytes + i, sizeof word);
-        if (zero_bytes(word ^ UINT64_C(0x0A0A0A0A0A0A0A0A)) | zero_bytes(word ^ UINT64_C(0x0D0D0D0D0D0D0D0D)))
+        if (zero_bytes(word ^ UINT64_C(0x0A0A0A0A0A0A0A0A)) |
+            zero_bytes(word ^ UINT64_C(0x0D0D0D0D0D0D0D0D)))
             break;
     }
     while (i < n && bytes[i] != '\n' && bytes[i] != '\r')

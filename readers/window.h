@@ -4,9 +4,9 @@
  *     bytes   [........ record ......|.. line ..\n| not yet looked at ...........]
  *                       ^record        ^line        ^                            ^end
  *
- * The window slides over the text: bytes before the record are given up when more must be read, and the
- * buffer grows, by doubling, only for a record that does not fit. So a fault can always show the raw
- * record, and memory is bounded by the record limit.
+ * The window slides over the text: bytes before the record are given up when more must be read, and
+ * the buffer grows, by doubling, only for a record that does not fit. So a fault can always show
+ * the raw record, and memory is bounded by the record limit.
  */
 #ifndef SHEAF_READERS_WINDOW_H
 #define SHEAF_READERS_WINDOW_H
@@ -20,10 +20,10 @@
 typedef struct sheaf__window {
     uint8_t *bytes;
     size_t capacity;
-    size_t record;   /* where the current record begins */
-    size_t line;     /* where the current line begins */
-    size_t searched; /* no line ends before here */
-    size_t end;      /* of what was read */
+    size_t record;       /* where the current record begins */
+    size_t line;         /* where the current line begins */
+    size_t searched;     /* no line ends before here */
+    size_t end;          /* of what was read */
     uint64_t base_bytes; /* the text's offset of bytes[0] */
     bool at_end;         /* the source has no more */
 } sheaf__window;
@@ -36,8 +36,8 @@ void sheaf__window_end(sheaf__window *window);
 void sheaf__window_reset(sheaf__window *window);
 
 /*
- * Find the end of the current line: *line_end is the offset behind its LF, CR LF or CR, or the end of a text
- * whose last line has none.
+ * Find the end of the current line: *line_end is the offset behind its LF, CR LF or CR, or the end
+ * of a text whose last line has none.
  *
  * Returns    false when more must be read first.
  */

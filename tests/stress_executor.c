@@ -1,22 +1,25 @@
 /*
- * Races in the executor, hunted by many threads that submit, wait, cancel, map and shut down at random.
+ * Races in the executor, hunted by many threads that submit, wait, cancel, map and shut down at random, with
+ * tasks that submit and wait for tasks themselves.
  *
  *     stress_executor [SECONDS] [SEED]      3 seconds and a fixed seed by default
  *
  * What is checked whatever the schedule: every accepted future becomes done; every argument is dropped
- * once; every result that nobody took is dropped once; the pool's statistics add up. A plain program,
- * because Criterion does not run under ThreadSanitizer.
+ * once; every result that nobody took is dropped once; an error is the task's own; no tree of tasks is taken for a
+ * deadlock; after a shutdown that waited nothing runs; the pool's statistics add up. A plain program, because
+ * Criterion does not run under ThreadSanitizer.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <sheaf/executor.h>
 
-enum { CLIENTS = 6, BATCH = 40 };
+enum { CLIENTS = 6, BATCH = 40, CHILDREN_MAX = 3, DEPTH_MAX = 3 };
 
 static atomic_ullong n_submitted, n_args_dropped, n_results_made, n_results_dropped, n_results_taken;
 static atomic_bool failed;
@@ -37,6 +40,13 @@ static uint32_t next_random(uint32_t *state)
     return *state;
 }
 
+/* What a task is given. A result is a number on the heap; a failure's message is the number in digits. */
+typedef struct job {
+    sheaf_executor *executor;
+    uint32_t number;
+    int depth; /* below 0: has no children */
+} job;
+
 typedef struct client {
     pthread_t thread;
     sheaf_executor *executor;
@@ -56,26 +66,101 @@ static void drop_result(void *result)
     atomic_fetch_add(&n_results_dropped, 1);
 }
 
+static void *new_job(sheaf_executor *executor, uint32_t number, int depth)
+{
+    job *made = malloc(sizeof *made);
+    *made = (job){executor, number, depth};
+    return made;
+}
+
+static bool fails(uint32_t number)
+{
+    return number % 11 == 0;
+}
+
+static bool is_number(const char *text, uint32_t number)
+{
+    char digits[16];
+    snprintf(digits, sizeof digits, "%u", number);
+    return strcmp(text, digits) == 0;
+}
+
+/* What a task may come to, and that it is its own. */
+static void check_outcome(sheaf_status status, const sheaf_error *err, uint32_t number)
+{
+    CHECK(status == SHEAF_OK || status == SHEAF_ETASK || status == SHEAF_ECANCELLED || status == SHEAF_EBROKEN);
+    CHECK((status != SHEAF_OK && status != SHEAF_ETASK) || fails(number) == (status == SHEAF_ETASK));
+    CHECK(status != SHEAF_ETASK || is_number(err->message, number));
+}
+
+static sheaf_status work(sheaf_worker *worker, void *arg, void **result, sheaf_error *err);
+
+static sheaf_future *submit_job(sheaf_executor *executor, uint32_t number, int depth)
+{
+    sheaf_future *future = NULL;
+    sheaf_task task = {.run = work,
+                       .arg = new_job(executor, number, depth),
+                       .drop_arg = drop_arg,
+                       .drop_result = drop_result};
+    if (sheaf_executor_submit(executor, &task, &future, NULL) == SHEAF_OK)
+        atomic_fetch_add(&n_submitted, 1);
+    else
+        free(task.arg);
+    return future;
+}
+
+/* As a worker does: for ever, with a look or a moment before; sometimes not at all. */
+static void wait_for_child(sheaf_future *child, uint32_t number, uint32_t how)
+{
+    sheaf_error err;
+    void *result = NULL;
+    sheaf_status status;
+    if (how % 5 == 0)
+        return;
+    if (how % 3 == 0) {
+        status = sheaf_future_result(child, how % 128 == 0, &result, &err); /* a wait costs a millisecond */
+        CHECK(status == SHEAF_ETIMEDOUT || sheaf_future_done(child));
+    }
+    status = sheaf_future_result(child, -1, &result, &err);
+    check_outcome(status, &err, number);
+    CHECK(status != SHEAF_OK || *(uint32_t *)result == number);
+}
+
+static void have_children(const job *self)
+{
+    sheaf_future *children[CHILDREN_MAX];
+    uint32_t numbers[CHILDREN_MAX];
+    uint32_t random = self->number | 1;
+    int n = (int)(next_random(&random) % (CHILDREN_MAX + 1));
+    for (int i = 0; i < n; i++) {
+        numbers[i] = next_random(&random);
+        children[i] = submit_job(self->executor, numbers[i], self->depth - 1);
+    }
+    for (int i = 0; i < n; i++) {
+        if (children[i])
+            wait_for_child(children[i], numbers[i], next_random(&random));
+        sheaf_future_release(children[i]);
+    }
+}
+
 static sheaf_status work(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
 {
-    uint32_t number = *(uint32_t *)arg;
+    const job *self = arg;
+    uint32_t number = self->number;
     uint32_t *scratch = sheaf_arena_new(sheaf_worker_scratch(worker), uint32_t, number % 1000 + 1);
     for (uint32_t i = 0; scratch && i <= number % 1000; i++)
         scratch[i] = number;
-    if (number % 11 == 0)
+    if (self->depth >= 0)
+        have_children(self);
+    for (uint32_t i = 0; scratch && i <= number % 1000; i++)
+        CHECK(scratch[i] == number);
+    if (fails(number))
         return sheaf_error_set(err, SHEAF_ETASK, "%u", number);
     uint32_t *made = malloc(sizeof *made);
     *made = number;
     *result = made;
     atomic_fetch_add(&n_results_made, 1);
     return SHEAF_OK;
-}
-
-static void *new_arg(uint32_t number)
-{
-    uint32_t *arg = malloc(sizeof *arg);
-    *arg = number;
-    return arg;
 }
 
 static void use_future(client *self, sheaf_future *future, uint32_t number)
@@ -101,7 +186,7 @@ static void use_future(client *self, sheaf_future *future, uint32_t number)
         break;
     case 3:
         status = sheaf_future_result(future, -1, &result, &err);
-        CHECK(status == SHEAF_OK || status == SHEAF_ETASK || status == SHEAF_ECANCELLED || status == SHEAF_EBROKEN);
+        check_outcome(status, &err, number);
         CHECK(sheaf_future_done(future));
         break;
     default:
@@ -114,19 +199,14 @@ static void submit_some(client *self)
 {
     sheaf_future *futures[BATCH];
     uint32_t numbers[BATCH];
-    int n = 0;
     for (int i = 0; i < BATCH; i++) {
-        numbers[n] = next_random(&self->random);
-        sheaf_task task = {.run = work, .arg = new_arg(numbers[n]), .drop_arg = drop_arg, .drop_result = drop_result};
-        if (sheaf_executor_submit(self->executor, &task, &futures[n], NULL) == SHEAF_OK) {
-            atomic_fetch_add(&n_submitted, 1);
-            n++;
-        } else {
-            free(task.arg);
-        }
+        numbers[i] = next_random(&self->random);
+        int depth = (int)(next_random(&self->random) % (DEPTH_MAX + 5)) - 5; /* mostly no children */
+        futures[i] = submit_job(self->executor, numbers[i], depth);
     }
-    for (int i = 0; i < n; i++)
-        use_future(self, futures[i], numbers[i]);
+    for (int i = 0; i < BATCH; i++)
+        if (futures[i])
+            use_future(self, futures[i], numbers[i]);
 }
 
 typedef struct sequence {
@@ -140,7 +220,7 @@ static sheaf_status next_number(void *source, void **arg, sheaf_error *err)
     sequence *s = source;
     if (s->next == s->last)
         return SHEAF_END;
-    *arg = new_arg(s->next++);
+    *arg = new_job(NULL, s->next++, -1);
     atomic_fetch_add(&n_submitted, 1);
     return SHEAF_OK;
 }
@@ -171,6 +251,17 @@ static void map_some(client *self)
     sheaf_map_close(map);
 }
 
+static void shut_down(client *self)
+{
+    bool wait = next_random(&self->random) % 2;
+    CHECK(sheaf_executor_shutdown(self->executor, wait, next_random(&self->random) % 2) == SHEAF_OK);
+    if (!wait)
+        return;
+    sheaf_executor_stats stats = sheaf_executor_stats_get(self->executor);
+    CHECK(stats.running == 0 && stats.queued == 0);
+    CHECK(stats.submitted == stats.finished + stats.cancelled);
+}
+
 static void *client_main(void *argument)
 {
     client *self = argument;
@@ -180,7 +271,7 @@ static void *client_main(void *argument)
         else
             submit_some(self);
         if (self->may_shut_down && next_random(&self->random) % 40 == 0)
-            sheaf_executor_shutdown(self->executor, next_random(&self->random) % 2, next_random(&self->random) % 2);
+            shut_down(self);
     }
     return NULL;
 }

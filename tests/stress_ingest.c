@@ -1,5 +1,5 @@
 /*
- * Races in the engine: whole ingests of many small and some larger files, with random workers and piece sizes,
+ * Races in the engine: whole ingests of many small and some larger files, with random workers and chunk sizes,
  * some of them cancelled from another thread at a random moment.
  *
  *     stress_ingest [SECONDS]      3 by default
@@ -94,7 +94,7 @@ static void one_ingest(const char *directory, const char *output, uint64_t recor
     sheaf_ingest_options options = {.size = sizeof options,
                                     .destination = destination,
                                     .workers = (int)(next_random(random) % 9) + 1,
-                                    .piece_bytes = next_random(random) % 5000 + 1,
+                                    .chunk_bytes = next_random(random) % 5000 + 1,
                                     .on_error = next_random(random) % 2 ? SHEAF_ON_ERROR_STOP : SHEAF_ON_ERROR_SKIP_FILE};
     bool skip = options.on_error == SHEAF_ON_ERROR_SKIP_FILE;
     sheaf_files *files;

@@ -81,12 +81,12 @@ typedef struct outcome {
     size_t n_batches; /* without the header's */
 } outcome;
 
-#define COUNT_ONLY SIZE_MAX /* as piece_bytes: without a batch */
+#define COUNT_ONLY SIZE_MAX /* as chunk_bytes: without a batch */
 
 static const sheaf__reader_options plain_options = {.delimiter = ',', .record_bytes_max = 64 << 20};
 
 /* From where the reader is to its end: the header, then the records. */
-static inline outcome read_rest(kit *with, size_t piece_bytes)
+static inline outcome read_rest(kit *with, size_t chunk_bytes)
 {
     outcome out = {.status = SHEAF_OK};
     sheaf_error_clear(&out.err);
@@ -98,9 +98,9 @@ static inline outcome read_rest(kit *with, size_t piece_bytes)
         put_batch(&out.rows, with->batch);
     }
     while (out.status == SHEAF_OK) {
-        sheaf__batch *batch = piece_bytes == COUNT_ONLY ? NULL : with->batch;
+        sheaf__batch *batch = chunk_bytes == COUNT_ONLY ? NULL : with->batch;
         sheaf__batch_clear(with->batch, SIZE_MAX);
-        out.status = sheaf__reader_next(with->reader, with->parser, batch, piece_bytes, &out.err);
+        out.status = sheaf__reader_next(with->reader, with->parser, batch, chunk_bytes, &out.err);
         out.n_batches++;
         cr_assert(out.status != SHEAF_OK || batch, "counting goes on to the end");
         if (batch) {
@@ -113,13 +113,13 @@ static inline outcome read_rest(kit *with, size_t piece_bytes)
 }
 
 static inline outcome read_with(kit *with, const sheaf_file *file, const sheaf__reader_options *options,
-                                size_t piece_bytes)
+                                size_t chunk_bytes)
 {
     outcome out = {.status = SHEAF_OK};
     sheaf_error_clear(&out.err);
     out.status = sheaf__reader_open(with->reader, file, options, &out.err);
     if (out.status == SHEAF_OK)
-        out = read_rest(with, piece_bytes);
+        out = read_rest(with, chunk_bytes);
     else
         out.counts = sheaf__reader_counts_get(with->reader);
     sheaf__reader_close(with->reader);
@@ -130,10 +130,10 @@ static inline outcome read_with(kit *with, const sheaf_file *file, const sheaf__
 
 /* The same with a reader, a parser and a batch that nobody used before. */
 static inline outcome read_fresh(const sheaf_file *file, const sheaf__reader_options *options,
-                                 size_t piece_bytes)
+                                 size_t chunk_bytes)
 {
     kit with = kit_create();
-    outcome out = read_with(&with, file, options, piece_bytes);
+    outcome out = read_with(&with, file, options, chunk_bytes);
     kit_destroy(&with);
     return out;
 }

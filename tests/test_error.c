@@ -107,7 +107,8 @@ Test(error, cuts_a_long_message_between_characters)
     for (size_t i = 0; i < 400; i++) {
         sheaf_error err;
         blob_add(&text, "", 1);
-        sheaf_error_set(&err, SHEAF_EIO, "%s\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC", (char *)text.bytes);
+        sheaf_error_set(&err, SHEAF_EIO, "%s\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC",
+                        (char *)text.bytes);
         sheaf_error_hint(&err, "%s\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC", (char *)text.bytes);
         cr_assert_lt(strlen(err.message), sizeof err.message);
         cr_assert(is_safe_to_print(err.message), "cut in a character behind %d bytes", (int)i);
@@ -133,13 +134,14 @@ Test(error, says_what_the_system_said)
         sheaf_status status;
     } table[] = {{ENOENT, SHEAF_ENOENT}, {ENOTDIR, SHEAF_ENOENT}, {EEXIST, SHEAF_EEXIST},
                  {ENOMEM, SHEAF_ENOMEM}, {EPIPE, SHEAF_EPIPE},    {EACCES, SHEAF_EIO},
-                 {EIO, SHEAF_EIO},       {EISDIR, SHEAF_EIO},     {EMFILE, SHEAF_EIO},
+                 {EIO, SHEAF_EIO},       {EISDIR, SHEAF_EIO},     {EMFILE, SHEAF_ERESOURCE},
                  {ENOSPC, SHEAF_EIO},    {EDQUOT, SHEAF_EIO}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         sheaf_error err;
         char message[200];
         snprintf(message, sizeof message, "cannot x: %s", strerror(table[i].os_error));
-        cr_assert_eq(sheaf__error_system(&err, table[i].os_error, "cannot x", "a\nb"), table[i].status);
+        cr_assert_eq(sheaf__error_system(&err, table[i].os_error, "cannot x", "a\nb"),
+                     table[i].status);
         cr_assert_eq(err.status, table[i].status);
         cr_assert_eq(err.os_error, table[i].os_error);
         cr_assert_str_eq(err.message, message);
@@ -234,8 +236,10 @@ static const excerpt_case excerpts[] = {
     /* 40 bytes before the caret, 60 from it on */
     {TEN TEN TEN TEN "X", 40, TEN TEN TEN TEN "X", 40},
     {"y" TEN TEN TEN TEN "X", 41, TEN TEN TEN TEN "X", 40},
-    {TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN, 0, TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN, 0},
-    {TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN, 60, TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN, 40},
+    {TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN, 0, TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN,
+     0},
+    {TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN, 60, TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN,
+     40},
 };
 
 Test(error, shows_the_line_around_the_caret)
@@ -245,7 +249,8 @@ Test(error, shows_the_line_around_the_caret)
         sheaf_error_clear(&err);
         sheaf__error_excerpt(&err, excerpts[i].line, strlen(excerpts[i].line), excerpts[i].caret);
         cr_assert_str_eq(err.excerpt, excerpts[i].excerpt, "%s: %s", excerpts[i].line, err.excerpt);
-        cr_assert_eq(err.excerpt_caret, excerpts[i].at, "%s: %d", excerpts[i].line, (int)err.excerpt_caret);
+        cr_assert_eq(err.excerpt_caret, excerpts[i].at, "%s: %d", excerpts[i].line,
+                     (int)err.excerpt_caret);
     }
 }
 
@@ -275,7 +280,8 @@ Test(error, keeps_the_caret_on_its_byte)
         size_t before = sheaf_text_escape((const char *)line.bytes, caret, whole, sizeof whole);
         uint32_t c;
         size_t length = sheaf__utf8_decode(line.bytes + caret, line.n_bytes - caret, &c);
-        sheaf_text_escape((const char *)line.bytes + caret, length ? length : 1, meant, sizeof meant);
+        sheaf_text_escape((const char *)line.bytes + caret, length ? length : 1, meant,
+                          sizeof meant);
         cr_assert(is_safe_to_print(err.excerpt), "%s", shown(err.excerpt, strlen(err.excerpt)));
         cr_assert_leq(err.excerpt_caret, strlen(err.excerpt));
         cr_assert_eq(strncmp(err.excerpt + err.excerpt_caret, meant, strlen(meant)), 0, "%s at %d",

@@ -1,90 +1,7 @@
-/*
- * The thread pool and its futures. Order is forced by gates, never by sleeping: a gate is closed until a
- * test opens it, and a test that hangs fails by its timeout.
- */
-#include <criterion/criterion.h>
-
-#include <pthread.h>
-#include <semaphore.h>
+/* The thread pool and its futures: one task at a time. Tasks that wait for tasks: test_executor_nested.c. */
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <sheaf/executor.h>
-
-enum { LIMIT = 20 };
-
-static sheaf_executor *pool_of(int max_workers)
-{
-    sheaf_executor *executor = NULL;
-    sheaf_executor_options options = {.size = sizeof options, .max_workers = max_workers};
-    cr_assert_eq(sheaf_executor_create(&options, &executor, NULL), SHEAF_OK);
-    return executor;
-}
-
-static sheaf_future *submit(sheaf_executor *executor, sheaf_task_fn run, void *arg)
-{
-    sheaf_future *future = NULL;
-    sheaf_task task = {.run = run, .arg = arg};
-    cr_assert_eq(sheaf_executor_submit(executor, &task, &future, NULL), SHEAF_OK);
-    return future;
-}
-
-static void *result_of(sheaf_future *future)
-{
-    void *result = NULL;
-    cr_assert_eq(sheaf_future_result(future, -1, &result, NULL), SHEAF_OK);
-    return result;
-}
-
-/* ---- tasks ---- */
-
-static sheaf_status give_back(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
-{
-    (void)worker, (void)err;
-    *result = arg;
-    return SHEAF_OK;
-}
-
-static sheaf_status fail(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
-{
-    (void)worker, (void)result;
-    return sheaf_error_set(err, SHEAF_ETASK, "item %s is bad", (const char *)arg);
-}
-
-typedef struct gate {
-    sem_t entered; /* a task has come to the gate */
-    sem_t open;
-    atomic_int passed;
-} gate;
-
-static void gate_init(gate *g)
-{
-    sem_init(&g->entered, 0, 0);
-    sem_init(&g->open, 0, 0);
-    atomic_init(&g->passed, 0);
-}
-
-static void gate_open(gate *g, int times)
-{
-    for (int i = 0; i < times; i++)
-        sem_post(&g->open);
-}
-
-static sheaf_status pass_gate(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
-{
-    (void)worker, (void)err;
-    gate *g = arg;
-    sem_post(&g->entered);
-    sem_wait(&g->open);
-    atomic_fetch_add(&g->passed, 1);
-    *result = arg;
-    return SHEAF_OK;
-}
+#include "tests/support_executor.h"
 
 static atomic_int n_dropped;
 
@@ -134,18 +51,6 @@ Test(executor, result_times_out_and_leaves_the_task_alone, .timeout = LIMIT)
     sheaf_executor_destroy(executor);
 }
 
-typedef struct pair {
-    sheaf_future *future;
-    void *seen;
-} pair;
-
-static void *wait_for(void *arg)
-{
-    pair *p = arg;
-    p->seen = result_of(p->future);
-    return NULL;
-}
-
 Test(executor, many_threads_may_wait_for_one_future, .timeout = LIMIT)
 {
     enum { N = 8 };
@@ -153,16 +58,14 @@ Test(executor, many_threads_may_wait_for_one_future, .timeout = LIMIT)
     gate_init(&g);
     sheaf_executor *executor = pool_of(1);
     sheaf_future *future = submit(executor, pass_gate, &g);
-    pthread_t threads[N];
-    pair pairs[N];
-    for (int i = 0; i < N; i++) {
-        pairs[i] = (pair){.future = future};
-        pthread_create(&threads[i], NULL, wait_for, &pairs[i]);
-    }
+    waiter waiters[N];
+    for (int i = 0; i < N; i++)
+        waiter_start(&waiters[i], future);
     gate_open(&g, 1);
     for (int i = 0; i < N; i++) {
-        pthread_join(threads[i], NULL);
-        cr_assert_eq(pairs[i].seen, &g);
+        pthread_join(waiters[i].thread, NULL);
+        cr_assert_eq(waiters[i].status, SHEAF_OK);
+        cr_assert_eq(waiters[i].result, &g);
     }
     sheaf_future_release(future);
     sheaf_executor_destroy(executor);
@@ -229,7 +132,7 @@ Test(executor, bad_options_are_refused, .timeout = LIMIT)
     sheaf_executor *executor = NULL;
     sheaf_error err;
     sheaf_executor_options negative = {.size = sizeof negative, .max_workers = -1};
-    sheaf_executor_options other = {.size = sizeof other - 1};
+    sheaf_executor_options other = {.size = 0, .max_workers = 1};
     cr_assert_eq(sheaf_executor_create(&negative, &executor, &err), SHEAF_EINVAL);
     cr_assert(strstr(err.message, "-1"), "%s", err.message);
     cr_assert_eq(sheaf_executor_create(&other, &executor, &err), SHEAF_EINVAL);
@@ -460,23 +363,42 @@ Test(executor, cancel_takes_a_queued_task_out_at_once, .timeout = LIMIT)
 
 Test(executor, cancelling_wakes_who_waits, .timeout = LIMIT)
 {
+    enum { N = 3 };
     gate g;
     gate_init(&g);
     sheaf_executor *executor = pool_of(1);
     sheaf_future *running = submit(executor, pass_gate, &g);
     sheaf_future *queued = submit(executor, give_back, NULL);
-    sheaf_future *waiter = NULL;
-    sheaf_executor *other = pool_of(1);
-    sem_wait(&g.entered);
-    waiter = submit(other, pass_gate, &g); /* another thread, which is known to run */
-    sem_wait(&g.entered);
+    waiter waiters[N];
+    for (int i = 0; i < N; i++)
+        waiter_start(&waiters[i], queued);
     cr_assert_eq(sheaf_future_cancel(queued), SHEAF_OK);
-    cr_assert_eq(sheaf_future_result(queued, -1, NULL, NULL), SHEAF_ECANCELLED);
-    gate_open(&g, 2);
+    for (int i = 0; i < N; i++) { /* while the only worker is still held at the gate */
+        pthread_join(waiters[i].thread, NULL);
+        cr_assert_eq(waiters[i].status, SHEAF_ECANCELLED);
+    }
+    gate_open(&g, 1);
     sheaf_future_release(running);
     sheaf_future_release(queued);
-    sheaf_future_release(waiter);
-    sheaf_executor_destroy(other);
+    sheaf_executor_destroy(executor);
+}
+
+Test(executor, a_shutdown_that_cancels_wakes_who_waits, .timeout = LIMIT)
+{
+    gate g;
+    gate_init(&g);
+    sheaf_executor *executor = pool_of(1);
+    sheaf_future *running = submit(executor, pass_gate, &g);
+    sheaf_future *queued = submit(executor, give_back, NULL);
+    waiter w;
+    waiter_start(&w, queued);
+    cr_assert_eq(sheaf_executor_shutdown(executor, false, true), SHEAF_OK);
+    pthread_join(w.thread, NULL);
+    cr_assert_eq(w.status, SHEAF_ECANCELLED);
+    gate_open(&g, 1);
+    cr_assert_eq(result_of(running), &g);
+    sheaf_future_release(running);
+    sheaf_future_release(queued);
     sheaf_executor_destroy(executor);
 }
 
@@ -519,6 +441,49 @@ Test(executor, shutdown_may_cancel_what_waits_but_not_what_a_new_worker_was_hand
     sheaf_executor_destroy(executor);
 }
 
+typedef struct closer {
+    pthread_t thread;
+    sleeper sleeper;
+    sheaf_executor *executor;
+    gate *gate;
+    sheaf_status status;
+    int passed; /* the gate, when the shutdown came back */
+} closer;
+
+static void *closer_main(void *arg)
+{
+    closer *self = arg;
+    about_to_sleep(&self->sleeper);
+    self->status = sheaf_executor_shutdown(self->executor, true, false);
+    self->passed = atomic_load(&self->gate->passed);
+    came_back(&self->sleeper);
+    return NULL;
+}
+
+Test(executor, every_one_of_many_shutdowns_waits_until_the_tasks_are_done, .timeout = LIMIT)
+{
+    enum { N = 4, TASKS = 3 };
+    gate g;
+    gate_init(&g);
+    sheaf_executor *executor = pool_of(2);
+    for (int i = 0; i < TASKS; i++)
+        sheaf_future_release(submit(executor, pass_gate, &g));
+    closer closers[N];
+    for (int i = 0; i < N; i++) {
+        closers[i] = (closer){.executor = executor, .gate = &g};
+        cr_assert_eq(pthread_create(&closers[i].thread, NULL, closer_main, &closers[i]), 0);
+        cr_assert(await_sleep(&closers[i].sleeper), "shutdown %d does not wait", i);
+    }
+    gate_open(&g, TASKS);
+    for (int i = 0; i < N; i++) {
+        pthread_join(closers[i].thread, NULL);
+        cr_assert_eq(closers[i].status, SHEAF_OK);
+        cr_assert_eq(closers[i].passed, TASKS, "shutdown %d came back before the tasks were done", i);
+    }
+    cr_assert_eq(sheaf_executor_stats_get(executor).running, 0);
+    sheaf_executor_destroy(executor);
+}
+
 static sheaf_status shut_down_own_pool(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
 {
     (void)worker, (void)result, (void)err;
@@ -545,97 +510,4 @@ Test(executor, two_pools_do_not_touch_each_other, .timeout = LIMIT)
     cr_assert_eq(result_of(future), two);
     sheaf_future_release(future);
     sheaf_executor_destroy(two);
-}
-
-/* ---- tasks that wait for tasks ---- */
-
-static sheaf_status add_up(sheaf_worker *worker, void *arg, void **result, sheaf_error *err);
-
-typedef struct sum_task {
-    sheaf_executor *executor;
-    long from, to;
-    long total;
-} sum_task;
-
-static sheaf_status add_up(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
-{
-    (void)worker, (void)result;
-    sum_task *self = arg;
-    self->total = self->from;
-    if (self->to - self->from == 1)
-        return SHEAF_OK;
-    long middle = (self->from + self->to) / 2;
-    sum_task halves[2] = {{self->executor, self->from, middle, 0}, {self->executor, middle, self->to, 0}};
-    sheaf_future *futures[2];
-    sheaf_status status = SHEAF_OK;
-    for (int i = 0; i < 2; i++)
-        cr_assert_eq(sheaf_executor_submit(self->executor, &(sheaf_task){.run = add_up, .arg = &halves[i]},
-                                           &futures[i], err), SHEAF_OK);
-    for (int i = 0; i < 2; i++) {
-        if (sheaf_future_result(futures[i], -1, NULL, err) < 0)
-            status = SHEAF_ETASK;
-        sheaf_future_release(futures[i]);
-    }
-    self->total = halves[0].total + halves[1].total;
-    return status;
-}
-
-Test(executor, a_tree_of_tasks_cannot_deadlock, .timeout = LIMIT)
-{
-    for (int workers = 1; workers <= 4; workers++) {
-        sheaf_executor *executor = pool_of(workers);
-        sum_task sum = {executor, 0, 256, 0};
-        sheaf_future *future = submit(executor, add_up, &sum);
-        result_of(future);
-        cr_assert_eq(sum.total, 255 * 256 / 2);
-        sheaf_future_release(future);
-        sheaf_executor_destroy(executor);
-    }
-}
-
-static sheaf_future *own_future;
-
-static sheaf_status wait_for_self(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
-{
-    (void)worker, (void)result;
-    sem_wait(&((gate *)arg)->open);
-    return sheaf_future_result(own_future, -1, NULL, err);
-}
-
-Test(executor, a_task_that_waits_for_itself_is_told_of_the_deadlock, .timeout = LIMIT)
-{
-    gate g;
-    gate_init(&g);
-    sheaf_executor *executor = pool_of(1);
-    own_future = submit(executor, wait_for_self, &g);
-    gate_open(&g, 1);
-    cr_assert_eq(sheaf_future_result(own_future, -1, NULL, NULL), SHEAF_EDEADLK);
-    sheaf_future_release(own_future);
-    sheaf_executor_destroy(executor);
-}
-
-/* ---- fork ---- */
-
-Test(executor, in_a_child_of_fork_the_pool_is_dead_and_nothing_hangs, .timeout = LIMIT)
-{
-    gate g;
-    gate_init(&g);
-    sheaf_executor *executor = pool_of(1);
-    sheaf_future *future = submit(executor, pass_gate, &g);
-    sem_wait(&g.entered);
-    pid_t child = fork();
-    if (child == 0) {
-        bool good = sheaf_executor_submit(executor, &(sheaf_task){.run = give_back}, NULL, NULL) == SHEAF_EFORKED &&
-                    sheaf_future_result(future, -1, NULL, NULL) == SHEAF_EFORKED &&
-                    sheaf_executor_shutdown(executor, true, false) == SHEAF_EFORKED;
-        sheaf_executor_destroy(executor);
-        _exit(good ? 0 : 1);
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %x", (unsigned)status);
-    gate_open(&g, 1);
-    cr_assert_eq(result_of(future), &g, "the parent goes on");
-    sheaf_future_release(future);
-    sheaf_executor_destroy(executor);
 }

@@ -1,22 +1,5 @@
 /* The ordered, bounded map. */
-#include <criterion/criterion.h>
-
-#include <semaphore.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <sheaf/executor.h>
-
-enum { LIMIT = 20 };
-
-static sheaf_executor *pool_of(int max_workers)
-{
-    sheaf_executor *executor = NULL;
-    sheaf_executor_options options = {.size = sizeof options, .max_workers = max_workers};
-    cr_assert_eq(sheaf_executor_create(&options, &executor, NULL), SHEAF_OK);
-    return executor;
-}
+#include "tests/support_executor.h"
 
 /* A source of 1, 2, ... as pointers, which may end with a failure. */
 typedef struct counter {

@@ -293,6 +293,27 @@ Test(schema, shares_the_layout_of_equal_headers)
     sheaf__schema_end(&schema);
 }
 
+/* The same bytes, parted in another place, where the lengths of a key would be zeros. */
+Test(schema, tells_headers_apart_that_hold_nul_bytes)
+{
+    static const char bytes[] = "a\0\0\0\0b";
+    sheaf__schema schema;
+    cr_assert_eq(sheaf__schema_init(&schema, NULL), SHEAF_OK);
+    for (uint32_t cut = 0; cut < sizeof bytes; cut++) {
+        sheaf__batch *header = sheaf__batch_create(NULL);
+        uint32_t index;
+        cr_assert_eq(sheaf__batch_reserve(header, 6, 2), SHEAF_OK);
+        sheaf__batch_add_unsafe(header, bytes, cut);
+        sheaf__batch_add_unsafe(header, bytes + cut, 6 - cut);
+        header->n_columns = 2;
+        header->n_rows = 1;
+        cr_assert_eq(sheaf__schema_add(&schema, header, &index, NULL), SHEAF_OK);
+        cr_assert_eq(index, cut);
+        sheaf__batch_destroy(header);
+    }
+    sheaf__schema_end(&schema);
+}
+
 Test(schema, keeps_many_layouts)
 {
     enum { N = 2000 };

@@ -3,7 +3,7 @@
  * must agree with it on where each field begins and which quote is open.
  */
 #include "readers/record/parser.h"
-#include "readers/record/walk.h"
+#include "readers/record/locate.h"
 #include "tests/support_records.h"
 
 TestSuite(parser, .timeout = 30);
@@ -318,14 +318,14 @@ Test(walk, agrees_with_libcsv_on_random_records)
         for (size_t at = 0; at <= n_bytes; at++) {
             if (is_line_end(at < n_bytes ? record[at] : 'x') && !(csv.pstate == CSV_IN_FIELD && csv.quoted))
                 break; /* the record's end */
-            sheaf__place place = sheaf__walk_to_byte(record, n_bytes, delimiter, at);
+            sheaf__place place = sheaf__locate_byte(record, n_bytes, delimiter, at);
             check_place(&place, text, n_bytes, at, hears.n_fields, "byte");
-            place = sheaf__walk_to_field(record, at, delimiter, hears.n_fields);
+            place = sheaf__locate_field(record, at, delimiter, hears.n_fields);
             check_place(&place, text, n_bytes, hears.field_start, hears.n_fields, "field");
-            place = sheaf__walk_to_field(record, at, delimiter, hears.n_fields + 1 + i % 2);
+            place = sheaf__locate_field(record, at, delimiter, hears.n_fields + 1 + i % 2);
             check_place(&place, text, n_bytes, at, hears.n_fields, "missing field");
             bool open = csv.pstate == CSV_IN_FIELD && csv.quoted;
-            cr_assert_eq(sheaf__walk_to_open_quote(record, at, delimiter, &place), open, "%d of %s", (int)at,
+            cr_assert_eq(sheaf__locate_open_quote(record, at, delimiter, &place), open, "%d of %s", (int)at,
                          shown(text, n_bytes));
             if (open)
                 check_place(&place, text, n_bytes, hears.field_start, hears.n_fields, "quote");
@@ -345,14 +345,14 @@ Test(walk, agrees_with_libcsv_on_random_records)
 Test(walk, stops_at_the_end_of_the_record)
 {
     const uint8_t *record = (const uint8_t *)"a,\"b\r\nc\"";
-    sheaf__place place = sheaf__walk_to_byte(record, 8, ',', 1000);
+    sheaf__place place = sheaf__locate_byte(record, 8, ',', 1000);
     check_place(&place, "a,\"b\r\nc\"", 8, 8, 1, "byte");
-    place = sheaf__walk_to_field(record, 8, ',', 1000);
+    place = sheaf__locate_field(record, 8, ',', 1000);
     check_place(&place, "a,\"b\r\nc\"", 8, 8, 1, "field");
-    place = sheaf__walk_to_field(record, 0, ',', 0);
+    place = sheaf__locate_field(record, 0, ',', 0);
     check_place(&place, "", 0, 0, 0, "nothing");
-    cr_assert_not(sheaf__walk_to_open_quote(record, 0, ',', &place));
-    cr_assert_not(sheaf__walk_to_open_quote(record, 8, ',', &place));
-    cr_assert(sheaf__walk_to_open_quote(record, 7, ',', &place));
+    cr_assert_not(sheaf__locate_open_quote(record, 0, ',', &place));
+    cr_assert_not(sheaf__locate_open_quote(record, 8, ',', &place));
+    cr_assert(sheaf__locate_open_quote(record, 7, ',', &place));
     cr_assert_eq(place.at, 2);
 }

@@ -1,5 +1,5 @@
 /*
- * A file's records: what they are, and that it makes no difference in which pieces the bytes come,
+ * A file's records: what they are, and that it makes no difference in which chunks the bytes come,
  * in which batches the rows go, or whether they are compressed. Faults: test_reader_faults.c.
  * Files and streams: test_reader_files.c.
  */
@@ -126,7 +126,7 @@ ParameterizedTestParameters(reader, reads_the_record_language)
 }
 
 /*
- * Whole, at every split of the bytes into two reads, byte by byte, with every piece size, and
+ * Whole, at every split of the bytes into two reads, byte by byte, with every chunk size, and
  * counting only.
  */
 ParameterizedTest(size_t *index, reader, reads_the_record_language)
@@ -134,9 +134,9 @@ ParameterizedTest(size_t *index, reader, reads_the_record_language)
     const language_case *each = &language[*index];
     sheaf_file file = write_file("a.csv", each->text, each->n_bytes);
     kit with = kit_create();
-    for (size_t piece = 0; piece <= each->n_bytes * 8 + 8; piece++) {
-        outcome got = read_with(&with, &file, &plain_options, piece);
-        check_language(each, &got, "pieces");
+    for (size_t chunk = 0; chunk <= each->n_bytes * 8 + 8; chunk++) {
+        outcome got = read_with(&with, &file, &plain_options, chunk);
+        check_language(each, &got, "chunks");
         cr_assert_eq(got.counts.stored_bytes, each->n_bytes);
         blob_free(&got.rows);
     }
@@ -203,8 +203,8 @@ Test(reader, takes_any_byte_as_delimiter)
 
 /* ---- batches ---- */
 
-/* The rows of the first batch when a batch is of piece_bytes. */
-static size_t rows_in_first(const char *text, size_t piece_bytes)
+/* The rows of the first batch when a batch is of chunk_bytes. */
+static size_t rows_in_first(const char *text, size_t chunk_bytes)
 {
     sheaf_file file = write_file("a.csv", text, strlen(text));
     kit with = kit_create();
@@ -214,14 +214,14 @@ static size_t rows_in_first(const char *text, size_t piece_bytes)
     cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, &err), SHEAF_OK);
     cr_assert_gt(sheaf__reader_columns(with.reader), 0);
     sheaf__batch_clear(with.batch, 0);
-    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, piece_bytes, &err), SHEAF_OK);
+    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, chunk_bytes, &err), SHEAF_OK);
     size_t n_rows = with.batch->n_rows;
     cr_assert_eq(sheaf__reader_counts_get(with.reader).records, n_rows);
     kit_destroy(&with);
     return n_rows;
 }
 
-Test(reader, gives_a_batch_when_it_holds_piece_bytes_of_text_or_cells)
+Test(reader, gives_a_batch_when_it_holds_chunk_bytes_of_text_or_cells)
 {
     static const char long_fields[] = "a\n0123456789abcdef\n0123456789ABCDEF\nlast\n";
     cr_assert_eq(rows_in_first(long_fields, 0), 1);

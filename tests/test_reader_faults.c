@@ -141,7 +141,7 @@ ParameterizedTestParameters(reader_faults, are_found_where_they_are)
 }
 
 /*
- * With every piece size, at every split of the bytes into two reads, byte by byte, and counting
+ * With every chunk size, at every split of the bytes into two reads, byte by byte, and counting
  * only.
  */
 ParameterizedTest(size_t *index, reader_faults, are_found_where_they_are)
@@ -151,10 +151,10 @@ ParameterizedTest(size_t *index, reader_faults, are_found_where_they_are)
     expectation expected = expect(each->text, each->n_bytes, ',', RECORD_MAX);
     sheaf_file file = write_file("a.csv", each->text, each->n_bytes);
     kit with = kit_create();
-    for (size_t piece = 0; piece < each->n_bytes * 2; piece++) {
-        outcome got = read_with(&with, &file, &options, piece == 1 ? COUNT_ONLY : piece);
-        check_fault(each, &got, piece == 1 ? "counting" : "pieces");
-        if (piece != 1)
+    for (size_t chunk = 0; chunk < each->n_bytes * 2; chunk++) {
+        outcome got = read_with(&with, &file, &options, chunk == 1 ? COUNT_ONLY : chunk);
+        check_fault(each, &got, chunk == 1 ? "counting" : "chunks");
+        if (chunk != 1)
             check_rows(&got, &expected.rows, each->text, each->n_bytes, "the rows before the fault");
         blob_free(&got.rows);
     }

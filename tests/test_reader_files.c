@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "readers/source/source.h"
@@ -24,7 +25,8 @@ enum { LARGE_LINES = 100000 }; /* of ten bytes: more than a reader takes at once
 
 static void set_mtime(const char *path, time_t seconds, long ns)
 {
-    struct timespec times[2] = {{.tv_sec = seconds, .tv_nsec = ns}, {.tv_sec = seconds, .tv_nsec = ns}};
+    struct timespec times[2] = {{.tv_sec = seconds, .tv_nsec = ns},
+                                {.tv_sec = seconds, .tv_nsec = ns}};
     cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
@@ -78,7 +80,8 @@ Test(reader_files, that_changed_after_they_were_found_are_not_read)
         sheaf_file file = write_file("a.csv", text, strlen(text));
         changes[i]();
         outcome got = read_fresh(&file, &plain_options, 1);
-        cr_assert_eq(got.status, SHEAF_ECHANGED, "change %d: %s", (int)i, sheaf_status_name(got.status));
+        cr_assert_eq(got.status, SHEAF_ECHANGED, "change %d: %s", (int)i,
+                     sheaf_status_name(got.status));
         cr_assert_str_eq(got.err.message, "the file was changed after it was found");
         cr_assert_neq(got.err.hint[0], '\0');
         cr_assert_eq(got.rows.n_bytes, 0);
@@ -102,12 +105,31 @@ Test(reader_files, that_change_while_they_are_read_are_a_fault)
         changes[i / 4]();
         while (status == SHEAF_OK) {
             sheaf__batch_clear(with.batch, 1 << 20);
-            status = sheaf__reader_next(with.reader, with.parser, count_only ? NULL : with.batch, 1000, &err);
+            status = sheaf__reader_next(with.reader, with.parser, count_only ? NULL : with.batch,
+                                        1000, &err);
         }
-        cr_assert_eq(status, SHEAF_ECHANGED, "change %d: %s", (int)i / 4, sheaf_status_name(status));
+        cr_assert_eq(status, SHEAF_ECHANGED, "change %d: %s", (int)i / 4,
+                     sheaf_status_name(status));
         cr_assert_str_eq(err.message, "the file was changed while it was read");
         kit_destroy(&with);
     }
+}
+
+/* Cut off and filled again, behind the reader's back: size and time are right, but less was read. */
+Test(reader_files, of_which_less_was_read_than_they_hold_have_changed)
+{
+    sheaf_file file = write_file("a.csv", text, strlen(text));
+    sheaf__file_source source = {.fd = -1};
+    uint8_t buffer[64];
+    size_t n;
+    cr_assert_eq(sheaf__file_open(&source, &file, NULL), SHEAF_OK);
+    cr_assert_eq(sheaf__file_read(&source, buffer, 5, &n, NULL), SHEAF_OK);
+    cr_assert_eq(n, 5);
+    cr_assert_eq(sheaf__file_verify(&source, NULL), SHEAF_ECHANGED);
+    cr_assert_eq(sheaf__file_read(&source, buffer, sizeof buffer, &n, NULL), SHEAF_OK);
+    cr_assert_eq(n, strlen(text) - 5);
+    cr_assert_eq(sheaf__file_verify(&source, NULL), SHEAF_OK);
+    sheaf__file_close(&source);
 }
 
 Test(reader_files, that_are_renamed_or_removed_while_they_are_read_are_read)
@@ -185,6 +207,24 @@ Test(reader_files, that_cannot_be_read_say_why)
     kit_destroy(&with);
 }
 
+Test(reader_files, that_find_no_descriptor_free_are_not_to_blame)
+{
+    sheaf_file file = write_file("a.csv", text, strlen(text));
+    int next = dup(STDIN_FILENO);
+    struct rlimit limit;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    close(next);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = (rlim_t)next;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    outcome got = read_fresh(&file, &plain_options, 1);
+    limit.rlim_cur = before;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_assert_eq(got.status, SHEAF_ERESOURCE);
+    cr_assert_eq(got.err.os_error, EMFILE);
+    cr_assert_neq(got.err.hint[0], '\0');
+}
+
 /* A socket whose other end is closed with unread data gives what it had, then ECONNRESET. */
 Test(reader_files, that_fail_in_the_middle_give_the_whole_records_before)
 {
@@ -230,7 +270,8 @@ static void read_twice(kit *with, const char *way)
         cr_assert_eq(sheaf__reader_columns(with->reader), 0);
         sheaf__batch_clear(with->batch, 0);
         if (i == 1)
-            cr_assert_eq(sheaf__reader_header(with->reader, with->parser, with->batch, &err), SHEAF_OK);
+            cr_assert_eq(sheaf__reader_header(with->reader, with->parser, with->batch, &err),
+                         SHEAF_OK);
     }
     outcome second = read_rest(with, 1);
     cr_assert(reads_the_rows(&second), "%s: %s", way, second.err.message);
@@ -251,8 +292,10 @@ Test(reader_files, can_be_rewound)
     for (int way = 0; way < 4; way++) {
         const void *bytes = way % 2 ? (const void *)packed.bytes : marked;
         size_t n_bytes = way % 2 ? packed.n_bytes : strlen(marked);
-        sheaf_file file = way < 2 ? write_file("a.csv", bytes, n_bytes) : feed_stdin_by(bytes, n_bytes, 1);
-        cr_assert_eq(sheaf__reader_open_spooled(with.reader, &file, &plain_options, &err), SHEAF_OK);
+        sheaf_file file = way < 2 ? write_file("a.csv", bytes, n_bytes)
+                                  : feed_stdin_by(bytes, n_bytes, 1);
+        cr_assert_eq(sheaf__reader_open_spooled(with.reader, &file, &plain_options, &err),
+                     SHEAF_OK);
         read_twice(&with, way < 2 ? "file" : "spooled");
         sheaf__reader_close(with.reader);
     }
@@ -266,7 +309,8 @@ Test(reader_files, are_spooled_where_tmpdir_says)
     sheaf_error err;
     cr_assert_eq(setenv("TMPDIR", "/proc/self", 1), 0); /* nobody can make files there */
     sheaf_file file = feed_stdin_by(text, strlen(text), 5);
-    cr_assert_eq(sheaf__reader_open_spooled(with.reader, &file, &plain_options, &err), SHEAF_EIO);
+    cr_assert_eq(sheaf__reader_open_spooled(with.reader, &file, &plain_options, &err),
+                 SHEAF_ERESOURCE);
     cr_assert_neq(err.os_error, 0);
     cr_assert_not_null(strstr(err.hint, "TMPDIR"), "%s", err.hint);
     sheaf__reader_close(with.reader);
@@ -297,7 +341,8 @@ Test(reader_files, are_gzip_by_their_content)
 
 Test(reader_files, that_are_called_gz_must_be_gzip)
 {
-    static const char *const texts[] = {"a,b\n1,2\n", "a", "\n", "\x1f", "\xEF\xBB\xBF", "\xFF\xFE"};
+    static const char *const texts[] = {"a,b\n1,2\n",   "a",       "\n", "\x1f",
+                                        "\xEF\xBB\xBF", "\xFF\xFE"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         sheaf_file file = write_file("a.csv.gz", texts[i], strlen(texts[i]));
         outcome got = read_fresh(&file, &plain_options, 1);
@@ -344,7 +389,8 @@ Test(reader_files, add_what_they_read_to_a_counter)
     for (int way = 0; way < 4; way++) {
         const void *bytes = way % 2 ? (const void *)packed.bytes : text;
         size_t n_bytes = way % 2 ? packed.n_bytes : strlen(text);
-        sheaf_file file = way < 2 ? write_file("a.csv", bytes, n_bytes) : feed_stdin_by(bytes, n_bytes, 4);
+        sheaf_file file = way < 2 ? write_file("a.csv", bytes, n_bytes)
+                                  : feed_stdin_by(bytes, n_bytes, 4);
         outcome got = read_with(&with, &file, &options, 1);
         sum += n_bytes;
         cr_assert(reads_the_rows(&got));

@@ -1,6 +1,6 @@
 /*
  * The reader against libcsv on thousands of random documents, messy ones: the same rows, the same
- * counts, the same fault in the same place, from a file, from a pipe in random pieces, from gzip,
+ * counts, the same fault in the same place, from a file, from a pipe in random chunks, from gzip,
  * with any batch size.
  */
 #include "tests/support_records.h"
@@ -146,17 +146,17 @@ static blob random_gzip(uint64_t *seed, const blob *document)
 }
 
 static void check_read(kit *with, const blob *document, const sheaf_file *file,
-                       const sheaf__reader_options *options, size_t piece_bytes, const expectation *expected,
+                       const sheaf__reader_options *options, size_t chunk_bytes, const expectation *expected,
                        const char *way)
 {
-    outcome got = read_with(with, file, options, piece_bytes);
+    outcome got = read_with(with, file, options, chunk_bytes);
     check_outcome(&got, expected, document->bytes, document->n_bytes, way);
-    if (piece_bytes != COUNT_ONLY)
+    if (chunk_bytes != COUNT_ONLY)
         check_rows(&got, &expected->rows, document->bytes, document->n_bytes, way);
     blob_free(&got.rows);
 }
 
-static size_t random_piece(uint64_t *seed)
+static size_t random_chunk(uint64_t *seed)
 {
     return random_below(seed, 3) ? random_below(seed, 200) : 1 << 20;
 }
@@ -166,15 +166,15 @@ static void check_document(kit *with, uint64_t *seed, const blob *document,
 {
     size_t cuts[255];
     sheaf_file file = write_file("a.csv", document->bytes, document->n_bytes);
-    check_read(with, document, &file, options, random_piece(seed), expected, "file");
+    check_read(with, document, &file, options, random_chunk(seed), expected, "file");
     check_read(with, document, &file, options, COUNT_ONLY, expected, "counting");
     file = feed_stdin(document->bytes, document->n_bytes, cuts, random_cuts(seed, document->n_bytes, cuts));
-    check_read(with, document, &file, options, random_piece(seed), expected, "pipe");
+    check_read(with, document, &file, options, random_chunk(seed), expected, "pipe");
     blob packed = random_gzip(seed, document);
     file = write_file("a.csv.gz", packed.bytes, packed.n_bytes);
-    check_read(with, document, &file, options, random_piece(seed), expected, "gzip");
+    check_read(with, document, &file, options, random_chunk(seed), expected, "gzip");
     file = feed_stdin(packed.bytes, packed.n_bytes, cuts, random_cuts(seed, packed.n_bytes, cuts));
-    check_read(with, document, &file, options, random_piece(seed), expected, "gzip from a pipe");
+    check_read(with, document, &file, options, random_chunk(seed), expected, "gzip from a pipe");
     blob_free(&packed);
 }
 

@@ -7,6 +7,7 @@
 
 #include <sheaf/text.h>
 
+#include "engine/core/text.h"
 #include "engine/core/utf8.h"
 #include "tests/support.h"
 
@@ -361,4 +362,41 @@ Test(text, of_every_character_is_safe_and_without_loss)
         uint8_t bytes[4];
         check_reversible(bytes, encode(c, bytes));
     }
+}
+
+/* ---- what only the library does ---- */
+
+Test(text, that_is_cleaned_keeps_its_backslashes)
+{
+    check_escape(sheaf__text_clean, TEXT("C:\\x \\x1b \x1b\n\xFF caf\xC3\xA9"),
+                 "C:\\x \\x1b \\x1b\\n\\xff caf\xC3\xA9");
+    check_sizes(sheaf__text_clean, TEXT("a\\\x1b\xC3\xA9\xE2\x80\xAE\\"));
+}
+
+Test(text, that_is_too_long_keeps_its_end)
+{
+    static const char path[] = "caf\xC3\xA9/\x1b[0m/\xE2\x82\xAC/\xE2\x80\xAE\xFF\\name.csv";
+    blob whole = escaped(sheaf_text_escape, path, sizeof path - 1);
+    for (size_t size = 16; size < 80; size++) {
+        char text[100];
+        memset(text, '?', sizeof text);
+        sheaf__text_escape_end(path, sizeof path - 1, text, size);
+        size_t n_text = strnlen(text, sizeof text);
+        cr_assert_lt(n_text, size);
+        cr_assert_eq(text[size], '?', "written behind the buffer");
+        if (whole.n_bytes < size) {
+            cr_assert_str_eq(text, (char *)whole.bytes);
+            continue;
+        }
+        cr_assert_eq(strncmp(text, "...", 3), 0, "%s", text);
+        cr_assert_str_eq(text + 3, (char *)whole.bytes + whole.n_bytes - (n_text - 3));
+        cr_assert_gt(n_text, size - 10, "%s: more of it fits in %d bytes", text, (int)size);
+        blob back = {0};
+        blob_add(&back, text + 3, n_text - 3);
+        cr_assert(is_safe_to_print(&back));
+        blob again = unescape(&back); /* fails when an escape was cut */
+        blob_free(&again);
+        blob_free(&back);
+    }
+    blob_free(&whole);
 }

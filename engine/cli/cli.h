@@ -1,6 +1,6 @@
 /*
- * The program, sheaf: the parts it is made of. It is a user of the library like any other: it includes
- * <sheaf/...> and nothing else of the project.
+ * The program, sheaf: the parts it is made of. It is a user of the library like any other: it
+ * includes <sheaf/...> and nothing else of the project.
  *
  *     main.c       commands, signals, exit codes
  *     options.c    the command line, from one table that --help shows too
@@ -18,15 +18,27 @@
 enum {
     EXIT_CLEAN = 0,
     EXIT_USAGE = 1,
-    EXIT_FAULT = 2,       /* a fault or an I/O error: nothing was committed */
-    EXIT_SKIPPED = 3,     /* loaded, but files were skipped */
-    EXIT_ACCOUNT = 4,     /* the accounting failed */
+    EXIT_FAULT = 2,   /* a fault or an I/O error: nothing was committed */
+    EXIT_SKIPPED = 3, /* loaded, but files were skipped */
+    EXIT_ACCOUNT = 4, /* the accounting failed */
     EXIT_INTERRUPTED = 130
 };
 
-typedef enum command { COMMAND_NONE, COMMAND_INGEST, COMMAND_CAT, COMMAND_COUNT, COMMAND_HELP, COMMAND_VERSION } command;
+typedef enum command {
+    COMMAND_NONE,
+    COMMAND_INGEST,
+    COMMAND_CAT,
+    COMMAND_COUNT,
+    COMMAND_HELP,
+    COMMAND_VERSION
+} command;
 
-typedef enum progress_mode { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_OFF } progress_mode;
+typedef enum progress_mode {
+    PROGRESS_AUTO,
+    PROGRESS_PLAIN,
+    PROGRESS_JSON,
+    PROGRESS_OFF
+} progress_mode;
 
 typedef struct arguments {
     command command;

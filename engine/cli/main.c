@@ -1,9 +1,9 @@
 /*
  * sheaf, the program: commands, signals, exit codes.
  *
- * stdout carries data or the summary, stderr everything else. SIGINT, SIGTERM and SIGHUP ask the run to stop, which
- * leaves the destination as it was; a second one kills. A reader of stdout that goes away (| head) ends
- * the run quietly.
+ * stdout carries data or the summary, stderr everything else. SIGINT, SIGTERM and SIGHUP ask the
+ * run to stop, which leaves the destination as it was; a second one kills. A reader of stdout that
+ * goes away (| head) ends the run quietly.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,8 +40,9 @@ static void handle_signals(sheaf_ingest *ingest)
 }
 
 /*
- * A descriptor of the first three that the caller closed would be given to the next file that is opened, and what is
- * meant for stdout would be written into it. Such a one is opened so that using it fails.
+ * A descriptor of the first three that the caller closed would be given to the next file that is
+ * opened, and what is meant for stdout would be written into it. Such a one is opened so that using
+ * it fails.
  */
 static void occupy_standard_descriptors(void)
 {
@@ -121,7 +122,8 @@ static int load(const arguments *args)
 {
     reporter self = {.args = args};
     sheaf_error err;
-    sheaf_status status = sheaf_files_discover(args->sources, args->n_sources, &args->discover, &self.files, &err);
+    sheaf_status status = sheaf_files_discover(args->sources, args->n_sources, &args->discover,
+                                               &self.files, &err);
     if (status < 0) {
         report_error(&err);
         return status == SHEAF_EINVAL ? EXIT_USAGE : EXIT_FAULT;

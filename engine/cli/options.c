@@ -1,7 +1,9 @@
 /*
- * The command line. One table says which options there are, to whom they belong, and what --help tells.
+ * The command line. One table says which options there are, to whom they belong, and what --help
+ * tells.
  *
- * Options and sources may be mixed; "--" ends the options. Long options may be shortened (getopt_long(3)).
+ * Options and sources may be mixed; "--" ends the options. Long options may be shortened
+ * (getopt_long(3)).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -40,16 +42,21 @@ static const struct option_info {
 } options[] = {
     {'o', "output", "DEST", FOR_INGEST, "x.db x.sqlite x.csv x.tsv x.jsonl, - (stdout), null:"},
     {OPTION_TABLE, "table", "NAME", FOR_INGEST, "in a database (default: the file's name)"},
-    {OPTION_IF_EXISTS, "if-exists", "fail|replace", FOR_INGEST, "when DEST is there already (fail)"},
-    {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_INGEST | FOR_CAT, "of what goes to stdout (csv)"},
+    {OPTION_IF_EXISTS, "if-exists", "fail|replace", FOR_INGEST,
+     "when DEST is there already (fail)"},
+    {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_INGEST | FOR_CAT,
+     "of what goes to stdout (csv)"},
     {'j', "workers", "N", FOR_ALL, "threads that read (one for each processor)"},
-    {OPTION_ORDER, "order", "given|path|natural|mtime", FOR_ALL, "of the files, and so of the rows (given)"},
+    {OPTION_ORDER, "order", "given|path|natural|mtime", FOR_ALL,
+     "of the files, and so of the rows (given)"},
     {'0', "null-separated", NULL, FOR_ALL, "paths in an @list end with NUL, as from find -print0"},
     {OPTION_DELIM, "delim", "C", FOR_ALL, "separates fields: one byte, or tab (comma; *.tsv tab)"},
     {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_ALL, "the largest record that is read (64M)"},
     {OPTION_ON_ERROR, "on-error", "stop|skip-file", FOR_ALL, "what a fault in a file does (stop)"},
-    {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_ALL, "on stderr (auto: a bar on a terminal)"},
-    {OPTION_JSON, "json", NULL, FOR_INGEST | FOR_COUNT, "the summary, or the counts, as one JSON object"},
+    {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_ALL,
+     "on stderr (auto: a bar on a terminal)"},
+    {OPTION_JSON, "json", NULL, FOR_INGEST | FOR_COUNT,
+     "the summary, or the counts, as one JSON object"},
     {'q', "quiet", NULL, FOR_ALL, "errors only"},
     {'v', "verbose", NULL, FOR_ALL, "tell of every file that is skipped"},
     {'h', "help", NULL, FOR_ALL, "this text"},
@@ -64,7 +71,8 @@ static const struct command_info {
     const char *synopsis;
     const char *help;
 } commands[] = {
-    {COMMAND_INGEST, "ingest", "sheaf ingest SRC... -o DEST", "gather files into one table, all or nothing"},
+    {COMMAND_INGEST, "ingest", "sheaf ingest SRC... -o DEST",
+     "gather files into one table, all or nothing"},
     {COMMAND_CAT, "cat", "sheaf cat SRC...", "the rows of all files, under one header"},
     {COMMAND_COUNT, "count", "sheaf count SRC...", "the records of each file, and of all"},
     {COMMAND_HELP, "help", "sheaf help [COMMAND]", "about one command"},
@@ -82,7 +90,8 @@ static void print_option(FILE *out, const struct option_info *info)
     char letter[8] = "    ";
     if (info->id < OPTION_TABLE)
         snprintf(letter, sizeof letter, "-%c, ", info->id);
-    snprintf(left, sizeof left, "%s--%s %s", letter, info->name, info->argument ? info->argument : "");
+    snprintf(left, sizeof left, "%s--%s %s", letter, info->name,
+             info->argument ? info->argument : "");
     if (strlen(left) > LEFT_WIDTH)
         fprintf(out, "  %s\n  %*s %s\n", left, LEFT_WIDTH, "", info->help);
     else
@@ -137,7 +146,8 @@ static int usage(const char *what, const char *value, const char *hint)
     char shown[256] = "";
     if (value)
         sheaf_text_escape(value, strlen(value), shown, sizeof shown);
-    fprintf(stderr, "error: %s%s%s%s\n  help: %s\n", what, value ? " '" : "", shown, value ? "'" : "", hint);
+    fprintf(stderr, "error: %s%s%s%s\n  help: %s\n", what, value ? " '" : "", shown,
+            value ? "'" : "", hint);
     return EXIT_USAGE;
 }
 
@@ -174,7 +184,8 @@ static bool parse_size(const char *text, size_t *value)
         return false;
     int shift = *end == 'k' || *end == 'K'   ? 10
                 : *end == 'M' || *end == 'm' ? 20
-                : *end == 'G' || *end == 'g' ? 30 : 0;
+                : *end == 'G' || *end == 'g' ? 30
+                                             : 0;
     if (shift)
         end++;
     if (*end || number == 0 || number > (1ULL << 30) >> shift)
@@ -229,7 +240,8 @@ static int apply(arguments *args, const struct option_info *info, const char *va
         return -1;
     case 'j':
         if (!parse_count(value, 1024, &number))
-            return usage("--workers takes a number from 1 to 1024, not", value, "leave it out to use every processor");
+            return usage("--workers takes a number from 1 to 1024, not", value,
+                         "leave it out to use every processor");
         args->ingest.workers = (int)number;
         return -1;
     case OPTION_ORDER:
@@ -240,7 +252,8 @@ static int apply(arguments *args, const struct option_info *info, const char *va
         return -1;
     case OPTION_DELIM:
         if (!parse_delimiter(value, &args->ingest.delimiter))
-            return usage("--delim takes one ASCII character, no quote or line end, or tab, not", value, "--delim ';'");
+            return usage("--delim takes one ASCII character, no quote or line end, or tab, not",
+                         value, "--delim ';'");
         return -1;
     case OPTION_MAX_RECORD:
         if (!parse_size(value, &args->ingest.record_bytes_max))
@@ -298,7 +311,8 @@ static int parse_options(arguments *args, int argc, char **argv)
         table[i].has_arg = options[i].argument ? required_argument : no_argument;
         table[i].val = options[i].id;
         if (options[i].id < OPTION_TABLE)
-            snprintf(letters + strlen(letters), 3, "%c%s", options[i].id, options[i].argument ? ":" : "");
+            snprintf(letters + strlen(letters), 3, "%c%s", options[i].id,
+                     options[i].argument ? ":" : "");
     }
     command asked = args->command;
     opterr = 0;
@@ -310,7 +324,8 @@ static int parse_options(arguments *args, int argc, char **argv)
             return usage("this option needs a value:", shown, "sheaf --help shows which");
         const struct option_info *info = id == '?' ? NULL : info_of(id);
         if (!info)
-            return usage("there is no option", shown, "sheaf --help lists them; ./-x names a file called -x");
+            return usage("there is no option", shown,
+                         "sheaf --help lists them; ./-x names a file called -x");
         if (asked != COMMAND_NONE && !(info->commands & 1 << asked))
             return usage("this command has no option", shown, "sheaf COMMAND --help lists its own");
         int failure = apply(args, info, optarg);
@@ -322,13 +337,16 @@ static int parse_options(arguments *args, int argc, char **argv)
 
 int arguments_parse(arguments *args, int argc, char **argv)
 {
-    *args = (arguments){.discover = {.size = sizeof args->discover}, .ingest = {.size = sizeof args->ingest}};
+    *args = (arguments){.discover = {.size = sizeof args->discover},
+                        .ingest = {.size = sizeof args->ingest}};
     if (argc < 2)
-        return usage("no command was given", NULL, "sheaf ingest SRC... -o DEST; sheaf --help tells more");
+        return usage("no command was given", NULL,
+                     "sheaf ingest SRC... -o DEST; sheaf --help tells more");
     if (argv[1][0] != '-') {
         args->command = command_of(argv[1]);
         if (args->command == COMMAND_NONE)
-            return usage("there is no command", argv[1], "sheaf ingest SRC... -o DEST; sheaf --help lists them");
+            return usage("there is no command", argv[1],
+                         "sheaf ingest SRC... -o DEST; sheaf --help lists them");
         argc--;
         argv++;
     }
@@ -342,11 +360,13 @@ int arguments_parse(arguments *args, int argc, char **argv)
     if (failure >= 0 || args->command == COMMAND_HELP || args->command == COMMAND_VERSION)
         return failure;
     if (args->command == COMMAND_NONE)
-        return usage("no command was given", NULL, "sheaf ingest SRC... -o DEST; sheaf --help tells more");
+        return usage("no command was given", NULL,
+                     "sheaf ingest SRC... -o DEST; sheaf --help tells more");
     args->sources = (const char *const *)(argv + optind);
     args->n_sources = (size_t)(argc - optind);
     if (args->n_sources == 0)
-        return usage("there is nothing to read", NULL, "name files, directories, 'globs', @lists, or - for stdin");
+        return usage("there is nothing to read", NULL,
+                     "name files, directories, 'globs', @lists, or - for stdin");
     if (args->command == COMMAND_INGEST && !args->ingest.destination)
         return usage("ingest needs a destination", NULL, "-o trips.db");
     if (args->command != COMMAND_INGEST)

@@ -1,8 +1,9 @@
 /*
- * How far a run is: a bar on a terminal, lines or JSON objects elsewhere if asked for, nothing otherwise.
+ * How far a run is: a bar on a terminal, lines or JSON objects elsewhere if asked for, nothing
+ * otherwise.
  *
- * A thread looks ten times a second; short runs end before it says anything. What else goes to stderr hides the bar
- * first, under the same mutex.
+ * A thread looks ten times a second; short runs end before it says anything. What else goes to
+ * stderr hides the bar first, under the same mutex.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -18,8 +19,8 @@ enum { TICK_MS = 100, FIRST_MS = 250, LINE_MS = 1000, BAR_MAX = 30, FACTS_WIDTH 
 
 static struct {
     pthread_t thread;
-    bool running;             /* the main thread's */
-    pthread_mutex_t mutex;    /* guards the rest */
+    bool running;          /* the main thread's */
+    pthread_mutex_t mutex; /* guards the rest */
     pthread_cond_t stopping;
     bool stop;
     bool hidden;
@@ -34,7 +35,8 @@ static int64_t elapsed_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)(now.tv_sec - progress.begun.tv_sec) * 1000 + (now.tv_nsec - progress.begun.tv_nsec) / 1000000;
+    return (int64_t)(now.tv_sec - progress.begun.tv_sec) * 1000 +
+           (now.tv_nsec - progress.begun.tv_nsec) / 1000000;
 }
 
 static int terminal_width(void)
@@ -65,13 +67,14 @@ static void format_facts(char *text, size_t size, const sheaf_progress *at, doub
     char rate[32];
     char left[48];
     format_bytes(at->read_bytes, done, sizeof done);
-    format_bytes((uint64_t)((double)at->read_bytes / (seconds > 1e-3 ? seconds : 1e-3)), rate, sizeof rate);
+    format_bytes((uint64_t)((double)at->read_bytes / (seconds > 1e-3 ? seconds : 1e-3)), rate,
+                 sizeof rate);
     format_left(left, sizeof left, at, seconds);
     bool known = at->size_bytes != SHEAF_UNKNOWN;
     if (known)
         format_bytes(at->size_bytes, all, sizeof all);
-    snprintf(text, size, "%s%s%s, %s/s%s, %" PRIu64 " of %" PRIu64 " files", done, known ? " of " : " read",
-             known ? all : "", rate, left, at->files_done, at->files);
+    snprintf(text, size, "%s%s%s, %s/s%s, %" PRIu64 " of %" PRIu64 " files", done,
+             known ? " of " : " read", known ? all : "", rate, left, at->files_done, at->files);
 }
 
 static void draw_bar(const sheaf_progress *at, double seconds)
@@ -80,7 +83,8 @@ static void draw_bar(const sheaf_progress *at, double seconds)
     char bar[BAR_MAX + 1] = "";
     format_facts(facts, sizeof facts, at, seconds);
     int room = terminal_width() - 1;
-    int width = room - FACTS_WIDTH - 8; /* so that it does not move while the facts grow and shrink */
+    int width = room - FACTS_WIDTH -
+                8; /* so that it does not move while the facts grow and shrink */
     if (width > BAR_MAX)
         width = BAR_MAX;
     if (at->size_bytes == SHEAF_UNKNOWN || at->size_bytes == 0 || width < 4) {
@@ -119,8 +123,8 @@ static void draw(void)
     fprintf(stderr, "{\"seconds\":%.3f,\"read_bytes\":%" PRIu64, seconds, at.read_bytes);
     if (at.size_bytes != SHEAF_UNKNOWN)
         fprintf(stderr, ",\"size_bytes\":%" PRIu64, at.size_bytes);
-    fprintf(stderr, ",\"records\":%" PRIu64 ",\"files_done\":%" PRIu64 ",\"files\":%" PRIu64 "}\n", at.records,
-            at.files_done, at.files);
+    fprintf(stderr, ",\"records\":%" PRIu64 ",\"files_done\":%" PRIu64 ",\"files\":%" PRIu64 "}\n",
+            at.records, at.files_done, at.files);
 }
 
 static void *progress_main(void *unused)
@@ -153,7 +157,8 @@ static void erase_locked(void)
 void progress_start(sheaf_ingest *ingest, const arguments *args)
 {
     progress.mode = args->progress;
-    if (progress.mode == PROGRESS_OFF || (progress.mode == PROGRESS_AUTO && (args->quiet || !isatty(STDERR_FILENO))))
+    if (progress.mode == PROGRESS_OFF ||
+        (progress.mode == PROGRESS_AUTO && (args->quiet || !isatty(STDERR_FILENO))))
         return;
     progress.ingest = ingest;
     progress.next_ms = FIRST_MS;
@@ -165,7 +170,8 @@ void progress_start(sheaf_ingest *ingest, const arguments *args)
     pthread_condattr_destroy(&attributes);
     sigset_t all;
     sigset_t before;
-    sigfillset(&all); /* signals are the main thread's: it may sit in a write that must be interrupted */
+    sigfillset(
+        &all); /* signals are the main thread's: it may sit in a write that must be interrupted */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     progress.running = pthread_create(&progress.thread, NULL, progress_main, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -96,7 +96,8 @@ static void note(FILE *out, bool *any, uint64_t count, const char *one, const ch
 {
     if (count == 0)
         return;
-    fprintf(out, "%s%s %s", *any ? ", " : "notes   ", count_of(count).text, count == 1 ? one : many);
+    fprintf(out, "%s%s %s", *any ? ", " : "notes   ", count_of(count).text,
+            count == 1 ? one : many);
     *any = true;
 }
 
@@ -109,9 +110,12 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
     note(out, &any, sum->files_gzip, "file inflated", "files inflated");
     note(out, &any, sum->boms, "BOM dropped", "BOMs dropped");
     note(out, &any, sum->blank_lines, "blank line skipped", "blank lines skipped");
-    note(out, &any, sum->files_lone_cr, "file with lone CR line ends", "files with lone CR line ends");
-    note(out, &any, sum->columns_renamed, "column renamed for the database", "columns renamed for the database");
-    note(out, &any, passed.other, "file of another ending passed over", "files of other endings passed over");
+    note(out, &any, sum->files_lone_cr, "file with lone CR line ends",
+         "files with lone CR line ends");
+    note(out, &any, sum->columns_renamed, "column renamed for the database",
+         "columns renamed for the database");
+    note(out, &any, passed.other, "file of another ending passed over",
+         "files of other endings passed over");
     note(out, &any, passed.hidden, "hidden name passed over", "hidden names passed over");
     note(out, &any, passed.special, "FIFO or device passed over", "FIFOs and devices passed over");
     if (any)
@@ -123,12 +127,17 @@ static void print_summary_text(const reporter *self, const sheaf_summary *sum, F
     char bytes[32];
     char rate[32];
     double seconds = sum->seconds > 1e-6 ? sum->seconds : 1e-6;
-    fprintf(out, "%s %s, %s -> %s   %s %s, %s %s   %.*f s, %s/s, %d %s\n", count_of(sum->files).text,
-            sum->files == 1 ? "file" : "files", format_bytes(sum->read_bytes, bytes, sizeof bytes), sum->destination,
-            count_of(sum->loaded).text, sum->loaded == 1 ? "row" : "rows", count_of(sum->columns).text,
-            sum->columns == 1 ? "column" : "columns", sum->seconds < 0.1 ? 3 : sum->seconds < 1 ? 2 : 1, sum->seconds,
-            format_bytes((uint64_t)((double)sum->read_bytes / seconds), rate, sizeof rate), sum->workers,
-            sum->workers == 1 ? "worker" : "workers");
+    fprintf(out, "%s %s, %s -> %s   %s %s, %s %s   %.*f s, %s/s, %d %s\n",
+            count_of(sum->files).text, sum->files == 1 ? "file" : "files",
+            format_bytes(sum->read_bytes, bytes, sizeof bytes), sum->destination,
+            count_of(sum->loaded).text, sum->loaded == 1 ? "row" : "rows",
+            count_of(sum->columns).text, sum->columns == 1 ? "column" : "columns",
+            sum->seconds < 0.1 ? 3
+            : sum->seconds < 1 ? 2
+                               : 1,
+            sum->seconds,
+            format_bytes((uint64_t)((double)sum->read_bytes / seconds), rate, sizeof rate),
+            sum->workers, sum->workers == 1 ? "worker" : "workers");
     fprintf(out, "records %s = %s loaded + %s rejected + %s skipped\n", count_of(sum->records).text,
             count_of(sum->loaded).text, count_of(sum->rejected).text, count_of(sum->skipped).text);
     print_notes(self, sum, out);
@@ -224,10 +233,11 @@ static void print_counts_json(const reporter *self, const sheaf_summary *sum, FI
         fputs(i > 0 ? ",\n{" : "\n{", out);
         print_json_text(out, "path", report->file->path);
         fprintf(out,
-                ",\"records\":%" PRIu64 ",\"columns\":%" PRIu64 ",\"read_bytes\":%" PRIu64 ",\"text_bytes\":%" PRIu64
-                ",\"blank_lines\":%" PRIu64 ",\"boms\":%" PRIu64 ",\"skipped\":%s}",
-                report->records, report->columns, report->read_bytes, report->text_bytes, report->blank_lines,
-                report->boms, report->skipped ? "true" : "false");
+                ",\"records\":%" PRIu64 ",\"columns\":%" PRIu64 ",\"read_bytes\":%" PRIu64
+                ",\"text_bytes\":%" PRIu64 ",\"blank_lines\":%" PRIu64 ",\"boms\":%" PRIu64
+                ",\"skipped\":%s}",
+                report->records, report->columns, report->read_bytes, report->text_bytes,
+                report->blank_lines, report->boms, report->skipped ? "true" : "false");
     }
     fprintf(out, "],\n\"records\":%" PRIu64 "}\n", sum->loaded);
 }

@@ -1,10 +1,11 @@
 /*
  * A bump allocator over a list of chunks: see arena.h for its three uses.
  *
- * Chunks stand in a singly linked list. `current` is the one that serves; those before it are full, those
- * behind it are empty ones that a reset kept. A request that does not fit moves on to the next kept chunk
- * that is large enough, or puts a new one at the end of the list. Under AddressSanitizer, memory that is
- * not handed out is poisoned, so that a pointer kept over a reset is caught.
+ * Chunks stand in a singly linked list. `current` is the one that serves; those before it are full,
+ * those behind it are empty ones that a reset kept. A request that does not fit moves on to the
+ * next kept chunk that is large enough, or puts a new one at the end of the list. Under
+ * AddressSanitizer, memory that is not handed out is poisoned, so that a pointer kept over a reset
+ * is caught.
  */
 #include "engine/core/arena.h"
 
@@ -67,7 +68,10 @@ static void chunk_destroy(const sheaf_arena *arena, chunk *old)
     sheaf__heap_free(arena->heap, old);
 }
 
-/* Make a chunk with room for need_bytes the current one. Kept chunks that are too small are passed over. */
+/*
+ * Make a chunk with room for need_bytes the current one. Kept chunks that are too small are passed
+ * over.
+ */
 static chunk *chunk_advance(sheaf_arena *arena, size_t need_bytes)
 {
     chunk *before = arena->current;
@@ -77,7 +81,8 @@ static chunk *chunk_advance(sheaf_arena *arena, size_t need_bytes)
         candidate = candidate->next;
     }
     if (!candidate) {
-        candidate = chunk_create(arena, need_bytes > arena->chunk_bytes ? need_bytes : arena->chunk_bytes);
+        candidate = chunk_create(arena,
+                                 need_bytes > arena->chunk_bytes ? need_bytes : arena->chunk_bytes);
         if (!candidate)
             return NULL;
         if (before)

@@ -1,10 +1,11 @@
 /*
  * Arenas, from the inside: create, reset, and what only the library does with them.
  *
- * Three lifetimes use the same type: *permanent* (a list of files, a schema: destroyed with its owner),
- * *scratch* (a worker's, reset after each task) and *batch* (moves with a batch from the worker that
- * fills it to the consumer, and back to a pool when that one is done). Nothing in a batch points into
- * scratch. A reset keeps the chunks, so that in the steady state nothing is allocated.
+ * Three lifetimes use the same type: *permanent* (a list of files, a schema: destroyed with its
+ * owner), *scratch* (a worker's, reset after each task) and *batch* (moves with a batch from the
+ * worker that fills it to the consumer, and back to a pool when that one is done). Nothing in a
+ * batch points into scratch. A reset keeps the chunks, so that in the steady state nothing is
+ * allocated.
  */
 #ifndef SHEAF_CORE_ARENA_H
 #define SHEAF_CORE_ARENA_H
@@ -14,8 +15,8 @@
 #include "engine/core/heap.h"
 
 /*
- * Make an arena whose chunks come from `heap` (NULL: malloc; must outlive the arena) and have at least
- * chunk_bytes; nothing is allocated for them before the first alloc.
+ * Make an arena whose chunks come from `heap` (NULL: malloc; must outlive the arena) and have at
+ * least chunk_bytes; nothing is allocated for them before the first alloc.
  *
  * Returns    NULL when there is no memory.
  */

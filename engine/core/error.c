@@ -1,8 +1,8 @@
 /*
  * Statuses by name, and the filling and formatting of errors: <sheaf/status.h> and error.h.
  *
- * Everything that goes into an error's text is escaped on its way in, so that whoever prints it, the
- * program or a user of the library, cannot be made to print a terminal's control sequences.
+ * Everything that goes into an error's text is escaped on its way in, so that whoever prints it,
+ * the program or a user of the library, cannot be made to print a terminal's control sequences.
  */
 #include "engine/core/error.h"
 
@@ -53,7 +53,10 @@ void sheaf_error_clear(sheaf_error *err)
     err->source[0] = err->column[0] = err->message[0] = err->hint[0] = err->excerpt[0] = '\0';
 }
 
-/* Format; whatever an argument brought along, the result is safe to print, and cut between characters. */
+/*
+ * Format; whatever an argument brought along, the result is safe to print, and cut between
+ * characters.
+ */
 static void format_text(char *text, size_t size, const char *format, va_list arguments)
 {
     char raw[1024];
@@ -156,7 +159,8 @@ void sheaf__error_excerpt(sheaf_error *err, const char *line, size_t n_bytes, si
         n_before = 0;
     }
     memcpy(err->excerpt, before, n_before);
-    sheaf_text_escape(line + caret, end - caret, err->excerpt + n_before, sizeof err->excerpt - n_before);
+    sheaf_text_escape(line + caret, end - caret, err->excerpt + n_before,
+                      sizeof err->excerpt - n_before);
     err->excerpt_caret = (uint32_t)n_before;
 }
 
@@ -181,8 +185,8 @@ static void print(page *out, const char *format, ...)
     bool room = out->total < out->size;
     va_list arguments;
     va_start(arguments, format);
-    int n = vsnprintf(room ? out->text + out->total : NULL, room ? out->size - out->total : 0, format,
-                      arguments);
+    int n = vsnprintf(room ? out->text + out->total : NULL, room ? out->size - out->total : 0,
+                      format, arguments);
     va_end(arguments);
     out->total += n > 0 ? (size_t)n : 0;
 }
@@ -205,8 +209,8 @@ static void print_place(page *out, const sheaf_error *err)
         print(out, ":%" PRIu64, err->line_byte);
     const char *separator = " (";
     if (err->offset_bytes != SHEAF_UNKNOWN) {
-        print(out, "%s%s %" PRIu64, separator, err->status == SHEAF_EGZIP ? "compressed byte" : "byte",
-              err->offset_bytes);
+        print(out, "%s%s %" PRIu64, separator,
+              err->status == SHEAF_EGZIP ? "compressed byte" : "byte", err->offset_bytes);
         separator = ", ";
     }
     if (err->record > 0) {
@@ -234,7 +238,8 @@ size_t sheaf_error_format(const sheaf_error *err, char *text, size_t size)
             snprintf(number, sizeof number, "%" PRIu64, err->line);
         int width = (int)strlen(number) > 4 ? (int)strlen(number) : 4;
         print(&out, " %*s | %s\n", width, number, err->excerpt);
-        print(&out, " %*s | %*s^\n", width, "", display_width(err->excerpt, err->excerpt_caret), "");
+        print(&out, " %*s | %*s^\n", width, "", display_width(err->excerpt, err->excerpt_caret),
+              "");
     }
     if (err->hint[0])
         print(&out, "  help: %s\n", err->hint);

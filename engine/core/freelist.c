@@ -1,4 +1,7 @@
-/* A list of objects to use again: see freelist.h. Last in, first out: the newest is still in the cache. */
+/*
+ * A list of objects to use again: see freelist.h. Last in, first out: the newest is still in the
+ * cache.
+ */
 #include "engine/core/freelist.h"
 
 #include <stddef.h>

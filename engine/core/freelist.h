@@ -9,7 +9,8 @@
 #include <pthread.h>
 
 typedef struct sheaf__free_node {
-    struct sheaf__free_node *next; /* guarded by the list's mutex while in the list, the holder's else */
+    struct sheaf__free_node
+        *next; /* guarded by the list's mutex while in the list, the holder's else */
 } sheaf__free_node;
 
 typedef struct sheaf__freelist {

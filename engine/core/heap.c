@@ -1,8 +1,8 @@
 /*
  * The allocator behind every arena: see heap.h.
  *
- * Workers' arenas keep their dirty pages (dirty_decay_ms -1): the first touch of a fresh page is the
- * dearest memory operation on a virtual machine, so a worker reuses what it has once touched.
+ * Workers' arenas keep their dirty pages (dirty_decay_ms -1): the first touch of a fresh page is
+ * the dearest memory operation on a virtual machine, so a worker reuses what it has once touched.
  */
 #include "engine/core/heap.h"
 
@@ -60,7 +60,8 @@ void *sheaf__heap_alloc(const sheaf__heap *heap, size_t size_bytes)
 {
     if (size_bytes > PTRDIFF_MAX - BLOCK_ALIGN)
         return NULL;
-    size_t rounded = size_bytes > 0 ? (size_bytes + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN : BLOCK_ALIGN;
+    size_t rounded = size_bytes > 0 ? (size_bytes + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN
+                                    : BLOCK_ALIGN;
     if (heap && heap->owns_arena)
         return mallocx(rounded, flags_of(heap));
     return aligned_alloc(BLOCK_ALIGN, rounded);

@@ -1,9 +1,9 @@
 /*
  * Where chunks of memory come from: a jemalloc arena of one's own, or malloc.
  *
- * jemalloc is referred to weakly: a program that links it gets an arena per worker (no lock is shared
- * between workers, and pages stay with them); in any other program, a dlopen'd Python or R module say,
- * the same calls go to malloc. A heap that is NULL means malloc too.
+ * jemalloc is referred to weakly: a program that links it gets an arena per worker (no lock is
+ * shared between workers, and pages stay with them); in any other program, a dlopen'd Python or R
+ * module say, the same calls go to malloc. A heap that is NULL means malloc too.
  */
 #ifndef SHEAF_CORE_HEAP_H
 #define SHEAF_CORE_HEAP_H

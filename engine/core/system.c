@@ -1,8 +1,9 @@
 /*
  * Clock, processors and limits: see system.h.
  *
- * The processor count is what this process may use, as Python 3.13's os.process_cpu_count() has it, capped
- * by the cgroup's quota: a container with two CPUs' worth of time on a machine of 64 should run two workers.
+ * The processor count is what this process may use, as Python 3.13's os.process_cpu_count() has it,
+ * capped by the cgroup's quota: a container with two CPUs' worth of time on a machine of 64 should
+ * run two workers.
  */
 #include "engine/core/system.h"
 
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-
 
 int64_t sheaf__now_ns(void)
 {
@@ -38,7 +38,9 @@ static int affinity_count(void)
         cpu_set_t *set = CPU_ALLOC(n);
         if (!set)
             break;
-        int count = sched_getaffinity(0, CPU_ALLOC_SIZE(n), set) == 0 ? CPU_COUNT_S(CPU_ALLOC_SIZE(n), set) : 0;
+        int count = sched_getaffinity(0, CPU_ALLOC_SIZE(n), set) == 0
+                        ? CPU_COUNT_S(CPU_ALLOC_SIZE(n), set)
+                        : 0;
         CPU_FREE(set);
         if (count > 0)
             return count;
@@ -46,7 +48,9 @@ static int affinity_count(void)
     return 1;
 }
 
-/* cgroup v2: "max 100000" or "200000 100000", in microseconds of CPU time per period. 0: no limit. */
+/*
+ * cgroup v2: "max 100000" or "200000 100000", in microseconds of CPU time per period. 0: no limit.
+ */
 static int quota_of(const char *group)
 {
     char path[PATH_MAX];

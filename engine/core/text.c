@@ -1,8 +1,9 @@
 /*
  * Escaping for terminals and for JSON: <sheaf/text.h>.
  *
- * Both are one loop over UTF-8 sequences; a function for each says what a sequence becomes. A sink counts
- * every byte but writes only what fits, whole pieces or nothing, so that no escape is ever cut.
+ * Both are one loop over UTF-8 sequences; a function for each says what a sequence becomes. A sink
+ * counts every byte but writes only what fits, whole pieces or nothing, so that no escape is ever
+ * cut.
  */
 #include <sheaf/text.h>
 
@@ -43,8 +44,9 @@ static void put_format(writer *out, const char *format, unsigned value)
 /* Characters that show nothing, break the line, or turn the direction of the text around them. */
 static bool deceives(uint32_t c)
 {
-    return (c >= 0x80 && c < 0xA0) || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-           (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || c == 0x061C || (c >= 0xE0000 && c <= 0xE007F);
+    return (c >= 0x80 && c < 0xA0) || (c >= 0x200B && c <= 0x200F) ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||
+           c == 0x061C || (c >= 0xE0000 && c <= 0xE007F);
 }
 
 static void put_clean(writer *out, const char *bytes, size_t length, uint32_t c)

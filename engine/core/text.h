@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /*
- * As sheaf_text_escape(), but a backslash stays one: for a text of our own in which what came from outside
- * may be escaped already. What does not fit is cut between characters.
+ * As sheaf_text_escape(), but a backslash stays one: for a text of our own in which what came from
+ * outside may be escaped already. What does not fit is cut between characters.
  */
 size_t sheaf__text_clean(const char *bytes, size_t n_bytes, char *text, size_t size);
 

@@ -13,7 +13,10 @@ size_t sheaf__utf8_decode(const uint8_t *bytes, size_t n_bytes, uint32_t *code_p
     size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
     if (lead < 0xC2 || lead > 0xF4 || n_bytes < length)
         return 0;
-    /* The second byte carries every special case of the table: overlong forms, surrogates, the upper end. */
+    /*
+     * The second byte carries every special case of the table: overlong forms, surrogates, the
+     * upper end.
+     */
     uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
     uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
     if (bytes[1] < low || bytes[1] > high)

@@ -1,6 +1,6 @@
 /*
- * UTF-8, as The Unicode Standard defines it (chapter 3, table 3-7): no overlong forms, no surrogates,
- * nothing above U+10FFFF.
+ * UTF-8, as The Unicode Standard defines it (chapter 3, table 3-7): no overlong forms, no
+ * surrogates, nothing above U+10FFFF.
  */
 #ifndef SHEAF_CORE_UTF8_H
 #define SHEAF_CORE_UTF8_H

@@ -1,13 +1,14 @@
 /*
- * Discovery: sources in, an ordered list of files out. See <sheaf/discover.h> for what a source may be.
+ * Discovery: sources in, an ordered list of files out. See <sheaf/discover.h> for what a source may
+ * be.
  *
- * Sources are taken in turn. What a source is follows from its first byte ('-', '@'), then from what
- * stat() says, and only what does not exist can be a glob. walk.c looks below directories, glob.c matches
- * names, list.c reads lists, files.c holds and sorts what was found.
+ * Sources are taken in turn. What a source is follows from its first byte ('-', '@'), then from
+ * what stat() says, and only what does not exist can be a glob. walk.c looks below directories,
+ * glob.c matches names, list.c reads lists, files.c holds and sorts what was found.
  *
- * With GIVEN each source's own files are sorted as soon as they are complete, and the entries of a list
- * count as sources: `@list` gives the same as its lines would on the command line. The other orders sort
- * once, at the end.
+ * With GIVEN each source's own files are sorted as soon as they are complete, and the entries of a
+ * list count as sources: `@list` gives the same as its lines would on the command line. The other
+ * orders sort once, at the end.
  */
 #include <sheaf/discover.h>
 
@@ -49,7 +50,8 @@ static sheaf_status found_nothing_below(const discovery *find, const char *path,
     char shown[160];
     sheaf_error_set(find->err, SHEAF_ENOENT,
                     "no file below this directory ends in .csv, .tsv, .txt or one of these and .gz "
-                    "(passed over: %" PRIu64 " of other endings, %" PRIu64 " hidden, %" PRIu64 " special)",
+                    "(passed over: %" PRIu64 " of other endings, %" PRIu64 " hidden, %" PRIu64
+                    " special)",
                     passed_over->other, passed_over->hidden, passed_over->special);
     sheaf__error_source(find->err, path);
     sheaf_error_hint(find->err, "name the files, or use a glob such as '%s%s**/*.dat'",
@@ -87,7 +89,8 @@ static sheaf_status add_existing(discovery *find, const char *path, const struct
     if (S_ISDIR(about->st_mode))
         return add_directory(find, path);
     if (S_ISSOCK(about->st_mode)) {
-        sheaf_error_set(find->err, SHEAF_EINVAL, "this is a socket, which cannot be read as a file");
+        sheaf_error_set(find->err, SHEAF_EINVAL,
+                        "this is a socket, which cannot be read as a file");
         sheaf__error_source(find->err, path);
         return SHEAF_EINVAL;
     }
@@ -111,7 +114,8 @@ static sheaf_status found_no_match(const discovery *find, const char *text, cons
     const sheaf_discover_counts *passed_over = &report->passed_over;
     char shown[160];
     if (report->base_is_missing)
-        sheaf_error_set(find->err, SHEAF_ENOENT, "this glob matches no file: there is no directory '%s'",
+        sheaf_error_set(find->err, SHEAF_ENOENT,
+                        "this glob matches no file: there is no directory '%s'",
                         show(sheaf__glob_base(glob), shown, sizeof shown));
     else
         sheaf_error_set(find->err, SHEAF_ENOENT, "this glob matches no file");
@@ -120,15 +124,18 @@ static sheaf_status found_no_match(const discovery *find, const char *text, cons
         find->err->os_error = ENOENT;
     if (report->directories > 0)
         sheaf_error_hint(find->err,
-                         "it matches directories (%" PRIu64 "); '**/*.csv' behind it finds files in them",
+                         "it matches directories (%" PRIu64
+                         "); '**/*.csv' behind it finds files in them",
                          report->directories);
     else if (passed_over->hidden > 0)
         sheaf_error_hint(find->err,
-                         "wildcards leave out names that begin with a dot (%" PRIu64 " here): write it out",
+                         "wildcards leave out names that begin with a dot (%" PRIu64
+                         " here): write it out",
                          passed_over->hidden);
     else if (passed_over->special > 0)
         sheaf_error_hint(find->err,
-                         "FIFOs, sockets and devices (%" PRIu64 " here) must be named without wildcards",
+                         "FIFOs, sockets and devices (%" PRIu64
+                         " here) must be named without wildcards",
                          passed_over->special);
     else if (strchr(text, '['))
         sheaf_error_hint(find->err, "[abc] is one of these characters; '[[]' is a bracket itself");
@@ -165,8 +172,8 @@ static sheaf_status entry_failed(const discovery *find, const sheaf__list *list,
         find->err->line = list->line;
     }
     if (entry[0] == '@' || strcmp(entry, "-") == 0 || sheaf__glob_is(entry))
-        sheaf_error_hint(find->err,
-                         "a list names files and directories; globs, @ and - have no meaning in it");
+        sheaf_error_hint(
+            find->err, "a list names files and directories; globs, @ and - have no meaning in it");
     else if (entry[0] != '/')
         sheaf_error_hint(find->err, "relative paths in a list begin in the current directory");
     return status;
@@ -194,7 +201,8 @@ static sheaf_status add_list(discovery *find, const char *path)
 {
     size_t before = sheaf_files_count(find->files);
     sheaf__list list;
-    sheaf_status status = sheaf__list_open(&list, path, find->options.list_is_nul_separated, find->err);
+    sheaf_status status = sheaf__list_open(&list, path, find->options.list_is_nul_separated,
+                                           find->err);
     while (status == SHEAF_OK) {
         status = sheaf__list_next(&list, find->err);
         if (status == SHEAF_OK)
@@ -229,7 +237,10 @@ static sheaf_status add_source(discovery *find, const char *source)
     return path_failed(find, source, os_error, is_link);
 }
 
-/* Two readers of one stream would share its bytes between them, and each would make records of its part. */
+/*
+ * Two readers of one stream would share its bytes between them, and each would make records of its
+ * part.
+ */
 static sheaf_status refuse_same_stream(const discovery *find)
 {
     const sheaf_file *again = sheaf__files_same_stream(find->files);
@@ -264,8 +275,8 @@ static sheaf_status check_sources(const char *const *sources, size_t n_sources, 
         n_stdin += strcmp(sources[i], "-") == 0 || strcmp(sources[i], "@-") == 0;
     }
     if (n_stdin > 1) {
-        sheaf_error_set(err, SHEAF_EINVAL, "standard input is named %zu times, and can be read once",
-                        n_stdin);
+        sheaf_error_set(err, SHEAF_EINVAL,
+                        "standard input is named %zu times, and can be read once", n_stdin);
         sheaf_error_hint(err, "a file called '-' is named './-'");
         return SHEAF_EINVAL;
     }
@@ -281,7 +292,8 @@ sheaf_status sheaf_files_discover(const char *const *sources, size_t n_sources,
         return sheaf_error_set(err, SHEAF_EINVAL, "there is no place for the list of files");
     *files = NULL;
     discovery find = {.err = err};
-    sheaf_status status = sheaf__options_read(&find.options, sizeof find.options, options, "sheaf_discover_options", err);
+    sheaf_status status = sheaf__options_read(&find.options, sizeof find.options, options,
+                                              "sheaf_discover_options", err);
     if (status == SHEAF_OK)
         status = check_options(&find.options, err);
     if (status == SHEAF_OK)

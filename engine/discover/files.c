@@ -1,9 +1,9 @@
 /*
  * The list of files: an array that doubles, over an arena that holds the paths.
  *
- * Every order is total: what the order itself cannot tell apart is decided by the path, and files with
- * equal paths are the same file. So the result depends neither on the sort nor on the order in which a
- * directory was listed.
+ * Every order is total: what the order itself cannot tell apart is decided by the path, and files
+ * with equal paths are the same file. So the result depends neither on the sort nor on the order in
+ * which a directory was listed.
  */
 #include "engine/discover/files.h"
 
@@ -97,7 +97,10 @@ const sheaf_file *sheaf__files_same_stream(const sheaf_files *files)
             continue;
         for (size_t k = i + 1; k < files->count; k++) {
             const sheaf_file *second = &files->items[k];
-            /* Standard input may be a regular file: whoever else opens that has an offset of its own. */
+            /*
+             * Standard input may be a regular file: whoever else opens that has an offset of its
+             * own.
+             */
             bool is_stream = first->kind == SHEAF_FILE_STREAM || second->kind == SHEAF_FILE_STREAM;
             if (is_stream && second->inode == first->inode && second->device == first->device)
                 return second;
@@ -135,7 +138,10 @@ static int compare_paths(const char *a, const char *b)
     return rank((unsigned char)a[i]) - rank((unsigned char)b[i]);
 }
 
-/* Copy the name that begins at `from`, up to the next '/'. Returns false when it is longer than names are. */
+/*
+ * Copy the name that begins at `from`, up to the next '/'. Returns false when it is longer than
+ * names are.
+ */
 static bool copy_name(const char *from, char name[NAME_MAX + 1])
 {
     size_t n_bytes = strcspn(from, "/");

@@ -1,5 +1,6 @@
 /*
- * The list that discovery makes: how it grows and how it is put in order. Reading it is <sheaf/discover.h>.
+ * The list that discovery makes: how it grows and how it is put in order. Reading it is
+ * <sheaf/discover.h>.
  */
 #ifndef SHEAF_DISCOVER_FILES_H
 #define SHEAF_DISCOVER_FILES_H
@@ -19,7 +20,10 @@ sheaf_files *sheaf__files_create(void);
 sheaf_status sheaf__files_add(sheaf_files *files, const char *path, const struct stat *about,
                               sheaf_error *err);
 
-/* Two entries that are the same FIFO, device or standard input, which can be read once: the second; or NULL. */
+/*
+ * Two entries that are the same FIFO, device or standard input, which can be read once: the second;
+ * or NULL.
+ */
 const sheaf_file *sheaf__files_same_stream(const sheaf_files *files);
 
 /* Sort the files from index `begin` to the end. GIVEN sorts as PATH does. */

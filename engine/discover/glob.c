@@ -1,17 +1,19 @@
 /*
  * Globs, matched name by name while the tree is walked.
  *
- * A glob is a row of names, and matching is the simulation of a nondeterministic automaton over them: the
- * set of places that can be reached with the names from the base down to a directory. "**" stays where it
- * is with every name and is also passed with none. So a step costs at most one fnmatch() for each name of
- * the glob, however many "**" it has (trying them one after the other would take exponential time), and
- * an empty set says that nothing below a directory can match: it is not even opened.
+ * A glob is a row of names, and matching is the simulation of a nondeterministic automaton over
+ * them: the set of places that can be reached with the names from the base down to a directory.
+ * "**" stays where it is with every name and is also passed with none. So a step costs at most one
+ * fnmatch() for each name of the glob, however many "**" it has (trying them one after the other
+ * would take exponential time), and an empty set says that nothing below a directory can match: it
+ * is not even opened.
  *
- * Invariants: no two "**" stand side by side; a set that holds the place of a "**" holds the next one too.
+ * Invariants: no two "**" stand side by side; a set that holds the place of a "**" holds the next
+ * one too.
  *
- * fnmatch() obeys the locale of the process. It is always asked in C.UTF-8, so that the same glob gives
- * the same files everywhere: '?' is a character, ranges go by code point, a byte that is not UTF-8 still
- * matches '*' and '?'. A system without C.UTF-8 gets "C", where '?' is a byte.
+ * fnmatch() obeys the locale of the process. It is always asked in C.UTF-8, so that the same glob
+ * gives the same files everywhere: '?' is a character, ranges go by code point, a byte that is not
+ * UTF-8 still matches '*' and '?'. A system without C.UTF-8 gets "C", where '?' is a byte.
  */
 #include "engine/discover/glob.h"
 
@@ -123,7 +125,8 @@ static sheaf_status parse(sheaf__glob *glob, const char *text, sheaf_arena *aren
         if (status < 0)
             return status;
         if (!rest && (name[0] == '\0' || strcmp(name, ".") == 0)) {
-            sheaf_error_set(err, SHEAF_EINVAL, "the glob ends like a directory, and globs give files");
+            sheaf_error_set(err, SHEAF_EINVAL,
+                            "the glob ends like a directory, and globs give files");
             sheaf_error_hint(err, "end it with '*.csv', or with '**/*.csv' for all files below");
             return SHEAF_EINVAL;
         }
@@ -131,7 +134,8 @@ static sheaf_status parse(sheaf__glob *glob, const char *text, sheaf_arena *aren
     return SHEAF_OK;
 }
 
-sheaf_status sheaf__glob_create(const char *text, sheaf_arena *arena, sheaf__glob **out, sheaf_error *err)
+sheaf_status sheaf__glob_create(const char *text, sheaf_arena *arena, sheaf__glob **out,
+                                sheaf_error *err)
 {
     *out = NULL;
     if (strlen(text) >= PATH_MAX)
@@ -208,8 +212,9 @@ static int match_name(const sheaf__glob *glob, const glob_name *with, const char
     return result;
 }
 
-sheaf_status sheaf__glob_step(const sheaf__glob *glob, const uint64_t *places, const char *name, bool dots,
-                              uint64_t *below, sheaf__glob_match *match, sheaf_error *err)
+sheaf_status sheaf__glob_step(const sheaf__glob *glob, const uint64_t *places, const char *name,
+                              bool dots, uint64_t *below, sheaf__glob_match *match,
+                              sheaf_error *err)
 {
     *match = (sheaf__glob_match){.file = false};
     memset(below, 0, sheaf__glob_words(glob) * sizeof *below);

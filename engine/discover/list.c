@@ -12,7 +12,8 @@
 
 #include "engine/core/error.h"
 
-sheaf_status sheaf__list_open(sheaf__list *list, const char *path, bool is_nul_separated, sheaf_error *err)
+sheaf_status sheaf__list_open(sheaf__list *list, const char *path, bool is_nul_separated,
+                              sheaf_error *err)
 {
     *list = (sheaf__list){.path = path, .delimiter = is_nul_separated ? '\0' : '\n'};
     list->stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
@@ -24,7 +25,8 @@ sheaf_status sheaf__list_open(sheaf__list *list, const char *path, bool is_nul_s
 static sheaf_status refuse_nul(const sheaf__list *list, sheaf_error *err)
 {
     sheaf_error_set(err, SHEAF_EINVAL, "a line of the list has a NUL byte, which no path can have");
-    sheaf_error_hint(err, "lists whose paths end with NUL bytes (find -print0) must be announced as such");
+    sheaf_error_hint(
+        err, "lists whose paths end with NUL bytes (find -print0) must be announced as such");
     sheaf__error_source(err, list->path);
     if (err)
         err->line = list->line;
@@ -36,7 +38,8 @@ sheaf_status sheaf__list_next(sheaf__list *list, sheaf_error *err)
     size_t n_bytes;
     do {
         errno = 0;
-        ssize_t n_read = getdelim(&list->entry, &list->capacity_bytes, list->delimiter, list->stream);
+        ssize_t n_read = getdelim(&list->entry, &list->capacity_bytes, list->delimiter,
+                                  list->stream);
         if (n_read < 0) {
             int os_error = errno;
             if (feof(list->stream) && !ferror(list->stream))

@@ -22,7 +22,8 @@ typedef struct sheaf__list {
 } sheaf__list;
 
 /* Open the list. The path must stay until it is closed. Returns OK; ENOENT, EIO, ENOMEM. */
-sheaf_status sheaf__list_open(sheaf__list *list, const char *path, bool is_nul_separated, sheaf_error *err);
+sheaf_status sheaf__list_open(sheaf__list *list, const char *path, bool is_nul_separated,
+                              sheaf_error *err);
 
 /*
  * Read the next path that is not empty into list->entry, where it stays until the next call.

@@ -1,14 +1,15 @@
 /*
- * The walk: a stack of directories still to be listed. One is taken off, opened, listed to its end and
- * closed; the directories in it go onto the stack. So one is open at a time, whatever the depth.
+ * The walk: a stack of directories still to be listed. One is taken off, opened, listed to its end
+ * and closed; the directories in it go onto the stack. So one is open at a time, whatever the
+ * depth.
  *
- * A directory knows its parent, and those above the root are put above it before the walk begins. One that
- * has the device and inode of a directory above itself was reached by a link that leads back: it is left
- * out. That bounds every path, so the walk ends.
+ * A directory knows its parent, and those above the root are put above it before the walk begins.
+ * One that has the device and inode of a directory above itself was reached by a link that leads
+ * back: it is left out. That bounds every path, so the walk ends.
  *
- * This is not fts(3), because glibc's takes an error of readdir() for the end of the directory: a disk
- * that fails in the middle of a listing would lose files without a word. It also calls stat() for every
- * entry, where the type that readdir() gives spares most of that.
+ * This is not fts(3), because glibc's takes an error of readdir() for the end of the directory: a
+ * disk that fails in the middle of a listing would lose files without a word. It also calls stat()
+ * for every entry, where the type that readdir() gives spares most of that.
  */
 #include "engine/discover/walk.h"
 
@@ -74,7 +75,8 @@ static sheaf_status judge(walker *walk, const directory *in, const char *name, v
                                            walk->err);
     if (status == SHEAF_OK && name[0] == '.' && !match.file && !match.directory) {
         of->hidden = true;
-        status = sheaf__glob_step(walk->glob, in->places, name, true, walk->below, &match, walk->err);
+        status = sheaf__glob_step(walk->glob, in->places, name, true, walk->below, &match,
+                                  walk->err);
     }
     of->take = match.file;
     of->enter = match.directory;
@@ -86,7 +88,8 @@ static sheaf_status join(walker *walk, const directory *in, const char *name)
 {
     size_t n_path = strlen(in->path), n_name = strlen(name);
     if (n_path + n_name >= PATH_MAX)
-        return sheaf__error_system(walk->err, ENAMETOOLONG, "cannot go on below this directory", in->path);
+        return sheaf__error_system(walk->err, ENAMETOOLONG, "cannot go on below this directory",
+                                   in->path);
     memcpy(walk->path, in->path, n_path);
     memcpy(walk->path + n_path, name, n_name + 1);
     return SHEAF_OK;
@@ -108,18 +111,23 @@ static sheaf_status push(walker *walk, directory *parent, const uint64_t *places
         return sheaf__error_memory(walk->err, "walking a directory");
     if (n_words > 0)
         memcpy(places_copy, places, n_words * sizeof *places);
-    *made = (directory){.next = walk->pending, .parent = parent, .path = path, .places = places_copy};
+    *made = (directory){
+        .next = walk->pending, .parent = parent, .path = path, .places = places_copy};
     walk->pending = made;
     return SHEAF_OK;
 }
 
-/* An entry that stat() refuses. A link that leads to nothing is a fault only where a file is looked for. */
+/*
+ * An entry that stat() refuses. A link that leads to nothing is a fault only where a file is looked
+ * for.
+ */
 static sheaf_status examine_failed(walker *walk, const directory *in, int fd, const char *name,
                                    const verdict *of, int os_error)
 {
     struct stat link;
     bool leads_nowhere = (os_error == ENOENT || os_error == ENOTDIR || os_error == ELOOP) &&
-                         fstatat(fd, name, &link, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(link.st_mode);
+                         fstatat(fd, name, &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+                         S_ISLNK(link.st_mode);
     if (leads_nowhere && !of->take) {
         walk->report->passed_over.other += !walk->glob;
         return SHEAF_OK;
@@ -128,8 +136,8 @@ static sheaf_status examine_failed(walker *walk, const directory *in, int fd, co
     if (status < 0)
         return status;
     status = sheaf__error_system(
-        walk->err, os_error, leads_nowhere ? "this symbolic link leads to nothing" : "cannot examine this",
-        walk->path);
+        walk->err, os_error,
+        leads_nowhere ? "this symbolic link leads to nothing" : "cannot examine this", walk->path);
     if (leads_nowhere)
         sheaf_error_hint(walk->err, "repair or remove the link");
     return status;
@@ -222,8 +230,9 @@ static sheaf_status list_directory(walker *walk, directory *self, DIR *stream)
 }
 
 /*
- * Put the directories above the root above it, up to the topmost, so that a link to one of them ends too.
- * What cannot be examined is not known to be above: the walk still ends, because it is then met again.
+ * Put the directories above the root above it, up to the topmost, so that a link to one of them
+ * ends too. What cannot be examined is not known to be above: the walk still ends, because it is
+ * then met again.
  */
 static sheaf_status add_those_above(walker *walk, directory *root)
 {
@@ -236,7 +245,8 @@ static sheaf_status add_those_above(walker *walk, directory *root)
     for (directory *last = root; n_bytes + sizeof "../" <= sizeof path; below = about) {
         memcpy(path + n_bytes, "../", sizeof "../");
         n_bytes += strlen("../");
-        if (stat(path, &about) != 0 || (about.st_ino == below.st_ino && about.st_dev == below.st_dev))
+        if (stat(path, &about) != 0 ||
+            (about.st_ino == below.st_ino && about.st_dev == below.st_dev))
             break;
         directory *above = sheaf_arena_new(walk->scratch, directory, 1);
         if (!above)
@@ -265,8 +275,8 @@ static sheaf_status begin(walker *walk, const char *root)
     return status < 0 ? status : add_those_above(walk, walk->pending);
 }
 
-sheaf_status sheaf__walk(const char *root, const sheaf__glob *glob, sheaf_files *files, sheaf_arena *scratch,
-                         sheaf__walk_report *report, sheaf_error *err)
+sheaf_status sheaf__walk(const char *root, const sheaf__glob *glob, sheaf_files *files,
+                         sheaf_arena *scratch, sheaf__walk_report *report, sheaf_error *err)
 {
     *report = (sheaf__walk_report){.directories = 0};
     walker walk = {.glob = glob, .files = files, .scratch = scratch, .report = report, .err = err};

@@ -20,14 +20,14 @@ typedef struct sheaf__walk_report {
 } sheaf__walk_report;
 
 /*
- * Walk what is below `root` and append every file that belongs to the list, in no order. With a glob, the
- * root is the glob's base; without one (NULL), a directory.
+ * Walk what is below `root` and append every file that belongs to the list, in no order. With a
+ * glob, the root is the glob's base; without one (NULL), a directory.
  *
- * Returns    OK, also when there was none; ENOENT, EIO for an entry that cannot be examined or a directory
- *            that cannot be listed, with its path as the error's source; ENOMEM.
+ * Returns    OK, also when there was none; ENOENT, EIO for an entry that cannot be examined or a
+ *            directory that cannot be listed, with its path as the error's source; ENOMEM.
  * Ownership  `scratch` holds what the walk needs for itself; reset it afterwards.
  */
-sheaf_status sheaf__walk(const char *root, const sheaf__glob *glob, sheaf_files *files, sheaf_arena *scratch,
-                         sheaf__walk_report *report, sheaf_error *err);
+sheaf_status sheaf__walk(const char *root, const sheaf__glob *glob, sheaf_files *files,
+                         sheaf_arena *scratch, sheaf__walk_report *report, sheaf_error *err);
 
 #endif

@@ -1,14 +1,15 @@
 /*
  * The thread pool: its queue, its workers, and its end.
  *
- * Threads start on demand and by an exact rule: after a task was queued, one is started if more tasks wait
- * than workers are idle, and fewer than max_workers exist. A worker counts as idle from the moment its
- * result can be seen, so submit-then-wait in a loop uses one thread, and k tasks that block use k. A thread
- * that starts is handed the oldest task; so one task at least runs, whatever a shutdown cancels.
+ * Threads start on demand and by an exact rule: after a task was queued, one is started if more
+ * tasks wait than workers are idle, and fewer than max_workers exist. A worker counts as idle from
+ * the moment its result can be seen, so submit-then-wait in a loop uses one thread, and k tasks
+ * that block use k. A thread that starts is handed the oldest task; so one task at least runs,
+ * whatever a shutdown cancels.
  *
- * The mutex is plain and there is one: tasks of the engine take a millisecond, and the pool passes a
- * million empty ones in about a second. (The lock is held over pthread_create: a worker must not be
- * seen half made.)
+ * The mutex is plain and there is one: tasks of the engine take a millisecond, and the pool passes
+ * a million empty ones in about a second. (The lock is held over pthread_create: a worker must not
+ * be seen half made.)
  */
 #include <errno.h>
 #include <limits.h>
@@ -26,7 +27,8 @@
 #include "engine/executor/worker_heap.h"
 
 enum {
-    SCRATCH_CHUNK_BYTES = 256 << 10, /* touched as it is used: what a task does not use costs no page */
+    SCRATCH_CHUNK_BYTES =
+        256 << 10, /* touched as it is used: what a task does not use costs no page */
     DEFAULT_WORKERS_MAX = 32,
     WORKERS_MAX = 4096
 };
@@ -109,15 +111,17 @@ sheaf_status sheaf_executor_create(const sheaf_executor_options *options, sheaf_
                                    sheaf_error *err)
 {
     sheaf_executor_options own;
-    sheaf_status status = sheaf__options_read(&own, sizeof own, options, "sheaf_executor_options", err);
+    sheaf_status status = sheaf__options_read(&own, sizeof own, options, "sheaf_executor_options",
+                                              err);
     if (status < 0)
         return status;
     options = &own;
     if (own.max_workers < 0 || own.max_workers > WORKERS_MAX)
-        return sheaf_error_set(err, SHEAF_EINVAL, "max_workers is %d, not 1 to %d (0 chooses)", own.max_workers,
-                               WORKERS_MAX);
+        return sheaf_error_set(err, SHEAF_EINVAL, "max_workers is %d, not 1 to %d (0 chooses)",
+                               own.max_workers, WORKERS_MAX);
     if (own.stack_bytes > 0 && own.stack_bytes < (size_t)PTHREAD_STACK_MIN)
-        return sheaf_error_set(err, SHEAF_EINVAL, "stack_bytes is %zu, not %zu or more (0: the system's)",
+        return sheaf_error_set(err, SHEAF_EINVAL,
+                               "stack_bytes is %zu, not %zu or more (0: the system's)",
                                own.stack_bytes, (size_t)PTHREAD_STACK_MIN);
     sheaf_executor *made = malloc(sizeof *made);
     sheaf__pool *pool = made ? pool_create(options) : NULL;
@@ -169,8 +173,8 @@ static sheaf_future *pop_locked(sheaf__pool *pool)
 }
 
 /*
- * Empty the queue: every task becomes final with the status its future was given. Returns them as a list
- * linked by `after`, for discard_all() without the mutex.
+ * Empty the queue: every task becomes final with the status its future was given. Returns them as a
+ * list linked by `after`, for discard_all() without the mutex.
  */
 static sheaf_future *abandon_queue_locked(sheaf__pool *pool)
 {
@@ -255,8 +259,8 @@ static void break_pool(sheaf_worker *worker, const sheaf_error *err)
 }
 
 /*
- * The next task for this worker, RUNNING; NULL when it is to leave. The worker counts as idle when this is
- * called, unless it was handed a task.
+ * The next task for this worker, RUNNING; NULL when it is to leave. The worker counts as idle when
+ * this is called, unless it was handed a task.
  */
 static sheaf_future *next_task(sheaf_worker *worker)
 {
@@ -267,8 +271,10 @@ static sheaf_future *next_task(sheaf_worker *worker)
         worker->handed = NULL;
         task->handed_to = NULL;
     } else {
-        while (!pool->head && !pool->shut_down)
+        while (!pool->head && !pool->shut_down) {
+            sheaf__pool_cut_knot_locked(pool);
             pthread_cond_wait(&pool->work_ready, &pool->mutex);
+        }
         task = pop_locked(pool);
         pool->n_idle--;
     }
@@ -304,6 +310,7 @@ static void *worker_main(void *argument)
     pthread_mutex_lock(&pool->mutex);
     pool->n_alive--;
     worker->gone = true;
+    sheaf__pool_cut_knot_locked(pool);
     pthread_mutex_unlock(&pool->mutex);
     sheaf__pool_release(pool);
     return NULL;
@@ -365,7 +372,8 @@ static sheaf_status refuse_locked(const sheaf__pool *pool, sheaf_error *err)
         return SHEAF_EBROKEN;
     }
     if (pool->shut_down)
-        return sheaf_error_set(err, SHEAF_ESHUTDOWN, "the executor takes no tasks after its shutdown");
+        return sheaf_error_set(err, SHEAF_ESHUTDOWN,
+                               "the executor takes no tasks after its shutdown");
     return SHEAF_OK;
 }
 
@@ -384,8 +392,8 @@ static sheaf_status enqueue_locked(sheaf__pool *pool, sheaf_future *future, shea
     return SHEAF_OK; /* with fewer workers than wanted, the work is done all the same */
 }
 
-sheaf_status sheaf_executor_submit(sheaf_executor *executor, const sheaf_task *task, sheaf_future **future,
-                                   sheaf_error *err)
+sheaf_status sheaf_executor_submit(sheaf_executor *executor, const sheaf_task *task,
+                                   sheaf_future **future, sheaf_error *err)
 {
     sheaf__pool *pool = executor->pool;
     if (!task || !task->run)
@@ -415,7 +423,10 @@ sheaf_status sheaf_executor_submit(sheaf_executor *executor, const sheaf_task *t
     return SHEAF_OK;
 }
 
-/* Join all workers; no new ones appear once the pool is shut down. One caller joins, the others wait for it. */
+/*
+ * Join all workers; no new ones appear once the pool is shut down. One caller joins, the others
+ * wait for it.
+ */
 static void join_all(sheaf__pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);

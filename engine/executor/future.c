@@ -1,9 +1,9 @@
 /*
  * Futures of a thread pool: running, waiting, cancelling, and who drops what.
  *
- * Completion allocates nothing and cannot fail: a worker owns a spare error block before it runs a task,
- * and a thread that waits brings its own waiter record. A waiter is signalled under the mutex, because it
- * lives on the stack of a thread that may leave as soon as it sees the state.
+ * Completion allocates nothing and cannot fail: a worker owns a spare error block before it runs a
+ * task, and a thread that waits brings its own waiter record. A waiter is signalled under the
+ * mutex, because it lives on the stack of a thread that may leave as soon as it sees the state.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -67,12 +67,33 @@ bool sheaf_future_done(const sheaf_future *future)
 
 /* ---- becoming final ---- */
 
+static void unblock_locked(sheaf__pool *pool, sheaf__waiter *waiter)
+{
+    if (!waiter->blocked)
+        return;
+    sheaf__waiter **link = &pool->blocked;
+    while (*link != waiter)
+        link = &(*link)->blocked_before;
+    *link = waiter->blocked_before;
+    waiter->blocked = false;
+    pool->n_blocked--;
+}
+
+void sheaf__pool_cut_knot_locked(sheaf__pool *pool)
+{
+    sheaf__waiter *last = pool->blocked;
+    if (!last || pool->n_blocked < pool->n_alive - pool->n_idle || (pool->head && pool->n_idle > 0))
+        return;
+    unblock_locked(pool, last);
+    last->in_knot = true;
+    pthread_cond_signal(&last->done);
+}
+
 static void publish_locked(sheaf_future *future, sheaf__future_state state)
 {
     atomic_store_explicit(&future->state, (int)state, memory_order_release);
     for (sheaf__waiter *each = future->waiters; each; each = each->next) {
-        future->pool->n_waiting -= each->counted; /* from here on it is not blocked, though it may still sleep */
-        each->counted = false;
+        unblock_locked(future->pool, each); /* from here on, though it may still sleep */
         pthread_cond_signal(&each->done);
     }
     future->waiters = NULL;
@@ -84,7 +105,9 @@ static void drop_argument(const sheaf_task *task)
         task->drop_arg(task->arg);
 }
 
-/* The worker's spare error block, or a new one: taken out, because the task may run others inside. */
+/*
+ * The worker's spare error block, or a new one: taken out, because the task may run others inside.
+ */
 static sheaf_error *take_error(sheaf_worker *worker)
 {
     sheaf_error *err = worker->spare_error;
@@ -206,21 +229,26 @@ static void forget_waiter_locked(sheaf_future *future, const sheaf__waiter *wait
         *link = waiter->next;
 }
 
-/* Sleep until the future is final or the time is over. `counted`: this thread is one of pool->n_waiting. */
-static sheaf_status sleep_locked(sheaf_future *future, int64_t timeout_ms, bool counted)
+/* Sleep until the future is final or the time is over. A worker of the pool may `block`. */
+static sheaf_status sleep_locked(sheaf_future *future, int64_t timeout_ms, bool block)
 {
     sheaf__pool *pool = future->pool;
-    sheaf__waiter waiter = {.next = future->waiters, .counted = counted};
+    sheaf__waiter waiter = {.next = future->waiters, .blocked = block};
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&waiter.done, &attributes);
     pthread_condattr_destroy(&attributes);
     future->waiters = &waiter;
-
+    if (block) {
+        waiter.blocked_before = pool->blocked;
+        pool->blocked = &waiter;
+        pool->n_blocked++;
+        sheaf__pool_cut_knot_locked(pool);
+    }
     struct timespec deadline = timeout_ms >= 0 ? deadline_of(timeout_ms) : (struct timespec){0};
     int woken = 0;
-    while (!is_final(state_of(future)) && woken != ETIMEDOUT) {
+    while (!is_final(state_of(future)) && woken != ETIMEDOUT && !waiter.in_knot) {
         if (timeout_ms >= 0)
             woken = pthread_cond_timedwait(&waiter.done, &pool->mutex, &deadline);
         else
@@ -228,12 +256,15 @@ static sheaf_status sleep_locked(sheaf_future *future, int64_t timeout_ms, bool 
     }
     forget_waiter_locked(future, &waiter);
     pthread_cond_destroy(&waiter.done);
-    return is_final(state_of(future)) ? SHEAF_OK : SHEAF_ETIMEDOUT;
+    if (is_final(state_of(future)))
+        return SHEAF_OK;
+    return waiter.in_knot ? SHEAF_EDEADLK : SHEAF_ETIMEDOUT;
 }
 
 /*
- * A worker waits, without a timeout, for a future of its own pool. A task that nobody has begun is run here, so
- * that trees of tasks cannot deadlock; when all workers wait like this, nothing could ever run again.
+ * A worker waits, without a timeout, for a future of its own pool. A task that nobody has begun is
+ * run here, so that trees of tasks cannot deadlock; when all workers wait like this, nothing could
+ * ever run again.
  */
 static sheaf_status wait_as_worker_locked(sheaf_future *future, sheaf_worker *self)
 {
@@ -249,9 +280,6 @@ static sheaf_status wait_as_worker_locked(sheaf_future *future, sheaf_worker *se
         pthread_mutex_lock(&pool->mutex);
         return SHEAF_OK;
     }
-    if (pool->n_waiting + 1 >= pool->n_alive - pool->n_idle && (!pool->head || pool->n_idle == 0))
-        return SHEAF_EDEADLK;
-    pool->n_waiting++;
     return sleep_locked(future, -1, true);
 }
 
@@ -261,7 +289,8 @@ static sheaf_status wait_until_final(sheaf_future *future, int64_t timeout_ms, s
         return SHEAF_OK;
     sheaf__pool *pool = future->pool;
     if (sheaf__pool_is_foreign(pool))
-        return sheaf_error_set(err, SHEAF_EFORKED, "the task runs in the parent process, not in this one");
+        return sheaf_error_set(err, SHEAF_EFORKED,
+                               "the task runs in the parent process, not in this one");
     pthread_mutex_lock(&pool->mutex);
     sheaf_worker *self = sheaf__pool_self_locked(pool);
     sheaf_status status = SHEAF_OK;
@@ -270,10 +299,12 @@ static sheaf_status wait_until_final(sheaf_future *future, int64_t timeout_ms, s
                                         : sleep_locked(future, timeout_ms, false);
     pthread_mutex_unlock(&pool->mutex);
     if (status == SHEAF_ETIMEDOUT)
-        return sheaf_error_set(err, status, "the task was not done in %lld ms", (long long)timeout_ms);
+        return sheaf_error_set(err, status, "the task was not done in %lld ms",
+                               (long long)timeout_ms);
     if (status == SHEAF_EDEADLK)
-        return sheaf_error_set(err, status, "every worker of the pool waits for a task of the pool, or tasks "
-                                            "wait inside each other more than %d deep",
+        return sheaf_error_set(err, status,
+                               "every worker of the pool waits for a task of the pool, or tasks "
+                               "wait inside each other more than %d deep",
                                DEPTH_MAX);
     return status;
 }
@@ -292,14 +323,18 @@ static sheaf_status final_status(const sheaf_future *future, sheaf_error *err)
 }
 
 /* Wait, and look at the result or move it out. */
-static sheaf_status retrieve(sheaf_future *future, int64_t timeout_ms, bool take, void **result, sheaf_error *err)
+static sheaf_status retrieve(sheaf_future *future, int64_t timeout_ms, bool take, void **result,
+                             sheaf_error *err)
 {
     sheaf_status status = wait_until_final(future, timeout_ms, err);
     if (status == SHEAF_OK)
         status = final_status(future, err);
     if (status < 0)
         return status;
-    /* Of a final future nothing is guarded by the mutex: in a child of fork() that may be held for ever. */
+    /*
+     * Of a final future nothing is guarded by the mutex: in a child of fork() that may be held for
+     * ever.
+     */
     bool was_taken = take ? atomic_exchange(&future->taken, true) : atomic_load(&future->taken);
     if (was_taken)
         return sheaf_error_set(err, SHEAF_ESTATE, "the result was taken before");
@@ -308,12 +343,14 @@ static sheaf_status retrieve(sheaf_future *future, int64_t timeout_ms, bool take
     return SHEAF_OK;
 }
 
-sheaf_status sheaf_future_result(sheaf_future *future, int64_t timeout_ms, void **result, sheaf_error *err)
+sheaf_status sheaf_future_result(sheaf_future *future, int64_t timeout_ms, void **result,
+                                 sheaf_error *err)
 {
     return retrieve(future, timeout_ms, false, result, err);
 }
 
-sheaf_status sheaf_future_take(sheaf_future *future, int64_t timeout_ms, void **result, sheaf_error *err)
+sheaf_status sheaf_future_take(sheaf_future *future, int64_t timeout_ms, void **result,
+                               sheaf_error *err)
 {
     return retrieve(future, timeout_ms, true, result, err);
 }

@@ -1,10 +1,11 @@
 /*
  * The ordered, bounded map: a window of futures over a sequence of arguments.
  *
- * The window is a ring: its head is the next result to yield. Each call of next first fills the window
- * (so never more than buffersize tasks are submitted and not yet yielded) and then waits for the head. A
- * failure to get or submit an argument is kept until the results before it were yielded: the consumer sees
- * exactly the results, and then the error, that a loop over the sequence would have given.
+ * The window is a ring: its head is the next result to yield. Each call of next first fills the
+ * window (so never more than buffersize tasks are submitted and not yet yielded) and then waits for
+ * the head. A failure to get or submit an argument is kept until the results before it were
+ * yielded: the consumer sees exactly the results, and then the error, that a loop over the sequence
+ * would have given.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ struct sheaf_map {
     size_t count;
     bool source_ended; /* nothing more is pulled */
     bool gave_up;      /* a failure was yielded: the rest is only waited for, by close */
-    sheaf_status ending; /* what next gives when the window is empty: END, or a kept failure, once */
+    sheaf_status ending; /* what next gives behind the window: END, or a kept failure, once */
     sheaf_error ending_error;
 };
 
@@ -83,8 +84,8 @@ static void fill_window(sheaf_map *map)
     }
 }
 
-sheaf_status sheaf_map_open(sheaf_executor *executor, const sheaf_map_options *options, sheaf_map **map,
-                            sheaf_error *err)
+sheaf_status sheaf_map_open(sheaf_executor *executor, const sheaf_map_options *options,
+                            sheaf_map **map, sheaf_error *err)
 {
     sheaf_map_options own;
     sheaf_status status = sheaf__options_read(&own, sizeof own, options, "sheaf_map_options", err);
@@ -122,7 +123,10 @@ static sheaf_future *pop_head(sheaf_map *map)
     return future;
 }
 
-/* After a failure nothing more is yielded: what has not begun never will, what runs is left to close. */
+/*
+ * After a failure nothing more is yielded: what has not begun never will, what runs is left to
+ * close.
+ */
 static void give_up(sheaf_map *map)
 {
     for (size_t i = 0; i < map->count; i++)

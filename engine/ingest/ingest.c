@@ -1,10 +1,10 @@
 /*
  * The public face of an ingest, <sheaf/ingest.h>, and the order of its phases:
  *
- *     open the destination -> read all headers -> begin -> read all rows -> verify the account -> commit
+ *     open the destination -> read headers -> begin -> read rows -> verify the account -> commit
  *
- * A destination that keeps nothing needs no headers beforehand. Everything that can be refused without
- * reading a file is refused before one is read.
+ * A destination that keeps nothing needs no headers beforehand. Everything that can be refused
+ * without reading a file is refused before one is read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +19,9 @@
 enum {
     RECORD_BYTES_MAX = 64 << 20,
     RECORD_BYTES_LIMIT = 1 << 30, /* cells count in 32 bits */
-    PIECE_BYTES = 1 << 20,
-    PIECE_BYTES_MIN = 64 << 10,
-    PIECES_BYTES_IN_ALL = 16 << 20, /* of the window, when there are many workers */
+    CHUNK_BYTES = 1 << 20,
+    CHUNK_BYTES_MIN = 64 << 10,
+    CHUNKS_BYTES_IN_ALL = 16 << 20, /* of the window, when there are many workers */
     WORKERS_MAX = 1024,
     WINDOW_PER_WORKER = 4,
     FILES_KEPT_FREE = 16 /* descriptors that are not for input files */
@@ -49,17 +49,21 @@ static sheaf_status check_options(const sheaf_ingest_options *options, sheaf_err
     if (!options->destination || !options->destination[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "an ingest needs a destination");
     if (options->workers < 0 || options->workers > WORKERS_MAX)
-        return sheaf_error_set(err, SHEAF_EINVAL, "there can be 1 to %d workers, not %d (0 chooses)", WORKERS_MAX,
+        return sheaf_error_set(err, SHEAF_EINVAL,
+                               "there can be 1 to %d workers, not %d (0 chooses)", WORKERS_MAX,
                                options->workers);
     if (options->delimiter == '"' || options->delimiter == '\n' || options->delimiter == '\r' ||
         (unsigned char)options->delimiter >= 0x80)
-        return sheaf_error_set(err, SHEAF_EINVAL, "fields are separated by one ASCII character that is not a "
-                                                  "quote or a line end");
+        return sheaf_error_set(err, SHEAF_EINVAL,
+                               "fields are separated by one ASCII character that is not a "
+                               "quote or a line end");
     if (options->record_bytes_max > RECORD_BYTES_LIMIT)
-        return sheaf_error_set(err, SHEAF_EINVAL, "the limit of a record's size can be %d bytes at most",
+        return sheaf_error_set(err, SHEAF_EINVAL,
+                               "the limit of a record's size can be %d bytes at most",
                                RECORD_BYTES_LIMIT);
-    if (options->piece_bytes > RECORD_BYTES_LIMIT)
-        return sheaf_error_set(err, SHEAF_EINVAL, "piece_bytes can be %d at most", RECORD_BYTES_LIMIT);
+    if (options->chunk_bytes > RECORD_BYTES_LIMIT)
+        return sheaf_error_set(err, SHEAF_EINVAL, "chunk_bytes can be %d at most",
+                               RECORD_BYTES_LIMIT);
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
     return SHEAF_OK;
@@ -71,10 +75,12 @@ static bool copy_text(char **to, const char *from)
     return !from || *to;
 }
 
-sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_ingest **ingest, sheaf_error *err)
+sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_ingest **ingest,
+                                 sheaf_error *err)
 {
     sheaf_ingest_options own;
-    sheaf_status status = sheaf__options_read(&own, sizeof own, options, "sheaf_ingest_options", err);
+    sheaf_status status = sheaf__options_read(&own, sizeof own, options, "sheaf_ingest_options",
+                                              err);
     if (status == SHEAF_OK)
         status = check_options(&own, err);
     if (status < 0)
@@ -84,11 +90,12 @@ sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_inge
     if (!made)
         return sheaf__error_memory(err, "an ingest");
     made->options = *options;
-    if (!copy_text(&made->destination, options->destination) || !copy_text(&made->format, options->format) ||
-        !copy_text(&made->table, options->table))
+    if (!copy_text(&made->destination, options->destination) ||
+        !copy_text(&made->format, options->format) || !copy_text(&made->table, options->table))
         status = sheaf__error_memory(err, "an ingest");
     if (status == SHEAF_OK)
-        status = sheaf__sink_parse(made->destination, made->format, made->table, &made->target, err);
+        status = sheaf__sink_parse(made->destination, made->format, made->table, &made->target,
+                                   err);
     if (status < 0) {
         sheaf_ingest_destroy(made);
         return status;
@@ -128,12 +135,14 @@ sheaf_progress sheaf_ingest_progress(const sheaf_ingest *ingest)
 /* ---- run ---- */
 
 /* Rows must not be read from where they are written to. */
-static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_files *files, sheaf_error *err)
+static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_files *files,
+                                      sheaf_error *err)
 {
     struct stat st;
     bool is_stdout = ingest->target.kind == SHEAF__SINK_STDOUT;
     if (ingest->target.kind == SHEAF__SINK_NULL ||
-        (is_stdout ? fstat(STDOUT_FILENO, &st) : stat(ingest->target.path, &st)) != 0 || !S_ISREG(st.st_mode))
+        (is_stdout ? fstat(STDOUT_FILENO, &st) : stat(ingest->target.path, &st)) != 0 ||
+        !S_ISREG(st.st_mode))
         return SHEAF_OK;
     for (size_t i = 0; i < sheaf_files_count(files); i++) {
         const sheaf_file *file = sheaf_files_at(files, i);
@@ -141,7 +150,8 @@ static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_fi
             continue;
         sheaf_error_set(err, SHEAF_EINVAL, "the destination is also one of the sources");
         sheaf__error_source(err, file->path);
-        sheaf_error_hint(err, "write it outside the directory that is read, or name the files to read");
+        sheaf_error_hint(err,
+                         "write it outside the directory that is read, or name the files to read");
         return SHEAF_EINVAL;
     }
     return SHEAF_OK;
@@ -157,7 +167,8 @@ static uint64_t size_of_all(const sheaf_ingest *ingest, const sheaf_files *files
         bytes += file->size_bytes;
     }
     /* Files that may be left out are read twice, if their rows are wanted. */
-    bool twice = ingest->options.on_error == SHEAF_ON_ERROR_SKIP_FILE && ingest->target.kind != SHEAF__SINK_NULL;
+    bool twice = ingest->options.on_error == SHEAF_ON_ERROR_SKIP_FILE &&
+                 ingest->target.kind != SHEAF__SINK_NULL;
     return twice ? bytes * 2 : bytes;
 }
 
@@ -166,20 +177,25 @@ static size_t at_most(size_t value, size_t limit)
     return value < limit ? value : limit;
 }
 
-/* How many workers, how many files in flight, how large a piece: all bounded, whatever is asked for. */
+/*
+ * How many workers, how many files in flight, how large a chunk: all bounded, whatever is asked
+ * for.
+ */
 static void choose_sizes(sheaf__load *load, int *workers)
 {
     const sheaf_ingest_options *options = load->options;
     size_t descriptors = sheaf__open_files_left();
-    size_t files_max = descriptors > 2 * FILES_KEPT_FREE ? descriptors - FILES_KEPT_FREE : descriptors / 2 + 1;
-    size_t wanted = options->workers > 0 ? (size_t)options->workers : (size_t)sheaf__processor_count();
+    size_t files_max = descriptors > 2 * FILES_KEPT_FREE ? descriptors - FILES_KEPT_FREE
+                                                         : descriptors / 2 + 1;
+    size_t wanted = options->workers > 0 ? (size_t)options->workers
+                                         : (size_t)sheaf__processor_count();
     wanted = at_most(wanted, at_most(files_max, WORKERS_MAX));
     *workers = (int)wanted;
     load->window = at_most(wanted * WINDOW_PER_WORKER, files_max);
-    size_t share = at_most(PIECES_BYTES_IN_ALL / load->window, PIECE_BYTES);
-    load->piece_bytes = share > PIECE_BYTES_MIN ? share : PIECE_BYTES_MIN;
-    if (options->piece_bytes > 0)
-        load->piece_bytes = options->piece_bytes;
+    size_t share = at_most(CHUNKS_BYTES_IN_ALL / load->window, CHUNK_BYTES);
+    load->chunk_bytes = share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
+    if (options->chunk_bytes > 0)
+        load->chunk_bytes = options->chunk_bytes;
 }
 
 static void destroy_reader(void *reader)
@@ -204,8 +220,8 @@ static sheaf_status load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                           .records_done = &ingest->records_done,
                           .files_done = &ingest->files_done};
     size_t record_max = ingest->options.record_bytes_max;
-    load->reader_options = (sheaf__reader_options){.record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX,
-                                                   .stop = &ingest->stop};
+    load->reader_options = (sheaf__reader_options){
+        .record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX, .stop = &ingest->stop};
     sheaf__freelist_init(&load->readers);
     sheaf__freelist_init(&load->batches);
     choose_sizes(load, &summary->workers);
@@ -233,7 +249,7 @@ static void load_end(sheaf__load *load)
         sheaf_executor_shutdown(load->executor, true, true);
     for (size_t i = 0; load->states && i < sheaf_files_count(load->files); i++) {
         sheaf__reader_destroy(load->states[i].reader);
-        sheaf__piece_release(load->states[i].faulty);
+        sheaf__chunk_release(load->states[i].faulty);
     }
     free(load->states);
     sheaf__freelist_end(&load->readers, destroy_reader);
@@ -263,7 +279,8 @@ static sheaf_status run_phases(sheaf__load *load, sheaf_error *err)
     return status;
 }
 
-static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_summary *summary, sheaf_error *err)
+static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_summary *summary,
+                        sheaf_error *err)
 {
     sheaf__load load;
     sheaf_status status = load_init(&load, ingest, files, summary, err);
@@ -282,8 +299,8 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
     return status;
 }
 
-sheaf_status sheaf_ingest_run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_summary *summary,
-                              sheaf_error *err)
+sheaf_status sheaf_ingest_run(sheaf_ingest *ingest, const sheaf_files *files,
+                              sheaf_summary *summary, sheaf_error *err)
 {
     sheaf_summary unwanted;
     sheaf_error unseen;

@@ -2,14 +2,14 @@
  * One run of an ingest: what its three parts share.
  *
  *     ingest.c      the public functions, and the order of the phases
- *     read_task.c   what runs on the workers: a file in, a piece of its rows out
- *     merge.c       what runs in the caller's thread: pieces in file order into the sink, and the accounts
+ *     read_task.c   what runs on the workers: a file in, a chunk of its rows out
+ *     merge.c       what runs in the caller's thread: chunks in file order into the sink, accounts
  *
- * A piece is the unit of work: about piece_bytes of a file's rows. A file that is larger gives several,
- * one after the other: when the merge takes a piece, it submits the reading of the next one and then writes
- * what it has, so reading and writing overlap. Files behind the one whose turn it is are read one piece
- * ahead, as many of them as the window has room for; so memory is bounded by the window, whatever
- * the files' sizes.
+ * A chunk is the unit of work: about chunk_bytes of a file's rows. A file that is larger gives
+ * several, one after the other: when the merge takes a chunk, it submits the reading of the next
+ * one and then writes what it has, so reading and writing overlap. Files behind the one whose turn
+ * it is are read one chunk ahead, as many of them as the window has room for; so memory is bounded
+ * by the window, whatever the files' sizes.
  */
 #ifndef SHEAF_LOAD_H
 #define SHEAF_LOAD_H
@@ -25,21 +25,21 @@
 #include "readers/reader.h"
 
 typedef struct sheaf__load sheaf__load;
-typedef struct sheaf__piece sheaf__piece;
+typedef struct sheaf__chunk sheaf__chunk;
 
 /* What is known of a file between its tasks. Used by one task or by the merge at a time. */
 typedef struct sheaf__load_file {
     sheaf__load *load;
     sheaf__reader *reader; /* of a stream whose header was read: it cannot be opened twice */
-    sheaf__piece *faulty;  /* a fault met while reading the header, reported when the file's turn comes */
+    sheaf__chunk *faulty;  /* with a fault that was met early, until the file's turn comes */
     uint32_t layout;       /* index, once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
 } sheaf__load_file;
 
 /* What a task hands to the merge. */
-struct sheaf__piece {
+struct sheaf__chunk {
     sheaf__load_file *file;
-    sheaf__batch *header;  /* with the first piece of a file that has one */
+    sheaf__batch *header;  /* with the first chunk of a file that has one */
     sheaf__batch *batch;   /* rows; NULL when the sink does not want them, or there are none */
     sheaf__reader *reader; /* goes on after these rows; NULL when the file is done */
     sheaf__reader_counts counts; /* so far */
@@ -50,12 +50,12 @@ struct sheaf__piece {
 struct sheaf__load {
     const sheaf_ingest_options *options; /* const during a run, like all up to the free lists */
     const sheaf_files *files;
-    sheaf__load_file *states; /* one for each file */
+    sheaf__load_file *states;             /* one for each file */
     sheaf__reader_options reader_options; /* but for what a file itself decides */
     atomic_ullong *read_bytes;            /* for progress */
     sheaf_executor *executor;
     sheaf__sink *sink;
-    size_t piece_bytes;
+    size_t chunk_bytes;
     size_t window; /* files in flight */
 
     sheaf__freelist readers; /* any thread */
@@ -75,19 +75,20 @@ sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_err
 void sheaf__load_end_worker(sheaf_worker *worker, void *load);
 
 /*
- * Tasks. The first two take a sheaf__load_file; the third takes the piece before, whose reader it takes over.
- * Each gives a sheaf__piece. A fault in the file is part of the piece, not a failure of the task; tasks fail
- * with ENOMEM, ERESOURCE and ECANCELLED only.
+ * Tasks. The first two take a sheaf__load_file; the third takes the chunk before, whose reader it
+ * takes over. Each gives a sheaf__chunk. A fault in the file is part of the chunk, not a failure of
+ * the task; tasks fail with ENOMEM, ERESOURCE and ECANCELLED only.
  */
-sheaf_status sheaf__load_header(sheaf_worker *worker, void *file, void **piece, sheaf_error *err);
-sheaf_status sheaf__load_first(sheaf_worker *worker, void *file, void **piece, sheaf_error *err);
-sheaf_status sheaf__load_more(sheaf_worker *worker, void *reader_of, void **piece, sheaf_error *err);
+sheaf_status sheaf__load_header(sheaf_worker *worker, void *file, void **chunk, sheaf_error *err);
+sheaf_status sheaf__load_first(sheaf_worker *worker, void *file, void **chunk, sheaf_error *err);
+sheaf_status sheaf__load_more(sheaf_worker *worker, void *reader_of, void **chunk,
+                              sheaf_error *err);
 
-/* Give back everything a piece holds; NULL is allowed. */
-void sheaf__piece_release(void *piece);
+/* Give back everything a chunk holds; NULL is allowed. */
+void sheaf__chunk_release(void *chunk);
 
 /* Give back its batches: what is left is its counts and its fault. */
-void sheaf__piece_strip(sheaf__piece *piece);
+void sheaf__chunk_strip(sheaf__chunk *chunk);
 
 /* The index of a file in the list. */
 size_t sheaf__load_index(const sheaf__load_file *file);

@@ -1,10 +1,10 @@
 /*
- * The merge: pieces in file order into the sink, and the account of every record. See load.h.
+ * The merge: chunks in file order into the sink, and the account of every record. See load.h.
  *
- * One map over the files gives the first piece of each, in order, whatever the order in which workers finish
- * them. Further pieces of a file are submitted when the one before is taken, while that one is written. The rows
- * before a fault are written before the fault counts: a pipe has then received exactly what a single worker
- * reading the files one after the other would have sent.
+ * One map over the files gives the first chunk of each, in order, whatever the order in which
+ * workers finish them. Further chunks of a file are submitted when the one before is taken, while
+ * that one is written. The rows before a fault are written before the fault counts: a pipe has then
+ * received exactly what a single worker reading the files one after the other would have sent.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,7 +15,10 @@
 #include "engine/core/error.h"
 #include "engine/ingest/load.h"
 
-/* Where the sink finds the united columns in a file's batch; made anew only when the layout changes. */
+/*
+ * Where the sink finds the united columns in a file's batch; made anew only when the layout
+ * changes.
+ */
 typedef struct projection {
     uint32_t layout;
     uint32_t *from;
@@ -49,8 +52,8 @@ static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
 static sheaf_status bad_account(sheaf_error *err, const char *path, const sheaf_file_report *report)
 {
     sheaf_error_set(err, SHEAF_EACCOUNT,
-                    "%" PRIu64 " records were read, but %" PRIu64 " loaded, %" PRIu64 " rejected, %" PRIu64
-                    " skipped: nothing was committed",
+                    "%" PRIu64 " records were read, but %" PRIu64 " loaded, %" PRIu64
+                    " rejected, %" PRIu64 " skipped: nothing was committed",
                     report->records, report->loaded, report->rejected, report->skipped_records);
     sheaf__error_source(err, path);
     sheaf_error_hint(err, "this is a bug in sheaf: please report it with this message");
@@ -71,10 +74,12 @@ static sheaf_status report_file(sheaf__load *load, sheaf_file_report *report, sh
 sheaf_status sheaf__merge_verify(const sheaf__load *load, sheaf_error *err)
 {
     const sheaf_summary *sum = load->summary;
-    if (sum->records == sum->loaded + sum->rejected + sum->skipped && sum->loaded == load->sink->rows)
+    if (sum->records == sum->loaded + sum->rejected + sum->skipped &&
+        sum->loaded == load->sink->rows)
         return SHEAF_OK;
     sheaf_error_set(err, SHEAF_EACCOUNT,
-                    "%" PRIu64 " records were loaded, but the destination took %" PRIu64 ": nothing was committed",
+                    "%" PRIu64 " records were loaded, but the destination took %" PRIu64
+                    ": nothing was committed",
                     sum->loaded, load->sink->rows);
     sheaf_error_hint(err, "this is a bug in sheaf: please report it with this message");
     return SHEAF_EACCOUNT;
@@ -105,16 +110,20 @@ static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
     return SHEAF_OK;
 }
 
-/* The name of the column that a fault is in: from the header that comes with the piece, or an earlier one's. */
-static void name_column(const sheaf__load *load, const sheaf__piece *piece)
+/*
+ * The name of the column that a fault is in: from the header that comes with the chunk, or an
+ * earlier one's.
+ */
+static void name_column(const sheaf__load *load, const sheaf__chunk *chunk)
 {
-    sheaf_error *fault = piece->fault;
+    sheaf_error *fault = chunk->fault;
     if (fault->field == 0)
         return;
-    if (piece->header) {
-        sheaf__schema_show_name(piece->header, fault->field - 1, fault->column, sizeof fault->column);
-    } else if (piece->file->layout != SHEAF__NO_NAME) {
-        const sheaf__layout *layout = &load->schema.layouts[piece->file->layout];
+    if (chunk->header) {
+        sheaf__schema_show_name(chunk->header, fault->field - 1, fault->column,
+                                sizeof fault->column);
+    } else if (chunk->file->layout != SHEAF__NO_NAME) {
+        const sheaf__layout *layout = &load->schema.layouts[chunk->file->layout];
         if (fault->field > layout->n_columns)
             return;
         const sheaf__name *name = &load->schema.columns.items[layout->column_of[fault->field - 1]];
@@ -127,14 +136,14 @@ static bool skips_files(const sheaf__load *load)
     return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
 }
 
-/* The piece brings a header: unite its columns, or see that it is the one that was read before. */
-static sheaf_status take_header(sheaf__load *load, sheaf__piece *piece, sheaf_error *err)
+/* The chunk brings a header: unite its columns, or see that it is the one that was read before. */
+static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
 {
-    sheaf__load_file *file = piece->file;
+    sheaf__load_file *file = chunk->file;
     uint32_t layout;
-    if (!piece->header || (piece->fault && skips_files(load)))
+    if (!chunk->header || (chunk->fault && skips_files(load)))
         return SHEAF_OK; /* a file that is left out adds no columns */
-    sheaf_status status = sheaf__schema_add(&load->schema, piece->header, &layout, err);
+    sheaf_status status = sheaf__schema_add(&load->schema, chunk->header, &layout, err);
     if (status < 0)
         return status;
     if (file->header_read && layout != file->layout) {
@@ -164,14 +173,15 @@ static sheaf_status next_file(void *source, void **file, sheaf_error *err)
     return SHEAF_OK;
 }
 
-static sheaf_status open_map(sheaf__load *load, sheaf_task_fn run, cursor *at, sheaf_map **map, sheaf_error *err)
+static sheaf_status open_map(sheaf__load *load, sheaf_task_fn run, cursor *at, sheaf_map **map,
+                             sheaf_error *err)
 {
     *at = (cursor){.load = load};
     sheaf_map_options options = {.size = sizeof options,
                                  .run = run,
                                  .next = next_file,
                                  .source = at,
-                                 .drop_result = sheaf__piece_release,
+                                 .drop_result = sheaf__chunk_release,
                                  .buffersize = load->window};
     return sheaf_map_open(load->executor, &options, map, err);
 }
@@ -185,19 +195,19 @@ static sheaf_status check_stop(const sheaf__load *load, sheaf_error *err)
 
 /* ---- phase one: headers ---- */
 
-/* Takes the piece over. */
-static sheaf_status merge_header(sheaf__load *load, sheaf__piece *piece, sheaf_error *err)
+/* Takes the chunk over. */
+static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
 {
-    sheaf__load_file *file = piece->file;
-    if (piece->fault) { /* its turn comes in phase two */
-        name_column(load, piece);
-        sheaf__piece_strip(piece);
-        file->faulty = piece;
+    sheaf__load_file *file = chunk->file;
+    if (chunk->fault) { /* its turn comes in phase two */
+        name_column(load, chunk);
+        sheaf__chunk_strip(chunk);
+        file->faulty = chunk;
         return SHEAF_OK;
     }
-    sheaf_status status = take_header(load, piece, err);
+    sheaf_status status = take_header(load, chunk, err);
     file->header_read = true;
-    sheaf__piece_release(piece);
+    sheaf__chunk_release(chunk);
     return status;
 }
 
@@ -223,14 +233,15 @@ sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err)
 
 /* ---- phase two: rows ---- */
 
-static sheaf_status write_rows(merge *m, const sheaf__piece *piece, uint64_t n_rows, sheaf_error *err)
+static sheaf_status write_rows(merge *m, const sheaf__chunk *chunk, uint64_t n_rows,
+                               sheaf_error *err)
 {
     sheaf__load *load = m->load;
     if (n_rows == 0)
         return SHEAF_OK;
-    sheaf__rows rows = {.n_rows = n_rows, .batch = piece->batch, .flush = piece->flush};
-    if (piece->batch) {
-        sheaf_status status = project(m, piece->file->layout, err);
+    sheaf__rows rows = {.n_rows = n_rows, .batch = chunk->batch, .flush = chunk->flush};
+    if (chunk->batch) {
+        sheaf_status status = project(m, chunk->file->layout, err);
         if (status < 0)
             return status;
         rows.from = m->projection.from;
@@ -242,10 +253,11 @@ static sheaf_status write_rows(merge *m, const sheaf__piece *piece, uint64_t n_r
     return status;
 }
 
-static void fill_report(const sheaf__load *load, const sheaf__piece *piece, sheaf_file_report *report)
+static void fill_report(const sheaf__load *load, const sheaf__chunk *chunk,
+                        sheaf_file_report *report)
 {
-    size_t index = sheaf__load_index(piece->file);
-    const sheaf__reader_counts *counts = &piece->counts;
+    size_t index = sheaf__load_index(chunk->file);
+    const sheaf__reader_counts *counts = &chunk->counts;
     report->file = sheaf_files_at(load->files, index);
     report->index = index;
     report->gzip = counts->gzip;
@@ -255,50 +267,60 @@ static void fill_report(const sheaf__load *load, const sheaf__piece *piece, shea
     report->blank_lines = counts->blank_lines;
     report->boms = counts->boms;
     report->lone_crs = counts->lone_crs;
-    if (piece->file->layout != SHEAF__NO_NAME)
-        report->columns = load->schema.layouts[piece->file->layout].n_columns;
+    if (chunk->file->layout != SHEAF__NO_NAME)
+        report->columns = load->schema.layouts[chunk->file->layout].n_columns;
 }
 
-/* The file has a fault. It ends the run, or the file is left out; a file of which rows were written cannot be. */
-static sheaf_status judge(sheaf__load *load, sheaf__piece *piece, sheaf_file_report *report, sheaf_error *err)
+/*
+ * The file has a fault. It ends the run, or the file is left out; a file of which rows were written
+ * cannot be.
+ */
+static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_report *report,
+                          sheaf_error *err)
 {
-    if (!piece->fault->column[0])
-        name_column(load, piece);
-    fill_report(load, piece, report);
+    if (!chunk->fault->column[0])
+        name_column(load, chunk);
+    fill_report(load, chunk, report);
     if (skips_files(load) && report->loaded == 0) {
         report->skipped = true;
-        report->error = piece->fault;
+        report->error = chunk->fault;
         report->skipped_records = report->records;
         return report_file(load, report, err);
     }
-    sheaf__error_copy(err, piece->fault);
-    return piece->fault->status;
+    sheaf__error_copy(err, chunk->fault);
+    return chunk->fault->status;
 }
 
-static sheaf_status submit_more(sheaf__load *load, sheaf__piece *piece, sheaf_future **future, sheaf_error *err)
+static sheaf_status submit_more(sheaf__load *load, sheaf__chunk *chunk, sheaf_future **future,
+                                sheaf_error *err)
 {
     *future = NULL;
-    if (!piece->reader)
+    if (!chunk->reader)
         return SHEAF_OK;
-    sheaf_task task = {.run = sheaf__load_more, .arg = piece, .drop_result = sheaf__piece_release};
+    sheaf_task task = {.run = sheaf__load_more, .arg = chunk, .drop_result = sheaf__chunk_release};
     return sheaf_executor_submit(load->executor, &task, future, err);
 }
 
-/* Write one piece while the next is read. *next is the piece after it, or NULL at the end of the file. */
-static sheaf_status merge_piece(merge *m, sheaf__piece *piece, sheaf_file_report *report, sheaf__piece **next,
-                                sheaf_error *err)
+/*
+ * Write one chunk while the next is read. *next is the chunk after it, or NULL at the end of the
+ * file.
+ */
+static sheaf_status merge_chunk(merge *m, sheaf__chunk *chunk, sheaf_file_report *report,
+                                sheaf__chunk **next, sheaf_error *err)
 {
     sheaf__load *load = m->load;
     sheaf_future *future;
     void *result = NULL;
     *next = NULL;
-    sheaf_status status = submit_more(load, piece, &future, err);
+    sheaf_status status = submit_more(load, chunk, &future, err);
     if (status < 0)
         return status;
     /* Of a file that is left out, not even the rows before the fault are wanted. */
-    bool leave_out = piece->fault && skips_files(load) && report->loaded == 0;
-    uint64_t n_rows = leave_out ? 0 : piece->batch ? piece->batch->n_rows : piece->counts.records - report->loaded;
-    status = write_rows(m, piece, n_rows, err);
+    bool leave_out = chunk->fault && skips_files(load) && report->loaded == 0;
+    uint64_t n_rows = leave_out      ? 0
+                      : chunk->batch ? chunk->batch->n_rows
+                                     : chunk->counts.records - report->loaded;
+    status = write_rows(m, chunk, n_rows, err);
     if (status == SHEAF_OK)
         report->loaded += n_rows;
     if (future) {
@@ -314,27 +336,27 @@ static sheaf_status merge_piece(merge *m, sheaf__piece *piece, sheaf_file_report
     return status;
 }
 
-/* All pieces of one file. Takes over the first. */
-static sheaf_status merge_file(merge *m, sheaf__piece *piece, sheaf_error *err)
+/* All chunks of one file. Takes over the first. */
+static sheaf_status merge_file(merge *m, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__load *load = m->load;
     sheaf_file_report report = {0};
-    sheaf_status status = take_header(load, piece, err);
-    while (status == SHEAF_OK && piece) {
-        sheaf__piece *next = NULL;
-        status = merge_piece(m, piece, &report, &next, err);
+    sheaf_status status = take_header(load, chunk, err);
+    while (status == SHEAF_OK && chunk) {
+        sheaf__chunk *next = NULL;
+        status = merge_chunk(m, chunk, &report, &next, err);
         if (status == SHEAF_OK)
             status = check_stop(load, err);
-        if (status == SHEAF_OK && piece->fault) {
-            status = judge(load, piece, &report, err);
+        if (status == SHEAF_OK && chunk->fault) {
+            status = judge(load, chunk, &report, err);
         } else if (status == SHEAF_OK && !next) {
-            fill_report(load, piece, &report);
+            fill_report(load, chunk, &report);
             status = report_file(load, &report, err);
         }
-        sheaf__piece_release(piece);
-        piece = next;
+        sheaf__chunk_release(chunk);
+        chunk = next;
     }
-    sheaf__piece_release(piece);
+    sheaf__chunk_release(chunk);
     return status;
 }
 

@@ -1,12 +1,12 @@
 /*
  * What workers do for an ingest: see load.h.
  *
- * A worker brings the parser, a file brings its reader; readers and batches come from free lists, so that
- * in the steady state a file costs an open, two reads, and no allocation but its piece.
+ * A worker brings the parser, a file brings its reader; readers and batches come from free lists,
+ * so that in the steady state a file costs an open, two reads, and no allocation but its chunk.
  *
- * With --on-error skip-file a file must be known to be good before its columns are united with the others' and
- * the first of its rows moves on: what has gone down a pipe cannot be taken back. So the header's task
- * then reads the file to its end, keeping nothing, and the file is read twice.
+ * With --on-error skip-file a file must be known to be good before its columns are united with the
+ * others' and the first of its rows moves on: what has gone down a pipe cannot be taken back. So
+ * the header's task then reads the file to its end, keeping nothing, and the file is read twice.
  */
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@
 #include "engine/executor/worker_heap.h"
 #include "engine/ingest/load.h"
 
-enum { PIECE_SLACK_BYTES = 16 << 10 };
+enum { CHUNK_SLACK_BYTES = 16 << 10 };
 
 sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_error *err)
 {
@@ -50,7 +50,7 @@ static void give_batch(sheaf__load *load, sheaf__batch *batch)
 {
     if (!batch)
         return;
-    sheaf__batch_clear(batch, load->piece_bytes * 4 + (512 << 10));
+    sheaf__batch_clear(batch, load->chunk_bytes * 4 + (512 << 10));
     sheaf__freelist_push(&load->batches, batch);
 }
 
@@ -68,32 +68,32 @@ static void give_reader(sheaf__load *load, sheaf__reader *reader)
     sheaf__freelist_push(&load->readers, reader);
 }
 
-/* ---- pieces ---- */
+/* ---- chunks ---- */
 
-static sheaf__piece *piece_create(sheaf__load_file *file)
+static sheaf__chunk *chunk_create(sheaf__load_file *file)
 {
-    sheaf__piece *piece = calloc(1, sizeof *piece);
-    if (piece)
-        piece->file = file;
-    return piece;
+    sheaf__chunk *chunk = calloc(1, sizeof *chunk);
+    if (chunk)
+        chunk->file = file;
+    return chunk;
 }
 
-void sheaf__piece_strip(sheaf__piece *piece)
+void sheaf__chunk_strip(sheaf__chunk *chunk)
 {
-    give_batch(piece->file->load, piece->header);
-    give_batch(piece->file->load, piece->batch);
-    piece->header = piece->batch = NULL;
+    give_batch(chunk->file->load, chunk->header);
+    give_batch(chunk->file->load, chunk->batch);
+    chunk->header = chunk->batch = NULL;
 }
 
-void sheaf__piece_release(void *object)
+void sheaf__chunk_release(void *object)
 {
-    sheaf__piece *piece = object;
-    if (!piece)
+    sheaf__chunk *chunk = object;
+    if (!chunk)
         return;
-    sheaf__piece_strip(piece);
-    give_reader(piece->file->load, piece->reader);
-    free(piece->fault);
-    free(piece);
+    sheaf__chunk_strip(chunk);
+    give_reader(chunk->file->load, chunk->reader);
+    free(chunk->fault);
+    free(chunk);
 }
 
 /* Failures of the run, not faults of the file: what is loaded must not depend on the machine. */
@@ -103,39 +103,41 @@ static bool is_fatal(sheaf_status status)
 }
 
 /*
- * A task ends: a fault goes into the piece, with the path; so does the end of the file. In both cases the
- * reader is done. Returns OK, or the failure of the task.
+ * A task ends: a fault goes into the chunk, with the path; so does the end of the file. In both
+ * cases the reader is done. Returns OK, or the failure of the task.
  */
-static sheaf_status conclude(sheaf__piece *piece, sheaf_status status, sheaf_error *err)
+static sheaf_status conclude(sheaf__chunk *chunk, sheaf_status status, sheaf_error *err)
 {
-    sheaf__load *load = piece->file->load;
+    sheaf__load *load = chunk->file->load;
     if (is_fatal(status)) {
-        sheaf__error_source(err, sheaf_files_at(load->files, sheaf__load_index(piece->file))->path);
+        sheaf__error_source(err, sheaf_files_at(load->files, sheaf__load_index(chunk->file))->path);
         return status;
     }
-    if (piece->reader)
-        piece->counts = sheaf__reader_counts_get(piece->reader);
+    if (chunk->reader)
+        chunk->counts = sheaf__reader_counts_get(chunk->reader);
     if (status < 0) {
-        piece->fault = malloc(sizeof *piece->fault);
-        if (!piece->fault)
+        chunk->fault = malloc(sizeof *chunk->fault);
+        if (!chunk->fault)
             return sheaf__error_memory(err, "an error");
-        *piece->fault = *err;
-        sheaf__error_source(piece->fault, sheaf_files_at(load->files, sheaf__load_index(piece->file))->path);
+        *chunk->fault = *err;
+        sheaf__error_source(chunk->fault,
+                            sheaf_files_at(load->files, sheaf__load_index(chunk->file))->path);
     }
     if (status != SHEAF_OK) {
-        give_reader(load, piece->reader);
-        piece->reader = NULL;
+        give_reader(load, chunk->reader);
+        chunk->reader = NULL;
     }
     return SHEAF_OK;
 }
 
-static sheaf_status finish(sheaf__piece *piece, sheaf_status status, void **result, sheaf_error *err)
+static sheaf_status finish(sheaf__chunk *chunk, sheaf_status status, void **result,
+                           sheaf_error *err)
 {
-    status = conclude(piece, status, err);
+    status = conclude(chunk, status, err);
     if (status < 0)
-        sheaf__piece_release(piece);
+        sheaf__chunk_release(chunk);
     else
-        *result = piece;
+        *result = chunk;
     return status;
 }
 
@@ -146,10 +148,12 @@ static char delimiter_of(const sheaf__load *load, const char *path)
 {
     if (load->options->delimiter)
         return load->options->delimiter;
-    return sheaf__path_ends_with(path, ".tsv") || sheaf__path_ends_with(path, ".tsv.gz") ? '\t' : ',';
+    return sheaf__path_ends_with(path, ".tsv") || sheaf__path_ends_with(path, ".tsv.gz") ? '\t'
+                                                                                         : ',';
 }
 
-static sheaf_status open_file(sheaf__load_file *file, sheaf__reader *reader, bool counted, sheaf_error *err)
+static sheaf_status open_file(sheaf__load_file *file, sheaf__reader *reader, bool counted,
+                              sheaf_error *err)
 {
     const sheaf__load *load = file->load;
     const sheaf_file *found = sheaf_files_at(load->files, sheaf__load_index(file));
@@ -163,83 +167,93 @@ static sheaf_status open_file(sheaf__load_file *file, sheaf__reader *reader, boo
 }
 
 /*
- * Give the piece a reader that stands behind the header, and the header. END: the file has none. What is read counts
- * as progress if `counted`.
+ * Give the chunk a reader that stands behind the header, and the header. END: the file has none.
+ * What is read counts as progress if `counted`.
  */
-static sheaf_status begin_file(sheaf_worker *worker, sheaf__piece *piece, bool counted, sheaf_error *err)
+static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool counted,
+                               sheaf_error *err)
 {
-    sheaf__load_file *file = piece->file;
+    sheaf__load_file *file = chunk->file;
     if (file->reader) { /* a stream: its header was read before */
-        piece->reader = file->reader;
+        chunk->reader = file->reader;
         file->reader = NULL;
-        sheaf__reader_count_into(piece->reader, file->load->read_bytes);
-        return sheaf__reader_columns(piece->reader) > 0 ? SHEAF_OK : SHEAF_END;
+        sheaf__reader_count_into(chunk->reader, file->load->read_bytes);
+        return sheaf__reader_columns(chunk->reader) > 0 ? SHEAF_OK : SHEAF_END;
     }
-    piece->reader = take_reader(file->load);
-    piece->header = take_batch(file->load, worker);
-    if (!piece->reader || !piece->header)
+    chunk->reader = take_reader(file->load);
+    chunk->header = take_batch(file->load, worker);
+    if (!chunk->reader || !chunk->header)
         return sheaf__error_memory(err, "a reader");
-    sheaf_status status = open_file(file, piece->reader, counted, err);
+    sheaf_status status = open_file(file, chunk->reader, counted, err);
     if (status == SHEAF_OK)
-        status = sheaf__reader_header(piece->reader, sheaf_worker_local(worker), piece->header, err);
+        status = sheaf__reader_header(chunk->reader, sheaf_worker_local(worker), chunk->header,
+                                      err);
     if (status != SHEAF_OK) {
-        give_batch(file->load, piece->header);
-        piece->header = NULL;
+        give_batch(file->load, chunk->header);
+        chunk->header = NULL;
     }
     return status;
 }
 
-static sheaf_status read_rows(sheaf_worker *worker, sheaf__piece *piece, sheaf_error *err)
+static sheaf_status read_rows(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_error *err)
 {
-    sheaf__load *load = piece->file->load;
-    if (load->sink->wants_rows && !piece->batch) {
-        piece->batch = take_batch(load, worker);
-        /* All the room of a piece at once: growing would leave the smaller arrays behind in the arena. */
-        size_t n_bytes = load->piece_bytes + PIECE_SLACK_BYTES;
-        if (!piece->batch || sheaf__batch_reserve(piece->batch, n_bytes, n_bytes / sizeof(sheaf__cell)) < 0)
+    sheaf__load *load = chunk->file->load;
+    if (load->sink->wants_rows && !chunk->batch) {
+        chunk->batch = take_batch(load, worker);
+        /*
+         * All the room of a chunk at once: growing would leave the smaller arrays behind in the
+         * arena.
+         */
+        size_t n_bytes = load->chunk_bytes + CHUNK_SLACK_BYTES;
+        if (!chunk->batch ||
+            sheaf__batch_reserve(chunk->batch, n_bytes, n_bytes / sizeof(sheaf__cell)) < 0)
             return sheaf__error_memory(err, "a batch");
     }
-    sheaf_status status =
-        sheaf__reader_next(piece->reader, sheaf_worker_local(worker), piece->batch, load->piece_bytes, err);
-    piece->flush = sheaf__reader_is_waiting(piece->reader);
+    sheaf_status status = sheaf__reader_next(chunk->reader, sheaf_worker_local(worker),
+                                             chunk->batch, load->chunk_bytes, err);
+    chunk->flush = sheaf__reader_is_waiting(chunk->reader);
     return status;
 }
 
 /*
- * Read the file to its end, keeping nothing: is all of it good? A stream, which was spooled, is then read from its
- * beginning again, up to where it was.
+ * Read the file to its end, keeping nothing: is all of it good? A stream, which was spooled, is
+ * then read from its beginning again, up to where it was.
  */
-static sheaf_status survey(sheaf_worker *worker, sheaf__piece *piece, bool is_stream, sheaf_error *err)
+static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_stream,
+                           sheaf_error *err)
 {
     sheaf__parser *parser = sheaf_worker_local(worker);
-    sheaf_status status = sheaf__reader_next(piece->reader, parser, NULL, 0, err);
+    sheaf_status status = sheaf__reader_next(chunk->reader, parser, NULL, 0, err);
     if (status != SHEAF_END || !is_stream)
         return status;
-    sheaf__batch_clear(piece->header, SIZE_MAX);
-    status = sheaf__reader_rewind(piece->reader, err);
-    return status == SHEAF_OK ? sheaf__reader_header(piece->reader, parser, piece->header, err) : status;
+    sheaf__batch_clear(chunk->header, SIZE_MAX);
+    status = sheaf__reader_rewind(chunk->reader, err);
+    return status == SHEAF_OK ? sheaf__reader_header(chunk->reader, parser, chunk->header, err)
+                              : status;
 }
 
-sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **result, sheaf_error *err)
+sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **result,
+                                sheaf_error *err)
 {
     sheaf__load_file *file = argument;
-    sheaf__piece *piece = piece_create(file);
-    if (!piece)
-        return sheaf__error_memory(err, "a piece");
+    sheaf__chunk *chunk = chunk_create(file);
+    if (!chunk)
+        return sheaf__error_memory(err, "a chunk");
     const sheaf_file *found = sheaf_files_at(file->load->files, sheaf__load_index(file));
     bool is_stream = found->kind != SHEAF_FILE_REGULAR;
     bool whole = file->load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
-    sheaf_status status = begin_file(worker, piece, whole, err);
+    sheaf_status status = begin_file(worker, chunk, whole, err);
     if (status == SHEAF_OK && whole)
-        status = survey(worker, piece, is_stream, err);
+        status = survey(worker, chunk, is_stream, err);
     if (status >= 0 && is_stream) {
-        file->reader = piece->reader;
-        piece->reader = NULL;
+        file->reader = chunk->reader;
+        chunk->reader = NULL;
     }
-    return finish(piece, status, result, err);
+    return finish(chunk, status, result, err);
 }
 
-sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **result, sheaf_error *err)
+sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **result,
+                               sheaf_error *err)
 {
     sheaf__load_file *file = argument;
     if (file->faulty) {
@@ -247,22 +261,22 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
         file->faulty = NULL;
         return SHEAF_OK;
     }
-    sheaf__piece *piece = piece_create(file);
-    if (!piece)
-        return sheaf__error_memory(err, "a piece");
-    sheaf_status status = begin_file(worker, piece, true, err);
+    sheaf__chunk *chunk = chunk_create(file);
+    if (!chunk)
+        return sheaf__error_memory(err, "a chunk");
+    sheaf_status status = begin_file(worker, chunk, true, err);
     if (status == SHEAF_OK)
-        status = read_rows(worker, piece, err);
-    return finish(piece, status, result, err);
+        status = read_rows(worker, chunk, err);
+    return finish(chunk, status, result, err);
 }
 
 sheaf_status sheaf__load_more(sheaf_worker *worker, void *argument, void **result, sheaf_error *err)
 {
-    sheaf__piece *before = argument;
-    sheaf__piece *piece = piece_create(before->file);
-    if (!piece)
-        return sheaf__error_memory(err, "a piece");
-    piece->reader = before->reader;
+    sheaf__chunk *before = argument;
+    sheaf__chunk *chunk = chunk_create(before->file);
+    if (!chunk)
+        return sheaf__error_memory(err, "a chunk");
+    chunk->reader = before->reader;
     before->reader = NULL;
-    return finish(piece, read_rows(worker, piece, err), result, err);
+    return finish(chunk, read_rows(worker, chunk, err), result, err);
 }

@@ -29,7 +29,8 @@ static sheaf_status already_exists(const sheaf__output *output, sheaf_error *err
 {
     sheaf_error_set(err, SHEAF_EEXIST, "the destination already exists");
     sheaf__error_source(err, output->path);
-    sheaf_error_hint(err, "--if-exists replace puts the new rows in its place when all of them are there");
+    sheaf_error_hint(
+        err, "--if-exists replace puts the new rows in its place when all of them are there");
     return SHEAF_EEXIST;
 }
 
@@ -51,10 +52,11 @@ static sheaf_status refuse_kind(const sheaf__output *output, const char *what, s
 }
 
 /*
- * Look at what is there: *mode is the mode of the file that is replaced, NULL without one. Through a symbolic link, it
- * is the file behind it.
+ * Look at what is there: *mode is the mode of the file that is replaced, NULL without one. Through
+ * a symbolic link, it is the file behind it.
  */
-static sheaf_status resolve(sheaf__output *output, const char *path, const mode_t **mode, sheaf_error *err)
+static sheaf_status resolve(sheaf__output *output, const char *path, const mode_t **mode,
+                            sheaf_error *err)
 {
     struct stat st;
     *mode = NULL;
@@ -67,8 +69,9 @@ static sheaf_status resolve(sheaf__output *output, const char *path, const mode_
                    : sheaf__error_system(err, errno, "cannot examine the destination", path);
     char *real = realpath(path, NULL);
     if (!real)
-        return errno == ENOENT ? refuse_kind(output, "a symbolic link that leads to nothing", err)
-                               : sheaf__error_system(err, errno, "cannot examine the destination", path);
+        return errno == ENOENT
+                   ? refuse_kind(output, "a symbolic link that leads to nothing", err)
+                   : sheaf__error_system(err, errno, "cannot examine the destination", path);
     status = copy_path(output, real, err);
     free(real);
     if (status < 0)
@@ -92,26 +95,30 @@ static sheaf_status open_temporary(sheaf__output *output, const mode_t *mode, sh
     directory_of(output->path, directory, sizeof directory);
     int failure = EEXIST;
     for (int attempt = 0; output->fd < 0 && failure == EEXIST && attempt < 100; attempt++) {
-        int n = snprintf(output->temporary, sizeof output->temporary, "%s/.sheaf-%ld-%llx.tmp", directory,
-                         (long)getpid(), (unsigned long long)sheaf__now_ns());
+        int n = snprintf(output->temporary, sizeof output->temporary, "%s/.sheaf-%ld-%llx.tmp",
+                         directory, (long)getpid(), (unsigned long long)sheaf__now_ns());
         if (n < 0 || (size_t)n >= sizeof output->temporary) {
             failure = ENAMETOOLONG;
             break;
         }
         /* What replaces a private file is private from its first byte on. */
-        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode ? 0600 : 0666);
+        output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                          mode ? 0600 : 0666);
         failure = errno;
     }
     if (output->fd < 0) {
         output->temporary[0] = '\0';
-        return sheaf__error_system(err, failure, "cannot write into the destination's directory", directory);
+        return sheaf__error_system(err, failure, "cannot write into the destination's directory",
+                                   directory);
     }
     if (mode && fchmod(output->fd, *mode) != 0)
-        return sheaf__error_system(err, errno, "cannot set the mode of the destination", output->path);
+        return sheaf__error_system(err, errno, "cannot set the mode of the destination",
+                                   output->path);
     return SHEAF_OK;
 }
 
-sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target *target, sheaf_error *err)
+sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target *target,
+                                sheaf_error *err)
 {
     *output = (sheaf__output){.fd = -1, .stop = target->stop};
     output->is_file = target->kind == SHEAF__SINK_FILE;
@@ -140,8 +147,10 @@ static const char *name_of(const sheaf__output *output)
 static void fail(sheaf__output *output, int os_error, const char *what)
 {
     if (output->failure == SHEAF_OK)
-        output->failure = sheaf__error_system(&output->failure_error, os_error, what, name_of(output));
-    if (!output->is_file) /* what could be done about it does not depend on us, and rows may be out already */
+        output->failure = sheaf__error_system(&output->failure_error, os_error, what,
+                                              name_of(output));
+    /* Of a pipe or a redirection, rows may be out already: there is no advice to give. */
+    if (!output->is_file)
         sheaf_error_hint(&output->failure_error, "%s", "");
 }
 
@@ -158,7 +167,10 @@ static void wait_writable(const sheaf__output *output)
         continue;
 }
 
-/* A write into a pipe must not hold a cancelled run: no more at a time than it takes without blocking. */
+/*
+ * A write into a pipe must not hold a cancelled run: no more at a time than it takes without
+ * blocking.
+ */
 static ssize_t write_some(const sheaf__output *output, const uint8_t *bytes, size_t n_bytes)
 {
     if (!output->may_block)
@@ -174,7 +186,8 @@ static void write_all(sheaf__output *output, const uint8_t *bytes, size_t n_byte
 {
     while (n_bytes > 0 && output->failure == SHEAF_OK) {
         if (stopped(output)) {
-            output->failure = sheaf_error_set(&output->failure_error, SHEAF_ECANCELLED, "cancelled");
+            output->failure = sheaf_error_set(&output->failure_error, SHEAF_ECANCELLED,
+                                              "cancelled");
             return;
         }
         ssize_t n = write_some(output, bytes, n_bytes);
@@ -212,7 +225,9 @@ sheaf_status sheaf__output_status(const sheaf__output *output, sheaf_error *err)
     return output->failure;
 }
 
-/* Give the file its name. Unless it may replace, it must not: somebody may have made one meanwhile. */
+/*
+ * Give the file its name. Unless it may replace, it must not: somebody may have made one meanwhile.
+ */
 static int rename_into_place(const sheaf__output *output)
 {
     if (output->replace)
@@ -229,8 +244,8 @@ static int rename_into_place(const sheaf__output *output)
 }
 
 /*
- * The new name itself should survive a power failure. That is as much as can be done: the file is there, so
- * a failure here does not make it a load that did not happen.
+ * The new name itself should survive a power failure. That is as much as can be done: the file is
+ * there, so a failure here does not make it a load that did not happen.
  */
 static void sync_directory(const char *path)
 {
@@ -252,8 +267,9 @@ static sheaf_status commit_file(sheaf__output *output, sheaf_error *err)
     if (closed != 0)
         return sheaf__error_system(err, errno, "cannot close the file", output->path);
     if (rename_into_place(output) != 0)
-        return errno == EEXIST ? already_exists(output, err)
-                               : sheaf__error_system(err, errno, "cannot rename the file", output->path);
+        return errno == EEXIST
+                   ? already_exists(output, err)
+                   : sheaf__error_system(err, errno, "cannot rename the file", output->path);
     output->temporary[0] = '\0';
     sync_directory(output->path);
     return SHEAF_OK;

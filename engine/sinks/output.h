@@ -1,9 +1,9 @@
 /*
  * Bytes out: a buffered file that appears whole or not at all, or standard output.
  *
- * A file is written under a temporary name in the directory of the destination ("."-hidden, so that discovery
- * passes it over), synchronised, and renamed. Failures are kept, as stdio does: after the first, put() does
- * nothing, and the next call that returns a status tells.
+ * A file is written under a temporary name in the directory of the destination ("."-hidden, so that
+ * discovery passes it over), synchronised, and renamed. Failures are kept, as stdio does: after the
+ * first, put() does nothing, and the next call that returns a status tells.
  */
 #ifndef SHEAF_SINKS_OUTPUT_H
 #define SHEAF_SINKS_OUTPUT_H
@@ -16,8 +16,8 @@
 
 typedef struct sheaf__output {
     int fd;
-    bool is_file;             /* written under a temporary name; false: standard output */
-    bool may_block;           /* a pipe, terminal or socket: its reader may be slow */
+    bool is_file;   /* written under a temporary name; false: standard output */
+    bool may_block; /* a pipe, terminal or socket: its reader may be slow */
     bool replace;
     mode_t mode;              /* of the file that is replaced */
     char path[PATH_MAX];      /* where the file will be: symbolic links are followed */
@@ -29,7 +29,8 @@ typedef struct sheaf__output {
     sheaf_error failure_error;
 } sheaf__output;
 
-sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target *target, sheaf_error *err);
+sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target *target,
+                                sheaf_error *err);
 
 void sheaf__output_put(sheaf__output *output, const void *bytes, size_t n_bytes);
 
@@ -50,8 +51,8 @@ sheaf_status sheaf__output_status(const sheaf__output *output, sheaf_error *err)
 sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err);
 
 /*
- * Forget what was written: a temporary file goes. What is buffered for standard output is still sent, since it precedes
- * whatever failed. Also after commit, and on a half-open output.
+ * Forget what was written: a temporary file goes. What is buffered for standard output is still
+ * sent, since it precedes whatever failed. Also after commit, and on a half-open output.
  */
 void sheaf__output_abort(sheaf__output *output);
 

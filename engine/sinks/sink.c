@@ -20,7 +20,8 @@ static const struct {
 
 static sheaf_status parse_format(const char *format, sheaf__text_format *parsed, sheaf_error *err)
 {
-    static const char *const names[] = {[SHEAF__CSV] = "csv", [SHEAF__TSV] = "tsv", [SHEAF__JSONL] = "jsonl"};
+    static const char *const names[] = {
+        [SHEAF__CSV] = "csv", [SHEAF__TSV] = "tsv", [SHEAF__JSONL] = "jsonl"};
     *parsed = SHEAF__CSV;
     if (!format)
         return SHEAF_OK;
@@ -36,7 +37,8 @@ static sheaf_status parse_format(const char *format, sheaf__text_format *parsed,
     return SHEAF_EINVAL;
 }
 
-static sheaf_status parse_kind(const char *destination, sheaf__sink_target *target, sheaf_error *err)
+static sheaf_status parse_kind(const char *destination, sheaf__sink_target *target,
+                               sheaf_error *err)
 {
     if (strcmp(destination, "null:") == 0) {
         target->kind = SHEAF__SINK_NULL;
@@ -55,8 +57,9 @@ static sheaf_status parse_kind(const char *destination, sheaf__sink_target *targ
     }
     sheaf_error_set(err, SHEAF_EINVAL, "the destination is not known by its ending");
     sheaf__error_source(err, destination);
-    sheaf_error_hint(err, "use a file called *.db, *.sqlite, *.csv, *.tsv or *.jsonl; - for standard output; "
-                          "null: to load nothing");
+    sheaf_error_hint(
+        err, "use a file called *.db, *.sqlite, *.csv, *.tsv or *.jsonl; - for standard output; "
+             "null: to load nothing");
     return SHEAF_EINVAL;
 }
 
@@ -76,13 +79,17 @@ sheaf_status sheaf__sink_parse(const char *destination, const char *format, cons
     if (status < 0)
         return status;
     if (table && target->kind != SHEAF__SINK_SQLITE)
-        return refuse_option("a table is named, but the destination is not a database", destination, err);
+        return refuse_option("a table is named, but the destination is not a database", destination,
+                             err);
     if (format && target->kind != SHEAF__SINK_STDOUT)
-        return refuse_option("a format is for standard output: a file's ending says its own", destination, err);
-    return target->kind == SHEAF__SINK_STDOUT ? parse_format(format, &target->format, err) : SHEAF_OK;
+        return refuse_option("a format is for standard output: a file's ending says its own",
+                             destination, err);
+    return target->kind == SHEAF__SINK_STDOUT ? parse_format(format, &target->format, err)
+                                              : SHEAF_OK;
 }
 
-sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err)
+sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **sink,
+                              sheaf_error *err)
 {
     switch (target->kind) {
     case SHEAF__SINK_SQLITE:
@@ -129,7 +136,8 @@ static void null_destroy(sheaf__sink *sink)
 
 sheaf_status sheaf__null_open(sheaf__sink **sink, sheaf_error *err)
 {
-    static const sheaf__sink_ops ops = {null_begin, null_write, null_commit, null_abort, null_destroy};
+    static const sheaf__sink_ops ops = {null_begin, null_write, null_commit, null_abort,
+                                        null_destroy};
     *sink = calloc(1, sizeof **sink);
     if (!*sink)
         return sheaf__error_memory(err, "a destination");

@@ -26,7 +26,9 @@
 /* A column that the batch does not have. */
 #define SHEAF__NO_COLUMN UINT32_MAX
 
-/* A batch seen through the united table: column c of a row is the batch's column from[c], or null. */
+/*
+ * A batch seen through the united table: column c of a row is the batch's column from[c], or null.
+ */
 typedef struct sheaf__rows {
     size_t n_rows;
     const sheaf__batch *batch; /* NULL for a sink that does not want the rows themselves */
@@ -49,7 +51,8 @@ static inline sheaf__text sheaf__rows_text(const sheaf__rows *rows, size_t row, 
     const sheaf__cell *cell = &batch->cells[row * batch->n_columns + rows->from[column]];
     if (cell->n_bytes == SHEAF__NULL_CELL)
         return (sheaf__text){0};
-    return (sheaf__text){.bytes = (const char *)batch->bytes + cell->offset_bytes, .n_bytes = cell->n_bytes};
+    return (sheaf__text){.bytes = (const char *)batch->bytes + cell->offset_bytes,
+                         .n_bytes = cell->n_bytes};
 }
 
 typedef struct sheaf__sink sheaf__sink;
@@ -65,10 +68,10 @@ typedef struct sheaf__sink_ops {
 /* The part that every sink begins with. */
 struct sheaf__sink {
     const sheaf__sink_ops *ops;
-    bool wants_rows;          /* false: it only counts them, so readers need not keep them */
-    uint64_t rows;            /* as the destination itself counts what it took */
+    bool wants_rows; /* false: it only counts them, so readers need not keep them */
+    uint64_t rows;   /* as the destination itself counts what it took */
     uint64_t columns_renamed;
-    char label[512];          /* for people, escaped */
+    char label[512]; /* for people, escaped */
 };
 
 /* How a kind of text is written. */
@@ -88,22 +91,26 @@ typedef struct sheaf__sink_target {
     const char *path;
     const char *table; /* NULL: from the path */
     sheaf_if_exists if_exists;
-    const atomic_bool *stop; /* a write that is interrupted while this is true ends with ECANCELLED */
+    const atomic_bool
+        *stop; /* a write that is interrupted while this is true ends with ECANCELLED */
 } sheaf__sink_target;
 
 /*
- * Understand `destination`, with a format and a table that may be NULL. EINVAL says what would be understood. The
- * target points into the arguments.
+ * Understand `destination`, with a format and a table that may be NULL. EINVAL says what would be
+ * understood. The target points into the arguments.
  */
 sheaf_status sheaf__sink_parse(const char *destination, const char *format, const char *table,
                                sheaf__sink_target *target, sheaf_error *err);
 
 /* Open the destination. OK with *sink; EEXIST, ENOENT, EIO, EDATABASE, ENOMEM. */
-sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err);
+sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **sink,
+                              sheaf_error *err);
 
 /* What the kinds offer; each is the open of its file. */
-sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err);
-sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err);
+sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **sink,
+                                sheaf_error *err);
+sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **sink,
+                              sheaf_error *err);
 sheaf_status sheaf__null_open(sheaf__sink **sink, sheaf_error *err);
 
 /* The version of SQLite: "3.40.1". */

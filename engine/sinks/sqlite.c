@@ -1,12 +1,14 @@
 /*
  * Rows into a table of an SQLite database, in one transaction: see sink.h.
  *
- * The transaction is begun (IMMEDIATE: the write lock is ours) before anything is read, and ended by commit. The
- * journal is the database's own: a process that is killed leaves a hot journal, and whoever opens
- * the database next rolls back. A database file that did not exist before and has nothing in it is removed.
+ * The transaction is begun (IMMEDIATE: the write lock is ours) before anything is read, and ended
+ * by commit. The journal is the database's own: a process that is killed leaves a hot journal, and
+ * whoever opens the database next rolls back. A database file that did not exist before and has
+ * nothing in it is removed.
  *
- * SQLite tells column names apart without regard to ASCII case, and its names end at a NUL byte: names that
- * it would mix up get a suffix ("a", "A_2"), NUL becomes U+2400; how many were changed is counted.
+ * SQLite tells column names apart without regard to ASCII case, and its names end at a NUL byte:
+ * names that it would mix up get a suffix ("a", "A_2"), NUL becomes U+2400; how many were changed
+ * is counted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +29,9 @@
 
 enum {
     BUSY_SLEEP_MS = 20,
-    BEGIN_TIMEOUT_MS = 5000,   /* for another writer to be done */
-    COMMIT_TIMEOUT_MS = 60000, /* for readers: the rows are all there, and would have to be read again */
+    BEGIN_TIMEOUT_MS = 5000, /* for another writer to be done */
+    COMMIT_TIMEOUT_MS =
+        60000, /* for readers: the rows are all there, and would have to be read again */
     CONNECT_TRIES = 10,
     ARENA_CHUNK_BYTES = 64 << 10
 };
@@ -56,7 +59,8 @@ static sheaf_status refused(const sqlite_sink *self, const char *what, sheaf_err
     char reason[200];
     const char *text = self->db ? sqlite3_errmsg(self->db) : "out of memory";
     sheaf_text_escape(text, strlen(text), reason, sizeof reason);
-    sheaf_error_set(err, code == SQLITE_NOMEM ? SHEAF_ENOMEM : SHEAF_EDATABASE, "%s: %s", what, reason);
+    sheaf_error_set(err, code == SQLITE_NOMEM ? SHEAF_ENOMEM : SHEAF_EDATABASE, "%s: %s", what,
+                    reason);
     sheaf__error_source(err, self->path);
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         sheaf_error_hint(err, "another program has it open: run again when that is done");
@@ -95,16 +99,19 @@ static sheaf_status kind_of_table(sqlite_sink *self, char *kind, size_t size, sh
 {
     sqlite3_stmt *query;
     kind[0] = '\0';
-    if (sqlite3_prepare_v2(self->db, "SELECT type FROM sqlite_master WHERE name = ?1 COLLATE NOCASE "
-                           "AND type IN ('table', 'view', 'index')", -1, &query,
-                           NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(self->db,
+                           "SELECT type FROM sqlite_master WHERE name = ?1 COLLATE NOCASE "
+                           "AND type IN ('table', 'view', 'index')",
+                           -1, &query, NULL) != SQLITE_OK)
         return refused(self, "cannot read the database", err);
     sqlite3_bind_text(query, 1, self->table, -1, SQLITE_STATIC);
     int code = sqlite3_step(query);
     if (code == SQLITE_ROW)
         snprintf(kind, size, "%s", (const char *)sqlite3_column_text(query, 0));
     sqlite3_finalize(query);
-    return code == SQLITE_ROW || code == SQLITE_DONE ? SHEAF_OK : refused(self, "cannot read the database", err);
+    return code == SQLITE_ROW || code == SQLITE_DONE
+               ? SHEAF_OK
+               : refused(self, "cannot read the database", err);
 }
 
 static sheaf_status make_way(sqlite_sink *self, sheaf_if_exists if_exists, sheaf_error *err)
@@ -112,7 +119,8 @@ static sheaf_status make_way(sqlite_sink *self, sheaf_if_exists if_exists, sheaf
     char kind[16];
     char table[256];
     if (strncasecmp(self->table, "sqlite_", strlen("sqlite_")) == 0) {
-        sheaf_error_set(err, SHEAF_EINVAL, "SQLite keeps names that begin with \"sqlite_\" for itself");
+        sheaf_error_set(err, SHEAF_EINVAL,
+                        "SQLite keeps names that begin with \"sqlite_\" for itself");
         sheaf__error_source(err, self->path);
         sheaf_error_hint(err, "choose another one with --table");
         return SHEAF_EINVAL;
@@ -123,12 +131,15 @@ static sheaf_status make_way(sqlite_sink *self, sheaf_if_exists if_exists, sheaf
     sheaf_text_escape(self->table, strlen(self->table), table, sizeof table);
     if (if_exists != SHEAF_IF_EXISTS_REPLACE) {
         sheaf_error_set(err, SHEAF_EEXIST, "the database already has a %s \"%s\"", kind, table);
-        sheaf_error_hint(err, "--if-exists replace puts the new rows in its place, --table NAME beside it");
+        sheaf_error_hint(
+            err, "--if-exists replace puts the new rows in its place, --table NAME beside it");
     } else if (strcmp(kind, "table") != 0) {
-        sheaf_error_set(err, SHEAF_EEXIST, "\"%s\" is a %s, not a table: it is not replaced", table, kind);
+        sheaf_error_set(err, SHEAF_EEXIST, "\"%s\" is a %s, not a table: it is not replaced", table,
+                        kind);
         sheaf_error_hint(err, "choose another name with --table, or drop it yourself");
     } else {
-        return execute(self, sqlite3_mprintf("DROP TABLE \"%w\"", self->table), "cannot replace the table", err);
+        return execute(self, sqlite3_mprintf("DROP TABLE \"%w\"", self->table),
+                       "cannot replace the table", err);
     }
     sheaf__error_source(err, self->path);
     return SHEAF_EEXIST;
@@ -163,7 +174,8 @@ static bool has_moved(const sqlite_sink *self)
     int moved = 0;
     if (stat(self->path, &st) != 0 && errno == ENOENT)
         return true;
-    return sqlite3_file_control(self->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+    return sqlite3_file_control(self->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           moved;
 }
 
 /* Make the file, if there is none: who made it may remove it again, as long as it is empty. */
@@ -171,7 +183,8 @@ static sheaf_status make_file(sqlite_sink *self, sheaf_error *err)
 {
     struct stat st;
     if (lstat(self->path, &st) == 0 && S_ISLNK(st.st_mode) && stat(self->path, &st) != 0) {
-        sheaf_error_set(err, SHEAF_EEXIST, "the destination is a symbolic link that leads to nothing");
+        sheaf_error_set(err, SHEAF_EEXIST,
+                        "the destination is a symbolic link that leads to nothing");
         sheaf__error_source(err, self->path);
         sheaf_error_hint(err, "choose another name, or remove the link");
         return SHEAF_EEXIST;
@@ -199,8 +212,8 @@ static sheaf_status open_database(sqlite_sink *self, sheaf_error *err)
 }
 
 /*
- * Open the database and take its write lock. While we waited for that, whoever held it may have removed the file:
- * then what we hold is nobody's, and we begin again.
+ * Open the database and take its write lock. While we waited for that, whoever held it may have
+ * removed the file: then what we hold is nobody's, and we begin again.
  */
 static sheaf_status connect(sqlite_sink *self, sheaf_error *err)
 {
@@ -217,14 +230,18 @@ static sheaf_status connect(sqlite_sink *self, sheaf_error *err)
     }
     if (status < 0)
         return status;
-    sheaf_error_set(err, SHEAF_EDATABASE, "the database is removed again and again while it is opened");
+    sheaf_error_set(err, SHEAF_EDATABASE,
+                    "the database is removed again and again while it is opened");
     sheaf__error_source(err, self->path);
     return SHEAF_EDATABASE;
 }
 
 /* ---- columns ---- */
 
-/* A name as SQLite can hold it (NUL made visible), and how it compares: ASCII letters in lower case. */
+/*
+ * A name as SQLite can hold it (NUL made visible), and how it compares: ASCII letters in lower
+ * case.
+ */
 typedef struct usable_name {
     char *text; /* with room for a suffix behind it */
     char *folded;
@@ -254,11 +271,11 @@ static bool make_usable(const sheaf__name *name, sheaf_arena *arena, usable_name
 }
 
 /*
- * Names that SQLite can tell apart. `given` is the set of all folded names: a made-up one ("a_2" for the second
- * "A") never takes the place of a real one. `own` is what they became.
+ * Names that SQLite can tell apart. `given` is the set of all folded names: a made-up one ("a_2"
+ * for the second "A") never takes the place of a real one. `own` is what they became.
  */
-static bool usable_names(sqlite_sink *self, const sheaf__names *columns, sheaf_arena *arena, sheaf__names *given,
-                         sheaf__names *own, const char **names)
+static bool usable_names(sqlite_sink *self, const sheaf__names *columns, sheaf_arena *arena,
+                         sheaf__names *given, sheaf__names *own, const char **names)
 {
     usable_name *usable = sheaf_arena_new(arena, usable_name, columns->n_items);
     if (!usable)
@@ -270,11 +287,13 @@ static bool usable_names(sqlite_sink *self, const sheaf__names *columns, sheaf_a
     for (size_t i = 0; i < columns->n_items; i++) {
         const usable_name *name = &usable[i];
         bool first = sheaf__names_find(own, name->folded, name->n_bytes) == SHEAF__NO_NAME;
-        uint32_t index = sheaf__names_add_unique(own, name->folded, name->n_bytes, first ? NULL : given);
+        uint32_t index = sheaf__names_add_unique(own, name->folded, name->n_bytes,
+                                                 first ? NULL : given);
         if (index == SHEAF__NO_NAME)
             return false;
         const sheaf__name *unique = &own->items[index];
-        memcpy(name->text + name->n_bytes, unique->bytes + name->n_bytes, unique->n_bytes - name->n_bytes + 1);
+        memcpy(name->text + name->n_bytes, unique->bytes + name->n_bytes,
+               unique->n_bytes - name->n_bytes + 1);
         self->base.columns_renamed += unique->n_bytes != columns->items[i].n_bytes;
         names[i] = name->text;
     }
@@ -301,9 +320,11 @@ static char *insert_sql(const sqlite_sink *self, size_t n_names)
     return sqlite3_str_finish(sql);
 }
 
-static sheaf_status create_table(sqlite_sink *self, const char **names, size_t n_names, sheaf_error *err)
+static sheaf_status create_table(sqlite_sink *self, const char **names, size_t n_names,
+                                 sheaf_error *err)
 {
-    sheaf_status status = execute(self, create_sql(self, names, n_names), "cannot create the table", err);
+    sheaf_status status = execute(self, create_sql(self, names, n_names), "cannot create the table",
+                                  err);
     if (status < 0)
         return status;
     char *sql = insert_sql(self, n_names);
@@ -314,9 +335,11 @@ static sheaf_status create_table(sqlite_sink *self, const char **names, size_t n
     return code == SQLITE_OK ? SHEAF_OK : refused(self, "cannot insert into the table", err);
 }
 
-static sheaf_status too_many_columns(const sqlite_sink *self, size_t n_columns, int limit, sheaf_error *err)
+static sheaf_status too_many_columns(const sqlite_sink *self, size_t n_columns, int limit,
+                                     sheaf_error *err)
 {
-    sheaf_error_set(err, SHEAF_ELIMIT, "the table would have %zu columns, SQLite holds %d", n_columns, limit);
+    sheaf_error_set(err, SHEAF_ELIMIT, "the table would have %zu columns, SQLite holds %d",
+                    n_columns, limit);
     sheaf__error_source(err, self->path);
     sheaf_error_hint(err, "load files of one kind at a time, or into a file: -o x.csv, -o x.jsonl");
     return SHEAF_ELIMIT;
@@ -348,18 +371,20 @@ static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns,
 
 /* ---- rows ---- */
 
-static sheaf_status insert_row(sqlite_sink *self, const sheaf__rows *rows, size_t row, sheaf_error *err)
+static sheaf_status insert_row(sqlite_sink *self, const sheaf__rows *rows, size_t row,
+                               sheaf_error *err)
 {
     for (size_t i = 0; i < rows->n_columns; i++) {
         sheaf__text text = sheaf__rows_text(rows, row, i);
-        int code = text.bytes ? sqlite3_bind_text64(self->insert, (int)i + 1, text.bytes, text.n_bytes,
-                                                    SQLITE_STATIC, SQLITE_UTF8)
+        int code = text.bytes ? sqlite3_bind_text64(self->insert, (int)i + 1, text.bytes,
+                                                    text.n_bytes, SQLITE_STATIC, SQLITE_UTF8)
                               : sqlite3_bind_null(self->insert, (int)i + 1);
         if (code != SQLITE_OK)
             return refused(self, "a value does not fit", err);
     }
     sqlite3_step(self->insert); /* reset tells whether it succeeded */
-    return sqlite3_reset(self->insert) == SQLITE_OK ? SHEAF_OK : refused(self, "cannot insert a row", err);
+    return sqlite3_reset(self->insert) == SQLITE_OK ? SHEAF_OK
+                                                    : refused(self, "cannot insert a row", err);
 }
 
 static sheaf_status sqlite_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
@@ -378,7 +403,8 @@ static sheaf_status sqlite_commit(sheaf__sink *sink, sheaf_error *err)
     sqlite3_finalize(self->insert);
     self->insert = NULL;
     if (has_moved(self)) {
-        sheaf_error_set(err, SHEAF_EDATABASE, "the database was moved, removed or replaced while it was loaded");
+        sheaf_error_set(err, SHEAF_EDATABASE,
+                        "the database was moved, removed or replaced while it was loaded");
         sheaf__error_source(err, self->path);
         sheaf_error_hint(err, "run again: nothing was committed");
         return SHEAF_EDATABASE;
@@ -403,8 +429,8 @@ static bool is_empty(sqlite3 *db)
 }
 
 /*
- * Remove the file that this run made, if nobody put anything into it: under the lock, so that no other run is in
- * it. One that waits for the lock sees that the file has moved (connect).
+ * Remove the file that this run made, if nobody put anything into it: under the lock, so that no
+ * other run is in it. One that waits for the lock sees that the file has moved (connect).
  */
 static void remove_own_file(sqlite_sink *self)
 {
@@ -425,7 +451,10 @@ static void sqlite_abort(sheaf__sink *sink)
     self->insert = NULL;
     if (!sqlite3_get_autocommit(self->db))
         sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
-    /* After some errors (a full disk) SQLite has only marked the transaction as over: to read is what rolls back. */
+    /*
+     * After some errors (a full disk) SQLite has only marked the transaction as over: to read is
+     * what rolls back.
+     */
     bool empty = is_empty(self->db);
     if (self->made_file && empty)
         remove_own_file(self);
@@ -448,9 +477,11 @@ const char *sheaf__sqlite_describe(void)
     return sqlite3_libversion();
 }
 
-sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err)
+sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **sink,
+                                sheaf_error *err)
 {
-    static const sheaf__sink_ops ops = {sqlite_begin, sqlite_write, sqlite_commit, sqlite_abort, sqlite_destroy};
+    static const sheaf__sink_ops ops = {sqlite_begin, sqlite_write, sqlite_commit, sqlite_abort,
+                                        sqlite_destroy};
     sqlite_sink *self = calloc(1, sizeof *self);
     if (!self)
         return sheaf__error_memory(err, "a destination");
@@ -459,8 +490,8 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
     self->stop = target->stop;
     self->path = strdup(target->path);
     self->table = target->table ? strdup(target->table) : table_of_path(target->path);
-    sheaf_status status =
-        self->path && self->table ? connect(self, err) : sheaf__error_memory(err, "a destination");
+    sheaf_status status = self->path && self->table ? connect(self, err)
+                                                    : sheaf__error_memory(err, "a destination");
     if (status == SHEAF_OK)
         status = make_way(self, target->if_exists, err);
     if (status < 0) {

@@ -1,13 +1,14 @@
 /*
  * Rows as text: CSV, TSV and JSON lines, into a file or to standard output.
  *
- * CSV and TSV: the header, then a line for each row, ended by LF. A field is quoted only when it must be: when it
- * holds the separator, a quote, CR or LF, or when it is an empty text, which unquoted would be a null. In a
- * table of one column a null is written `""`: an empty line would not be a row. JSON lines: an object a
- * row, all columns in order, null for null (RFC 8259; jsonlines.org).
+ * CSV and TSV: the header, then a line for each row, ended by LF. A field is quoted only when it
+ * must be: when it holds the separator, a quote, CR or LF, or when it is an empty text, which
+ * unquoted would be a null. In a table of one column a null is written `""`: an empty line would
+ * not be a row. JSON lines: an object a row, all columns in order, null for null (RFC 8259;
+ * jsonlines.org).
  */
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <sheaf/text.h>
@@ -20,10 +21,10 @@
 typedef struct text_sink {
     sheaf__sink base;
     sheaf__text_format format;
-    char separator;       /* CSV and TSV */
-    bool special[256];    /* bytes that want quotes (CSV, TSV) or escapes (JSON lines) */
-    sheaf_arena *arena;   /* holds keys */
-    sheaf__text *keys;    /* JSON lines: `"name":` of each column */
+    char separator;     /* CSV and TSV */
+    bool special[256];  /* bytes that want quotes (CSV, TSV) or escapes (JSON lines) */
+    sheaf_arena *arena; /* holds keys */
+    sheaf__text *keys;  /* JSON lines: `"name":` of each column */
     sheaf__output output;
 } text_sink;
 
@@ -74,7 +75,8 @@ static void put_header(text_sink *self, const sheaf__names *columns)
         if (i > 0)
             sheaf__output_byte(&self->output, self->separator);
         if (i == 0 && name.n_bytes >= 3 && memcmp(name.bytes, "\xEF\xBB\xBF", 3) == 0)
-            put_quoted(&self->output, name); /* at the beginning of a file it would be a byte order mark */
+            put_quoted(&self->output,
+                       name); /* at the beginning of a file it would be a byte order mark */
         else
             put_field(self, name);
     }
@@ -107,7 +109,8 @@ static void put_json_string(text_sink *self, sheaf__text text)
         sheaf__output_put(output, text.bytes + i, run - i);
         if (run < text.n_bytes) {
             char escape[8];
-            sheaf__output_put(output, escape, sheaf_text_json(text.bytes + run, 1, escape, sizeof escape));
+            sheaf__output_put(output, escape,
+                              sheaf_text_json(text.bytes + run, 1, escape, sizeof escape));
             run++;
         }
         i = run;
@@ -209,9 +212,11 @@ static void mark_special(text_sink *self)
     }
 }
 
-sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **sink, sheaf_error *err)
+sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **sink,
+                              sheaf_error *err)
 {
-    static const sheaf__sink_ops ops = {text_begin, text_write, text_commit, text_abort, text_destroy};
+    static const sheaf__sink_ops ops = {text_begin, text_write, text_commit, text_abort,
+                                        text_destroy};
     text_sink *self = calloc(1, sizeof *self);
     if (!self)
         return sheaf__error_memory(err, "a destination");
@@ -225,7 +230,8 @@ sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **si
         text_destroy(&self->base);
         return status;
     }
-    sheaf_text_escape(target->path, strlen(target->path), self->base.label, sizeof self->base.label);
+    sheaf_text_escape(target->path, strlen(target->path), self->base.label,
+                      sizeof self->base.label);
     *sink = &self->base;
     return SHEAF_OK;
 }

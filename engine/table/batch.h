@@ -1,12 +1,14 @@
 /*
  * A batch: some records of one file, ready for a sink.
  *
- * The text of all fields stands in one run of bytes; a cell says where a field's text begins and how long
- * it is. Cells stand record by record: the field in column c of row r is cells[r * n_columns + c]. So a
- * record of a million fields costs eight bytes a field, and nothing is allocated per row or column.
+ * The text of all fields stands in one run of bytes; a cell says where a field's text begins and
+ * how long it is. Cells stand record by record: the field in column c of row r is cells[r *
+ * n_columns + c]. So a record of a million fields costs eight bytes a field, and nothing is
+ * allocated per row or column.
  *
- * A batch is filled by one worker, moves to the consumer, and goes back to a pool to be used again. Its memory
- * is an arena of its own, on the heap of the worker that made it; nothing in it points anywhere else.
+ * A batch is filled by one worker, moves to the consumer, and goes back to a pool to be used again.
+ * Its memory is an arena of its own, on the heap of the worker that made it; nothing in it points
+ * anywhere else.
  */
 #ifndef SHEAF_TABLE_BATCH_H
 #define SHEAF_TABLE_BATCH_H
@@ -44,7 +46,8 @@ sheaf__batch *sheaf__batch_create(const sheaf__heap *heap);
 void sheaf__batch_destroy(sheaf__batch *batch);
 
 /*
- * Empty a batch for its next use. Its memory is kept unless a giant record made it larger than keep_bytes.
+ * Empty a batch for its next use. Its memory is kept unless a giant record made it larger than
+ * keep_bytes.
  */
 void sheaf__batch_clear(sheaf__batch *batch, size_t keep_bytes);
 

@@ -99,7 +99,8 @@ uint32_t sheaf__names_add(sheaf__names *names, const char *bytes, size_t n_bytes
     return *slot - 1;
 }
 
-static bool is_free(const sheaf__names *names, const sheaf__names *avoid, const char *bytes, size_t n_bytes)
+static bool is_free(const sheaf__names *names, const sheaf__names *avoid, const char *bytes,
+                    size_t n_bytes)
 {
     return sheaf__names_find(names, bytes, n_bytes) == SHEAF__NO_NAME &&
            (!avoid || sheaf__names_find(avoid, bytes, n_bytes) == SHEAF__NO_NAME);
@@ -116,7 +117,9 @@ uint32_t sheaf__names_add_unique(sheaf__names *names, const char *bytes, size_t 
         return SHEAF__NO_NAME;
     if (n_bytes > 0)
         memcpy(spelling, bytes, n_bytes);
-    /* Numbering goes on where it stopped, or a million columns of one name would cost their square. */
+    /*
+     * Numbering goes on where it stopped, or a million columns of one name would cost their square.
+     */
     uint32_t base = sheaf__names_find(names, bytes, n_bytes);
     uint32_t number = base != SHEAF__NO_NAME ? names->items[base].next_number : 0;
     size_t n_spelling;

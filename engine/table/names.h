@@ -1,5 +1,6 @@
 /*
- * An ordered set of names: each has an index, the order of its first coming, and is found by its bytes.
+ * An ordered set of names: each has an index, the order of its first coming, and is found by its
+ * bytes.
  *
  * Names are pointer and length: they may hold NUL bytes. Two equal names are one.
  */
@@ -43,8 +44,8 @@ uint32_t sheaf__names_find(const sheaf__names *names, const char *bytes, size_t 
 uint32_t sheaf__names_add(sheaf__names *names, const char *bytes, size_t n_bytes, bool *added);
 
 /*
- * Add a name under the first spelling that is free in this set and in `avoid` (may be NULL): itself, then
- * "name_2", "name_3", ...
+ * Add a name under the first spelling that is free in this set and in `avoid` (may be NULL):
+ * itself, then "name_2", "name_3", ...
  *
  * Returns    the new index; SHEAF__NO_NAME when there is no memory.
  */

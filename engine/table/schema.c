@@ -33,7 +33,10 @@ static size_t cell_length(const sheaf__cell *cell)
     return cell->n_bytes == SHEAF__NULL_CELL ? 0 : cell->n_bytes;
 }
 
-/* A header as one string of bytes: each cell's length, then its text. An empty name and a null one are equal. */
+/*
+ * A header as one string of bytes: each cell's length, then its text. An empty name and a null one
+ * are equal.
+ */
 static char *pack(const sheaf__batch *header, size_t *n_bytes)
 {
     *n_bytes = header->n_bytes + header->n_columns * sizeof(uint32_t);
@@ -55,19 +58,21 @@ static char *pack(const sheaf__batch *header, size_t *n_bytes)
 static sheaf__name name_of(const sheaf__batch *header, size_t i)
 {
     size_t length = cell_length(&header->cells[i]);
-    const char *text = length > 0 ? (const char *)header->bytes + header->cells[i].offset_bytes : "";
+    const char *text = length > 0 ? (const char *)header->bytes + header->cells[i].offset_bytes
+                                  : "";
     return (sheaf__name){.bytes = text, .n_bytes = length};
 }
 
 /*
- * The names of one file: `given` is every name that stands in the header, so that a made-up one ("a_2" for
- * the second "a") never takes the place of a real one.
+ * The names of one file: `given` is every name that stands in the header, so that a made-up one
+ * ("a_2" for the second "a") never takes the place of a real one.
  */
 static sheaf_status name_columns(const sheaf__batch *header, sheaf__names *given, sheaf__names *own)
 {
     for (size_t i = 0; i < header->n_columns; i++) {
         sheaf__name name = name_of(header, i);
-        if (name.n_bytes > 0 && sheaf__names_add(given, name.bytes, name.n_bytes, NULL) == SHEAF__NO_NAME)
+        if (name.n_bytes > 0 &&
+            sheaf__names_add(given, name.bytes, name.n_bytes, NULL) == SHEAF__NO_NAME)
             return SHEAF_ENOMEM;
     }
     for (size_t i = 0; i < header->n_columns; i++) {
@@ -79,7 +84,8 @@ static sheaf_status name_columns(const sheaf__batch *header, sheaf__names *given
             name.n_bytes = (size_t)snprintf(positional, sizeof positional, "column%zu", i + 1);
             name.bytes = positional;
         }
-        uint32_t index = sheaf__names_add_unique(own, name.bytes, name.n_bytes, first ? NULL : given);
+        uint32_t index = sheaf__names_add_unique(own, name.bytes, name.n_bytes,
+                                                 first ? NULL : given);
         if (index == SHEAF__NO_NAME)
             return SHEAF_ENOMEM;
     }
@@ -93,7 +99,8 @@ static sheaf_status unite(sheaf__schema *schema, const sheaf__names *own, sheaf_
     if (!column_of)
         return SHEAF_ENOMEM;
     for (size_t i = 0; i < own->n_items; i++) {
-        column_of[i] = sheaf__names_add(&schema->columns, own->items[i].bytes, own->items[i].n_bytes, NULL);
+        column_of[i] = sheaf__names_add(&schema->columns, own->items[i].bytes,
+                                        own->items[i].n_bytes, NULL);
         if (column_of[i] == SHEAF__NO_NAME)
             return SHEAF_ENOMEM;
     }
@@ -101,9 +108,13 @@ static sheaf_status unite(sheaf__schema *schema, const sheaf__names *own, sheaf_
     return SHEAF_OK;
 }
 
-/* Name the columns of a header, in an arena of their own, and let `use` do something with the names. */
+/*
+ * Name the columns of a header, in an arena of their own, and let `use` do something with the
+ * names.
+ */
 static sheaf_status with_names(const sheaf__batch *header,
-                               sheaf_status (*use)(void *context, const sheaf__names *own), void *context)
+                               sheaf_status (*use)(void *context, const sheaf__names *own),
+                               void *context)
 {
     sheaf_arena *scratch = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
     if (!scratch)
@@ -166,8 +177,8 @@ void sheaf__schema_show_name(const sheaf__batch *header, size_t i, char *text, s
         (void)with_names(header, show_name, &(wanted_name){.index = i, .text = text, .size = size});
 }
 
-sheaf_status sheaf__schema_add(sheaf__schema *schema, const sheaf__batch *header, uint32_t *layout_index,
-                               sheaf_error *err)
+sheaf_status sheaf__schema_add(sheaf__schema *schema, const sheaf__batch *header,
+                               uint32_t *layout_index, sheaf_error *err)
 {
     size_t n_key;
     char *key = pack(header, &n_key);

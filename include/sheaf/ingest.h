@@ -1,25 +1,26 @@
 /*
  * The main job: many files in, one table out, every record accounted for.
  *
- * An ingest is created with where to and how, then run once over a list of files. It reads the header
- * of every file on the pool, unites the columns by name in file order, reads all records on the pool, and
- * gives them to the destination in the order of the files, in one piece: after OK the destination holds all of
- * them, after any failure what it held before.
+ * An ingest is created with where to and how, then run once over a list of files. It reads the
+ * header of every file on the pool, unites the columns by name in file order, reads all records on
+ * the pool, and gives them to the destination in the order of the files, whole: after OK the
+ * destination holds all of them, after any failure what it held before.
  *
  *     records = loaded + rejected + skipped
  *
  * holds for every file and in all; it is checked before the destination commits.
  *
- * What is read: RFC 4180 as libcsv reads it (CSV_STRICT off, blanks kept): fields may be quoted with '"',
- * a quote inside is doubled, quoted fields may hold separators and line ends. Lines end with LF, CRLF or a
- * lone CR; the last one needs no end. The first record is the header. Blank lines between records are
- * skipped and counted, a byte order mark is dropped and counted, a NUL byte is data. Text is UTF-8. An
- * empty field without quotes is null, `""` is an empty text. A file that begins with gzip's magic number,
- * or is called *.gz, is inflated. The separator is the comma, in files called *.tsv or *.tsv.gz the tab.
+ * What is read: RFC 4180 as libcsv reads it (CSV_STRICT off, blanks kept): fields may be quoted
+ * with '"', a quote inside is doubled, quoted fields may hold separators and line ends. Lines end
+ * with LF, CRLF or a lone CR; the last one needs no end. The first record is the header. Blank
+ * lines between records are skipped and counted, a byte order mark is dropped and counted, a NUL
+ * byte is data. Text is UTF-8. An empty field without quotes is null, `""` is an empty text. A file
+ * that begins with gzip's magic number, or is called *.gz, is inflated. The separator is the comma,
+ * in files called *.tsv or *.tsv.gz the tab.
  *
- * Columns: an empty header name becomes "column<position>"; the second and later columns of one name in one
- * file become "name_2", "name_3", ... (the next number that no column of that file has). A column that
- * a file lacks is null in its rows.
+ * Columns: an empty header name becomes "column<position>"; the second and later columns of one
+ * name in one file become "name_2", "name_3", ... (the next number that no column of that file
+ * has). A column that a file lacks is null in its rows.
  */
 #ifndef SHEAF_INGEST_H
 #define SHEAF_INGEST_H
@@ -37,9 +38,12 @@ typedef struct sheaf_ingest sheaf_ingest;
 
 /* What a fault in the data, or a file that cannot be read, does. */
 typedef enum sheaf_on_error {
-    SHEAF_ON_ERROR_DEFAULT = 0, /* what the library thinks best: now STOP */
-    SHEAF_ON_ERROR_STOP,        /* the first fault in file order ends the run; the destination is untouched */
-    SHEAF_ON_ERROR_SKIP_FILE    /* the file is left out whole, and counted */
+    /* What the library thinks best: now STOP. */
+    SHEAF_ON_ERROR_DEFAULT = 0,
+    /* The first fault in file order ends the run; the destination is untouched. */
+    SHEAF_ON_ERROR_STOP,
+    /* The file is left out whole, and counted. */
+    SHEAF_ON_ERROR_SKIP_FILE
 } sheaf_on_error;
 
 /* What to do when the destination already holds something. */
@@ -51,19 +55,19 @@ typedef enum sheaf_if_exists {
 /* What became of one file. */
 typedef struct sheaf_file_report {
     const sheaf_file *file;
-    size_t index;               /* in the list */
-    bool skipped;               /* left out whole: error says why */
-    const sheaf_error *error;   /* NULL unless skipped; valid during the call */
-    bool gzip;                  /* was inflated */
-    uint64_t read_bytes;        /* as stored */
-    uint64_t text_bytes;        /* after inflating */
-    uint64_t records;           /* found; of a skipped file, as many as were found before giving up */
-    uint64_t loaded;            /* given to the destination */
-    uint64_t rejected;          /* set aside */
-    uint64_t skipped_records;   /* left out with their file */
+    size_t index;             /* in the list */
+    bool skipped;             /* left out whole: error says why */
+    const sheaf_error *error; /* NULL unless skipped; valid during the call */
+    bool gzip;                /* was inflated */
+    uint64_t read_bytes;      /* as stored */
+    uint64_t text_bytes;      /* after inflating */
+    uint64_t records;         /* found; of a skipped file, as many as were found before giving up */
+    uint64_t loaded;          /* given to the destination */
+    uint64_t rejected;        /* set aside */
+    uint64_t skipped_records; /* left out with their file */
     uint64_t blank_lines;
-    uint64_t boms;              /* 0 or 1 */
-    uint64_t lone_crs;          /* lines that end with CR alone */
+    uint64_t boms;     /* 0 or 1 */
+    uint64_t lone_crs; /* lines that end with CR alone */
     uint64_t columns;
 } sheaf_file_report;
 
@@ -82,18 +86,19 @@ typedef struct sheaf_summary {
     uint64_t skipped;
     uint64_t blank_lines;
     uint64_t boms;
-    uint64_t columns;          /* of the united table */
-    uint64_t columns_renamed;  /* by the destination, because it tells names apart less finely */
+    uint64_t columns;         /* of the united table */
+    uint64_t columns_renamed; /* by the destination, because it tells names apart less finely */
     int workers;
-    double seconds;            /* wall time of the run */
-    char destination[512];     /* for people: "trips.db:trips"; escaped */
+    double seconds;        /* wall time of the run */
+    char destination[512]; /* for people: "trips.db:trips"; escaped */
 } sheaf_summary;
 
 typedef struct sheaf_progress {
     uint64_t read_bytes; /* so far */
-    uint64_t size_bytes; /* to be read in all: the files' sizes, twice with SKIP_FILE, whose files are read
-                            twice; SHEAF_UNKNOWN when a stream is among them */
-    uint64_t records;    /* given to the destination so far */
+    /* To be read in all: the files' sizes, twice with SKIP_FILE, whose files are read twice;
+       SHEAF_UNKNOWN when a stream is among them. */
+    uint64_t size_bytes;
+    uint64_t records; /* given to the destination so far */
     uint64_t files_done;
     uint64_t files;
 } sheaf_progress;
@@ -102,8 +107,8 @@ typedef struct sheaf_ingest_options {
     size_t size; /* sizeof(sheaf_ingest_options) */
 
     /*
-     * Where to: "x.db" or "x.sqlite" or "x.sqlite3" (SQLite), "x.csv", "x.tsv", "x.jsonl" (a file), "-"
-     * (standard output, in `format`), "null:" (nowhere: read, check and count).
+     * Where to: "x.db" or "x.sqlite" or "x.sqlite3" (SQLite), "x.csv", "x.tsv", "x.jsonl" (a file),
+     * "-" (standard output, in `format`), "null:" (nowhere: read, check and count).
      */
     const char *destination;
     const char *format; /* for "-": "csv" (NULL too), "tsv", "jsonl" */
@@ -114,7 +119,7 @@ typedef struct sheaf_ingest_options {
     sheaf_on_error on_error;
     char delimiter;          /* 0: by the file's ending */
     size_t record_bytes_max; /* a record may have; 0: 64 MiB */
-    size_t piece_bytes;      /* a worker reads before it hands on its rows; 0: 1 MiB */
+    size_t chunk_bytes;      /* a worker reads before it hands on its rows; 0: 1 MiB */
 
     /* Called for every file, in order, by the thread that runs the ingest; or NULL. */
     void (*on_file)(void *context, const sheaf_file_report *report);
@@ -124,29 +129,32 @@ typedef struct sheaf_ingest_options {
 /*
  * Check the options and make an ingest ready.
  *
- * Returns    OK; EINVAL (a destination or format that is not known, a delimiter that is a quote or line
- *            end, ...), ENOMEM.
+ * Returns    OK; EINVAL (a destination or format that is not known, a delimiter that is a quote or
+ *            line end, ...), ENOMEM.
  * Ownership  *ingest is the caller's, to end with sheaf_ingest_destroy(). Texts are copied.
  */
 SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options,
-                                                            sheaf_ingest **ingest, sheaf_error *err);
+                                                            sheaf_ingest **ingest,
+                                                            sheaf_error *err);
 
 /*
  * Read all files into the destination. Once per ingest.
  *
- * Returns    OK: all is committed. Otherwise nothing is: a fault's status (ESHAPE, EQUOTE, EENCODING, ELIMIT,
- *            EGZIP, ECHANGED) or EIO/ENOENT for a file; EEXIST, EIO, EDATABASE for the destination; EPIPE when the reader of
- *            standard output went away; ECANCELLED; EACCOUNT; ENOMEM; ESTATE when it was run before.
- *            *summary (may be NULL) is filled as far as the run came, whatever is returned. The fault
- *            is the one that a single worker, reading the files in order, would meet first.
+ * Returns    OK: all is committed. Otherwise nothing is: a fault's status (ESHAPE, EQUOTE,
+ *            EENCODING, ELIMIT, EGZIP, ECHANGED) or EIO/ENOENT for a file; EEXIST, EIO, EDATABASE
+ *            for the destination; EPIPE when the reader of standard output went away; ECANCELLED;
+ *            EACCOUNT; ENOMEM; ESTATE when it was run before. *summary (may be NULL) is filled as
+ *            far as the run came, whatever is returned. The fault is the one that a single worker,
+ *            reading the files in order, would meet first.
  * Threads    the caller's thread writes the destination; files must stay unchanged and alive.
  */
-SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_ingest_run(sheaf_ingest *ingest, const sheaf_files *files,
+SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_ingest_run(sheaf_ingest *ingest,
+                                                         const sheaf_files *files,
                                                          sheaf_summary *summary, sheaf_error *err);
 
 /*
- * Ask a run to stop: it comes back with ECANCELLED within a moment, the destination as it was. A run that
- * already commits finishes.
+ * Ask a run to stop: it comes back with ECANCELLED within a moment, the destination as it was. A
+ * run that already commits finishes.
  *
  * Threads    any; also from a signal handler.
  */

@@ -1,5 +1,6 @@
 /*
- * sheaf gathers many CSV files into one table: in parallel, in order, with every record accounted for.
+ * sheaf gathers many CSV files into one table: in parallel, in order, with every record accounted
+ * for.
  *
  * This header includes every public one. A program needs three of them for the main job:
  *
@@ -9,16 +10,18 @@
  *
  *     if (sheaf_files_discover(paths, n_paths, NULL, &files, &err) < 0) ...
  *     if (sheaf_ingest_create(&(sheaf_ingest_options){.size = sizeof(sheaf_ingest_options),
- *                                                     .destination = "trips.db"}, &ingest, &err) < 0) ...
+ *                                                     .destination = "trips.db"}, &ingest, &err) <
+ *                                                     0) ...
  *     if (sheaf_ingest_run(ingest, files, &summary, &err) < 0) ...
  *
  * The executor underneath (futures, an ordered and bounded map) is public too: <sheaf/executor.h>.
  *
- * Rules of the whole library: it never prints, exits or aborts; a function that can fail returns a sheaf_status,
- * and where there is more to say fills a sheaf_error on the caller's stack; text that it was given is copied
- * unless the comment of the function says otherwise; there is no hidden thread-local state. Structs of options
- * begin with their size, so that they may grow. Until version 1.0, a new minor version may break what was built
- * against the one before: the SONAME carries it.
+ * Rules of the whole library: it never prints, exits or aborts; a function that can fail returns a
+ * sheaf_status, and where there is more to say fills a sheaf_error on the caller's stack; text that
+ * it was given is copied unless the comment of the function says otherwise; there is no hidden
+ * thread-local state. Structs of options begin with their size, so that they may grow. Until
+ * version 1.0, a new minor version may break what was built against the one before: the SONAME
+ * carries it.
  */
 #ifndef SHEAF_SHEAF_H
 #define SHEAF_SHEAF_H

@@ -1,13 +1,13 @@
 /*
  * Statuses and errors.
  *
- * Every fallible function returns a sheaf_status. A negative one is a failure; OK and END are not. Test
- * with `< 0`. What failed, and where, is written into a sheaf_error on the caller's stack: filled once,
- * where the failure was first seen. `err` may be NULL wherever a function takes one.
+ * Every fallible function returns a sheaf_status. A negative one is a failure; OK and END are not.
+ * Test with `< 0`. What failed, and where, is written into a sheaf_error on the caller's stack:
+ * filled once, where the failure was first seen. `err` may be NULL wherever a function takes one.
  *
- * An error says four things: where (source, line, record, column, byte offset), what (message), why (in
- * the message, or os_error), and how to go on (hint). All text in it is already safe to print on a
- * terminal: control bytes and bytes that are not UTF-8 are escaped (<sheaf/text.h>).
+ * An error says four things: where (source, line, record, column, byte offset), what (message), why
+ * (in the message, or os_error), and how to go on (hint). All text in it is already safe to print
+ * on a terminal: control bytes and bytes that are not UTF-8 are escaped (<sheaf/text.h>).
  */
 #ifndef SHEAF_STATUS_H
 #define SHEAF_STATUS_H
@@ -60,7 +60,9 @@ typedef enum sheaf_status {
 #undef SHEAF_STATUS_ENUM
 } sheaf_status;
 
-/* An offset that is not known. Lines, records and fields count from 1, so 0 says "not known" there. */
+/*
+ * An offset that is not known. Lines, records and fields count from 1, so 0 says "not known" there.
+ */
 #define SHEAF_UNKNOWN UINT64_MAX
 
 typedef struct sheaf_error {
@@ -97,13 +99,14 @@ SHEAF_API const char *sheaf_status_text(sheaf_status status);
 SHEAF_API void sheaf_error_clear(sheaf_error *err);
 
 /*
- * Fill an error from inside a task or a source of one's own: clears it, sets the status and the message.
+ * Fill an error from inside a task or a source of one's own: clears it, sets the status and the
+ * message.
  *
  * Returns    the status, so that a function can end with `return sheaf_error_set(err, ...)`.
  * Threads    any; err may be NULL.
  */
-SHEAF_API sheaf_status sheaf_error_set(sheaf_error *err, sheaf_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+SHEAF_API sheaf_status sheaf_error_set(sheaf_error *err, sheaf_status status, const char *format,
+                                       ...) __attribute__((format(printf, 3, 4)));
 
 /* Add the hint (how to go on) to an error that sheaf_error_set filled. NULL is allowed. */
 SHEAF_API void sheaf_error_hint(sheaf_error *err, const char *format, ...)
@@ -119,8 +122,8 @@ SHEAF_API void sheaf_error_hint(sheaf_error *err, const char *format, ...)
  *       help: --on-error skip-file leaves such files out
  *
  * Shape      a header line always; the others when something is known.
- * Returns    the number of bytes the whole text has, as snprintf does; at most size - 1 are written,
- *            and a NUL if size > 0.
+ * Returns    the number of bytes the whole text has, as snprintf does; at most size - 1 are
+ *            written, and a NUL if size > 0.
  * Threads    any.
  */
 SHEAF_API size_t sheaf_error_format(const sheaf_error *err, char *text, size_t size);

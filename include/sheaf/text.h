@@ -14,9 +14,9 @@
 SHEAF_BEGIN_DECLS
 
 /*
- * Escape bytes for a terminal or a log: printable UTF-8 stays; \n \r \t \\ become two characters; other
- * control characters and bytes that are not UTF-8 become \xnn; C1 controls, line separators and the
- * characters that reorder text (bidirectional overrides) become \u{nnnn}.
+ * Escape bytes for a terminal or a log: printable UTF-8 stays; \n \r \t \\ become two characters;
+ * other control characters and bytes that are not UTF-8 become \xnn; C1 controls, line separators
+ * and the characters that reorder text (bidirectional overrides) become \u{nnnn}.
  *
  * Shape      never cuts inside an escape or a UTF-8 sequence.
  * Returns    the number of bytes the whole escaped text has, as snprintf does; at most size - 1 are
@@ -27,8 +27,8 @@ SHEAF_BEGIN_DECLS
 SHEAF_API size_t sheaf_text_escape(const char *bytes, size_t n_bytes, char *text, size_t size);
 
 /*
- * Escape bytes as the inside of a JSON string (without the quotes around it). Valid UTF-8 stays; a byte
- * 0xNN that is not UTF-8 becomes the lone surrogate \udcNN, so that nothing is lost: Python's
+ * Escape bytes as the inside of a JSON string (without the quotes around it). Valid UTF-8 stays; a
+ * byte 0xNN that is not UTF-8 becomes the lone surrogate \udcNN, so that nothing is lost: Python's
  * os.fsencode(json.loads(...)) gives the same bytes back.
  *
  * Returns    as sheaf_text_escape(); 6 bytes of text for one of input at most.

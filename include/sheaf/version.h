@@ -1,7 +1,8 @@
 /*
  * The version of the headers, and of the library that was found at run time.
  *
- * The numbers here are the only ones: CMake reads them for the SONAME, the package files and the program.
+ * The numbers here are the only ones: CMake reads them for the SONAME, the package files and the
+ * program.
  */
 #ifndef SHEAF_VERSION_H
 #define SHEAF_VERSION_H
@@ -26,7 +27,8 @@ SHEAF_API const char *sheaf_version(void);
  * How the library was built and what it found on this machine, one line for a bug report: compiler,
  * allocator, libraries and their versions, CPU features.
  *
- * Returns    the number of bytes the whole line has, as snprintf does; at most size - 1 are written.
+ * Returns    the number of bytes the whole line has, as snprintf does; at most size - 1 are
+ *            written.
  * Threads    any.
  */
 SHEAF_API int sheaf_build_info(char *line, unsigned long size);

@@ -2,8 +2,8 @@
  * libcsv behind parser.h.
  *
  * libcsv's memory hooks carry no context, so it stays on malloc; it grows its buffer by the block
- * size, so that is 64 KiB. Its callbacks cannot stop a parse: a failure inside them is kept and told after
- * the line. A buffer that one giant field made large is given back at the next begin.
+ * size, so that is 64 KiB. Its callbacks cannot stop a parse: a failure inside them is kept and
+ * told after the line. A buffer that one giant field made large is given back at the next begin.
  */
 #include "readers/record/parser.h"
 
@@ -93,7 +93,10 @@ sheaf_status sheaf__parser_line(sheaf__parser *parser, const uint8_t *line, size
                                 bool *record_ended, size_t *n_fields)
 {
     parser->record_ended = false;
-    /* libcsv's buffer grows by one block at a time, and may be copied each time: let a giant line double it. */
+    /*
+     * libcsv's buffer grows by one block at a time, and may be copied each time: let a giant line
+     * double it.
+     */
     size_t size = csv_get_buffer_size(&parser->csv);
     csv_set_blk_size(&parser->csv, n_bytes > size && size > BLOCK_BYTES ? size : BLOCK_BYTES);
     if (csv_parse(&parser->csv, line, n_bytes, on_field, on_record, parser) != n_bytes)

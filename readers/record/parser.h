@@ -1,13 +1,14 @@
 /*
  * Records by libcsv: the language of the default dialect, and a parser for one worker.
  *
- * libcsv reads RFC 4180 leniently (CSV_STRICT off) and keeps blanks. It is fed whole physical lines, one at a
- * time: a line ends at most one record, so the caller knows where each record begins and ends, which
- * libcsv itself does not tell.
+ * libcsv reads RFC 4180 leniently (CSV_STRICT off) and keeps blanks. It is fed whole physical
+ * lines, one at a time: a line ends at most one record, so the caller knows where each record
+ * begins and ends, which libcsv itself does not tell.
  *
- * What its lenience means, exactly: a quote inside a field that did not begin with one is text; in a
- * field that did, a quote that is neither doubled nor followed by a separator or line end is text, and the field
- * goes on being quoted. sheaf__walk (walk.h) follows the same rules to find a place in a record.
+ * What its lenience means, exactly: a quote inside a field that did not begin with one is text; in
+ * a field that did, a quote that is neither doubled nor followed by a separator or line end is
+ * text, and the field goes on being quoted. locate.h follows the same rules to find a place in a
+ * record.
  */
 #ifndef SHEAF_RECORD_PARSER_H
 #define SHEAF_RECORD_PARSER_H
@@ -29,8 +30,8 @@ sheaf__parser *sheaf__parser_create(void);
 void sheaf__parser_destroy(sheaf__parser *parser);
 
 /*
- * Get ready for the first byte of a record. Fields go to `batch`; NULL: they are only counted. To be
- * called again after each failure; between records of one file it need not be.
+ * Get ready for the first byte of a record. Fields go to `batch`; NULL: they are only counted. To
+ * be called again after each failure; between records of one file it need not be.
  */
 void sheaf__parser_begin(sheaf__parser *parser, char delimiter, sheaf__batch *batch);
 
@@ -38,8 +39,8 @@ void sheaf__parser_begin(sheaf__parser *parser, char delimiter, sheaf__batch *ba
 #define SHEAF__FIELDS_MAX (1u << 20)
 
 /*
- * Parse one physical line, its end included. *record_ended tells whether a record ended with it: then
- * *n_fields is how many fields that had.
+ * Parse one physical line, its end included. *record_ended tells whether a record ended with it:
+ * then *n_fields is how many fields that had.
  *
  * Returns    OK; ENOMEM, or ELIMIT (more than FIELDS_MAX fields, or than 4 GiB of text in a batch).
  */

@@ -1,9 +1,10 @@
 /*
  * Files and streams as sources of bytes: see source.h.
  *
- * Regular files are read by pread into the caller's buffer, not mapped: a file that is cut off under a mapping
- * kills the process. A file must be the one that discovery found, and still be it after its last byte: its
- * size and time are compared, so that a file which somebody writes meanwhile is an error and never a mixture.
+ * Regular files are read by pread into the caller's buffer, not mapped: a file that is cut off
+ * under a mapping kills the process. A file must be the one that discovery found, and still be it
+ * after its last byte: its size and time are compared, so that a file which somebody writes
+ * meanwhile is an error and never a mixture.
  *
  * Streams are polled before each read, because workers block all signals: a silent stream must
  * notice that the run was cancelled.
@@ -23,7 +24,8 @@ enum { POLL_MS = 50, SPOOL_BUFFER_BYTES = 256 << 10 };
 
 static bool same(const struct stat *st, const sheaf_file *file)
 {
-    return st->st_dev == file->device && st->st_ino == file->inode && sheaf__nanoseconds(st->st_mtim) == file->mtime_ns &&
+    return st->st_dev == file->device && st->st_ino == file->inode &&
+           sheaf__nanoseconds(st->st_mtim) == file->mtime_ns &&
            (uint64_t)st->st_size == file->size_bytes;
 }
 
@@ -39,7 +41,10 @@ sheaf_status sheaf__file_open(sheaf__file_source *source, const sheaf_file *file
     source->fd = STDIN_FILENO;
     source->owns_fd = file->kind != SHEAF_FILE_STDIN;
     source->offset_bytes = 0;
-    /* A FIFO that nobody writes to yet must not hold the worker in open: it is polled like any stream. */
+    /*
+     * A FIFO that nobody writes to yet must not hold the worker in open: it is polled like any
+     * stream.
+     */
     if (source->owns_fd)
         source->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (source->fd < 0)
@@ -111,7 +116,8 @@ sheaf_status sheaf__file_verify(const sheaf__file_source *source, sheaf_error *e
         return SHEAF_OK;
     if (fstat(source->fd, &now) != 0)
         return sheaf__error_system(err, errno, "cannot examine the file", NULL);
-    if (now.st_size != source->opened.st_size || sheaf__nanoseconds(now.st_mtim) != sheaf__nanoseconds(source->opened.st_mtim) ||
+    if (now.st_size != source->opened.st_size ||
+        sheaf__nanoseconds(now.st_mtim) != sheaf__nanoseconds(source->opened.st_mtim) ||
         source->offset_bytes != (uint64_t)now.st_size)
         return changed(err, "while it was read");
     return SHEAF_OK;

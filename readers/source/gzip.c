@@ -1,9 +1,9 @@
 /*
  * Inflating gzip files: see source.h. RFC 1952 by zlib; the members of a file are concatenated.
  *
- * zlib's own gzread is lenient where a loader must not be: it takes bytes that are not gzip as they are,
- * and a file that was cut off between two blocks as complete until it is closed. Here the end is only the end
- * when a member's CRC and length were right and no byte follows it.
+ * zlib's own gzread is lenient where a loader must not be: it takes bytes that are not gzip as they
+ * are, and a file that was cut off between two blocks as complete until it is closed. Here the end
+ * is only the end when a member's CRC and length were right and no byte follows it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +16,9 @@
 
 struct sheaf__gzip {
     z_stream stream;
-    bool stream_ready; /* inflateInit2 was called */
-    bool in_member;    /* some of a member was read, but not its end */
-    bool ended;        /* the last member ended and nothing follows */
+    bool stream_ready;  /* inflateInit2 was called */
+    bool in_member;     /* some of a member was read, but not its end */
+    bool ended;         /* the last member ended and nothing follows */
     const char *damage; /* what inflate found, once what it gave before is delivered; static text */
     uint64_t member_offset; /* where the current member begins, in stored bytes */
     sheaf__file_source *from;
@@ -54,7 +54,8 @@ bool sheaf__gzip_detect(const uint8_t *bytes, size_t n_bytes)
 sheaf_status sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, const uint8_t *head,
                                size_t n_bytes, sheaf_error *err)
 {
-    int state = gzip->stream_ready ? inflateReset(&gzip->stream) : inflateInit2(&gzip->stream, GZIP_ONLY);
+    int state = gzip->stream_ready ? inflateReset(&gzip->stream)
+                                   : inflateInit2(&gzip->stream, GZIP_ONLY);
     if (state != Z_OK)
         return sheaf__error_memory(err, "inflating a file");
     gzip->stream_ready = true;
@@ -73,7 +74,8 @@ static uint64_t input_offset(const sheaf__gzip *gzip)
     return gzip->from->offset_bytes - gzip->stream.avail_in;
 }
 
-static sheaf_status damaged(sheaf_error *err, uint64_t offset_bytes, const char *what, const char *hint)
+static sheaf_status damaged(sheaf_error *err, uint64_t offset_bytes, const char *what,
+                            const char *hint)
 {
     sheaf_error_set(err, SHEAF_EGZIP, "%s", what);
     if (err)
@@ -151,7 +153,8 @@ static sheaf_status report_damage(const sheaf__gzip *gzip, sheaf_error *err)
     if (strcmp(gzip->damage, "incorrect header check") == 0) /* zlib: not the magic number */
         return not_gzip(gzip, err);
     snprintf(what, sizeof what, "the compressed data is damaged: %s", gzip->damage);
-    return damaged(err, input_offset(gzip), what, "fetch the file again; gzip -t tells whether it is whole");
+    return damaged(err, input_offset(gzip), what,
+                   "fetch the file again; gzip -t tells whether it is whole");
 }
 
 sheaf_status sheaf__gzip_read(sheaf__gzip *gzip, uint8_t *buffer, size_t capacity, size_t *n_bytes,

@@ -1,9 +1,9 @@
 /*
  * Where bytes come from: a chain of sources, each with one operation, read.
  *
- * At the bottom is a file (read at offsets of our own: it can be read again) or a stream (read once);
- * above it may stand gzip. A source is embedded in its reader, used by one thread at a time, and opened
- * and closed many times: buffers and inflate state are kept from file to file.
+ * At the bottom is a file (read at offsets of our own: it can be read again) or a stream (read
+ * once); above it may stand gzip. A source is embedded in its reader, used by one thread at a time,
+ * and opened and closed many times: buffers and inflate state are kept from file to file.
  */
 #ifndef SHEAF_SOURCE_SOURCE_H
 #define SHEAF_SOURCE_SOURCE_H
@@ -19,20 +19,20 @@
 typedef struct sheaf__gzip sheaf__gzip;
 
 typedef struct sheaf__file_source {
-    int fd;                  /* -1: closed */
-    bool owns_fd;            /* false: standard input */
-    bool can_seek;           /* read by pread at offset_bytes */
-    uint64_t offset_bytes;   /* how far it was read, as stored */
-    struct stat opened;      /* what it was when it was opened */
-    const atomic_bool *stop; /* polled while a stream has nothing to say; NULL: never */
+    int fd;                    /* -1: closed */
+    bool owns_fd;              /* false: standard input */
+    bool can_seek;             /* read by pread at offset_bytes */
+    uint64_t offset_bytes;     /* how far it was read, as stored */
+    struct stat opened;        /* what it was when it was opened */
+    const atomic_bool *stop;   /* polled while a stream has nothing to say; NULL: never */
     atomic_ullong *read_bytes; /* what all readers together have read; NULL: not wanted */
 } sheaf__file_source;
 
 /*
  * Open a file that discovery found.
  *
- * Returns    OK; ENOENT, EIO, ERESOURCE; ECHANGED when a regular file is not the one that was found: another inode,
- *            size or time.
+ * Returns    OK; ENOENT, EIO, ERESOURCE; ECHANGED when a regular file is not the one that was
+ *            found: another inode, size or time.
  */
 sheaf_status sheaf__file_open(sheaf__file_source *source, const sheaf_file *file, sheaf_error *err);
 
@@ -53,10 +53,12 @@ sheaf_status sheaf__file_verify(const sheaf__file_source *source, sheaf_error *e
 void sheaf__file_close(sheaf__file_source *source);
 
 /*
- * Put all that is left of a stream into a temporary file without a name (in $TMPDIR, else /tmp), and read
- * on from there: what could be read once can now be read again, from sheaf__file_rewind() on.
+ * Put all that is left of a stream into a temporary file without a name (in $TMPDIR, else /tmp),
+ * and read on from there: what could be read once can now be read again, from sheaf__file_rewind()
+ * on.
  *
- * Returns    OK; ERESOURCE when the temporary file cannot be made or written; EIO, ECANCELLED, ENOMEM.
+ * Returns    OK; ERESOURCE when the temporary file cannot be made or written; EIO, ECANCELLED,
+ *            ENOMEM.
  */
 sheaf_status sheaf__file_spool(sheaf__file_source *source, sheaf_error *err);
 void sheaf__file_rewind(sheaf__file_source *source);
@@ -74,8 +76,8 @@ void sheaf__gzip_destroy(sheaf__gzip *gzip);
 bool sheaf__gzip_detect(const uint8_t *bytes, size_t n_bytes);
 
 /*
- * Begin to inflate what `from` gives, of which the first n_bytes (at most SHEAF__GZIP_HEAD_MAX) were
- * read already.
+ * Begin to inflate what `from` gives, of which the first n_bytes (at most SHEAF__GZIP_HEAD_MAX)
+ * were read already.
  */
 enum { SHEAF__GZIP_HEAD_MAX = 64 << 10 };
 sheaf_status sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, const uint8_t *head,
@@ -84,8 +86,8 @@ sheaf_status sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, cons
 /*
  * Read up to capacity inflated bytes of all members, one after the other; *n_bytes is 0 at the end.
  *
- * Returns    OK; EGZIP with the compressed offset: not gzip, damaged, cut off, or bytes that are not a
- *            member behind the last one; what sheaf__file_read() gives; ENOMEM.
+ * Returns    OK; EGZIP with the compressed offset: not gzip, damaged, cut off, or bytes that are
+ *            not a member behind the last one; what sheaf__file_read() gives; ENOMEM.
  */
 sheaf_status sheaf__gzip_read(sheaf__gzip *gzip, uint8_t *buffer, size_t capacity, size_t *n_bytes,
                               sheaf_error *err);

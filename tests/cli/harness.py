@@ -39,6 +39,9 @@ WORKERS = ("1", "2", "8")
 NOBODY = 65534
 NUMBER = r"[\d,]+"
 
+ROWS = b"1,2\n" * 10_000
+AT_WORK = 4 << 20  # bytes that a program has been fed when it surely is in the middle of its work
+
 SANITIZER_REPORT = re.compile(rb"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|: runtime error: ")
 
 
@@ -211,6 +214,16 @@ class SheafTest(unittest.TestCase):
     def checksum(self, name):
         return hashlib.sha256(self.read(name)).hexdigest() if os.path.isfile(self.path(name)) else None
 
+    def mount_small_disk(self, size):
+        """A directory that holds no more than that; returns its name."""
+        os.mkdir(self.path("disk"))
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.path("disk")],
+                               capture_output=True)
+        if mount.returncode:
+            self.skipTest(f"no disk can be mounted here: {mount.stderr.decode()}")
+        self.addCleanup(subprocess.run, ["umount", self.path("disk")], check=True)
+        return "disk"
+
     # -- runs
 
     def start(self, *args, **options):
@@ -219,6 +232,14 @@ class SheafTest(unittest.TestCase):
                    "cwd": self.dir, **options}
         process = subprocess.Popen([SHEAF, *args], **options)
         self.addCleanup(stop, process)
+        return process
+
+    def start_fed(self, *args, **options):
+        """Start the program with a pipe as stdin, and feed it until it is in the middle."""
+        process = self.start(*args, stdin=subprocess.PIPE, **options)
+        process.stdin.write(b"a,b\n")
+        process.stdin.flush()
+        fill_pipe(process.stdin.fileno(), ROWS, AT_WORK)
         return process
 
     def unprivileged(self):
@@ -359,6 +380,21 @@ def stop(process):
 
 def limit_open_files(count):
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+
+
+def leave_descriptors(count, limit=64):
+    """The program inherits so many open files that it can open only `count` more. (Popen: close_fds=False.)"""
+    def inherit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        taken = []
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        for descriptor in taken:
+            os.set_inheritable(descriptor, True)
+        for descriptor in taken[len(taken) - count:]:
+            os.close(descriptor)
+    return inherit
 
 
 def limit_file_size(size):

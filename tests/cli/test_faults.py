@@ -1,7 +1,9 @@
 """Faults in the data: found in every place, shown with their coordinates, first things first."""
 
+import contextlib
 import gzip
 import os
+import subprocess
 import zlib
 
 import harness
@@ -193,6 +195,46 @@ class TooLong(FaultTest):
     def test_an_endless_line_ends(self):
         with open("/dev/zero", "rb") as zeros:
             self.expect_fault("cat", "-", stdin=zeros, line=1)
+
+
+class TooManyFields(FaultTest):
+    """A record has at most 1,048,576 fields: what a column costs is not up to a file."""
+
+    LIMIT = 1_048_576
+    SAYS = r"more than 1,?048,?576 fields"
+
+    def header(self, count):
+        return ",".join(f"{n:x}" for n in range(count)) + "\n"
+
+    def test_as_many_as_the_limit_are_fine(self):
+        header = self.header(self.LIMIT)
+        data = header + "," * (self.LIMIT - 1) + "\n" + header
+        self.write("a.csv", data)
+        self.assertTrue(self.succeed("cat", "a.csv").out == data.encode(), "the rows differ")
+
+    def test_one_more_in_a_header(self):
+        self.assert_fault(self.header(self.LIMIT + 1), line=1, says=self.SAYS)
+
+    def test_one_more_in_a_record(self):
+        """Told by the limit, as soon as it is met, not by the header: the rest of the record is not read."""
+        self.assert_fault("a\n1\n" + "," * self.LIMIT + "\n", line=3, record=2, says=self.SAYS)
+        self.assert_fault(self.header(self.LIMIT) + "," * self.LIMIT + '"\n', line=2, record=1, says=self.SAYS)
+
+    def test_an_endless_record(self):
+        process = self.start("cat", "-", stdin=subprocess.PIPE)
+        process.stdin.write(b"a,b\n")
+        with contextlib.suppress(BrokenPipeError):  # the program ends before its input does
+            harness.fill_pipe(process.stdin.fileno(), b"," * 65536, 60 << 20)
+        run = harness.Run(process.args[1:], process.wait(harness.TIMEOUT), b"", process.stderr.read())
+        self.assert_sound(run)
+        self.assertEqual(FAULT, run.code, run)
+        self.assert_shows_error(run, source="-", line=2, record=1, says=self.SAYS)
+
+    def test_a_file_that_has_them_can_be_left_out(self):
+        self.write("1.csv", GOOD)
+        self.write("2.csv", self.header(self.LIMIT + 1))
+        run = self.expect(SKIPPED, "cat", "1.csv", "2.csv", "--on-error", "skip-file")
+        self.assertEqual(GOOD.encode(), run.out)
 
 
 class Gzip(FaultTest):

@@ -1,14 +1,13 @@
-"""What the program, its manual page and the README say about each other is true."""
+"""What the program and its manual page say about each other is true."""
 
 import re
-import shlex
+import zlib
 
 import harness
 from harness import CLEAN, REPOSITORY, USAGE, SheafTest
 
 COMMANDS = ("ingest", "cat", "count")
 MANUAL = REPOSITORY / "engine" / "cli" / "sheaf.1"
-README = REPOSITORY / "README.md"
 
 # An option where it is introduced or mentioned: not a dash inside a word, a range or a path.
 OPTION = re.compile(r"(?<![\w\-./])(--[a-z][a-z0-9-]*|-[A-Za-z0-9])(?![\w/])")
@@ -58,8 +57,15 @@ class Help(SheafTest):
 
     def test_the_version_is_on_stdout(self):
         run = self.succeed("--version")
-        self.assertRegex(run.out.decode(), r"^sheaf \d+\.\d+\.\d+")
+        self.assertRegex(run.out.decode(), r"^sheaf \d+\.\d+\.\d+\n")
         self.assertEqual(b"", run.err)
+
+    def test_the_version_names_what_the_program_stands_on(self):
+        out = self.succeed("--version").out.decode()
+        for name in ("zlib", "SQLite", "libcsv"):
+            self.assertRegex(out, rf"\b{name} \d+\.\d+(\.\d+)*\b")
+        self.assertIn(f"zlib {zlib.ZLIB_RUNTIME_VERSION}", out)
+        self.assertIn(f"SQLite {self.sql('x.db', 'SELECT sqlite_version();').strip().decode()}", out)
 
     def test_a_usage_error_points_to_the_help(self):
         for args in (["ingest", "--nonsense"], ["nonsense"], []):
@@ -106,41 +112,6 @@ class Manual(SheafTest):
                     "--max-record", "--table", "--if-exists", "--progress", "--json", "-q", "--quiet", "-v",
                     "--verbose", "--version", "--help", "-o", "--format"}
         self.assertEqual(set(), promised - self.options_of_help())
-
-
-class Readme(SheafTest):
-    def setUp(self):
-        super().setUp()
-        if not README.is_file():
-            self.skipTest(f"NOT TESTED: no {README}")
-        self.readme = README.read_text(encoding="utf-8")
-
-    def shown_commands(self):
-        """The lines of code blocks that run sheaf, up to the first pipe or end of a command."""
-        blocks = re.findall(r"^```[^\n]*\n(.*?)^```|((?:^ {4}[^\n]*\n)+)", self.readme,
-                            re.MULTILINE | re.DOTALL)
-        lines = [line.strip().removeprefix("$ ") for fenced, indented in blocks
-                 for line in (fenced or indented).splitlines()]
-        return [re.split(r"\s(?:[|;>]|&&|#)", line)[0] for line in lines if re.match(r"sheaf\s", line)]
-
-    def test_every_command_shown_exists(self):
-        shown = self.shown_commands()
-        self.assertTrue(shown, "the README shows no command")
-        for line in shown:
-            with self.subTest(line=line):
-                command, *args = shlex.split(line)[1:]
-                if command.startswith("-"):
-                    self.assertIn(command, ("--help", "--version"))
-                    continue
-                self.assertIn(command, (*COMMANDS, "help"))
-                known = options_in(self.succeed(command, "--help").out.decode())
-                self.assertEqual(set(), {arg.split("=")[0] for arg in args if re.match(r"--?[a-z]", arg)
-                                         and not re.match(r"-j\d+$", arg)} - known)
-
-    def test_every_file_of_this_repository_that_is_shown_exists(self):
-        for path in re.findall(r"(?<![\w/])(?:data|engine|tests|bench|readers|include)/[\w./-]*\w",
-                               self.readme):
-            self.assertTrue((REPOSITORY / path).exists(), path)
 
 
 if __name__ == "__main__":

@@ -242,7 +242,9 @@ class Usage(SheafTest):
 
     def test_unknown_options(self):
         self.assert_usage_error("ingest", "a.csv", "-o", "x.db", "--workerz", "2", says="--workerz")
-        self.assert_usage_error("cat", "a.csv", "-Z", says="Z")
+        for args in (["cat", "a.csv", "-Z"], ["ingest", "-Zq"], ["ingest", "-qZ", "a.csv", "-o", "x.db"],
+                     ["count", "-j2", "-Z", "a.csv"]):
+            self.assert_usage_error(*args, says="'-Z'")
 
     def test_values_that_are_none(self):
         for option, values in {
@@ -261,16 +263,18 @@ class Usage(SheafTest):
 
     def test_a_table_for_something_that_has_none(self):
         self.assert_usage_error("ingest", "a.csv", "-o", "x.db", "--table", "")
+        for destination in ("x.csv", "x.tsv", "x.jsonl", "-", "null:"):
+            self.assert_usage_error("ingest", "a.csv", "-o", destination, "--table", "t", says="table")
+
+    def test_a_format_for_something_that_has_its_own(self):
+        """Also when it would be the same: the option is for stdout."""
+        for destination in ("x.csv", "x.tsv", "x.jsonl", "x.db", "null:"):
+            for format in ("csv", "tsv", "jsonl"):
+                self.assert_usage_error("ingest", "a.csv", "-o", destination, "--format", format, says="format")
 
     def test_an_empty_source(self):
         run = self.sheaf("cat", "")
         self.assertIn(run.code, (USAGE, FAULT), run)
-
-    def test_stdin_named_twice(self):
-        for sources in (["-", "-"], ["-", "@-"]):
-            run = self.sheaf("cat", *sources)
-            self.assertIn(run.code, (USAGE, FAULT), run)
-            self.assertTrue(run.err)
 
 
 class Limits(SheafTest):

@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin: the destination as before, exit 130, at once. And the bar that shows how far it is.
+"""Ctrl-C and its kin: the destination as before, exit 130, at once.
 
 The program is fed through pipes, so a test knows how far it is: what was written beyond a pipe's capacity
 has been read.
@@ -10,10 +10,8 @@ import signal
 import subprocess
 
 import harness
-from harness import CLEAN, FAULT, INTERRUPTED, SheafTest, Terminal, wait_until
+from harness import AT_WORK, CLEAN, INTERRUPTED, ROWS, SheafTest, wait_until
 
-ROWS = b"1,2\n" * 10_000
-AT_WORK = 4 << 20  # bytes that the program has been fed when it surely is in the middle of its work
 SOON = 20  # seconds: "within a moment", on a busy machine with a sanitizer
 
 # Where the kernel (in this version or that) keeps a thread that waits for a byte, or for room: sleeps_in().
@@ -24,14 +22,6 @@ WRITE = ("pipe_write", "anon_pipe_write", "pipe_wait", *POLL)
 
 
 class InterruptTest(SheafTest):
-    def start_fed(self, *args, **options):
-        """Start the program with a pipe as stdin, and feed it until it is in the middle."""
-        process = self.start(*args, stdin=subprocess.PIPE, **options)
-        process.stdin.write(b"a,b\n")
-        process.stdin.flush()
-        harness.fill_pipe(process.stdin.fileno(), ROWS, AT_WORK)
-        return process
-
     def assert_interrupted(self, process, number=signal.SIGINT):
         process.send_signal(number)
         # The pipe stays open and nothing more comes: who waits for the next byte, waits for ever.
@@ -181,76 +171,6 @@ def is_full(descriptor):
             os.write(descriptor, ROWS)
     except BlockingIOError:
         return True
-
-
-class Progress(InterruptTest):
-    """A bar on a terminal, and nothing of it anywhere else."""
-
-    def feed_and_watch(self, *args, is_shown, chunks=5000):
-        """
-        Feed the program, its stderr a terminal, until `is_shown(text)` or all chunks went. Returns what it showed.
-        """
-        terminal = Terminal()
-        self.addCleanup(terminal.close)
-        process = self.start(*args, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=terminal.slave)
-        terminal.close_slave()
-        process.stdin.write(b"a,b\n")
-        for _ in range(chunks):
-            process.stdin.write(ROWS)
-            process.stdin.flush()
-            if terminal.read_until(is_shown, timeout=0):
-                break
-        process.stdin.close()
-        process.stdin = None
-        terminal.read_all()
-        self.assertEqual(CLEAN, process.wait(harness.TIMEOUT))
-        return terminal.text
-
-    def test_a_bar_is_shown_on_a_terminal(self):
-        text = self.feed_and_watch("ingest", "-", "-o", "null:",
-                                   is_shown=lambda text: b"B/s" in text or b"\r" in text)
-        self.assertRegex(text, rb"\r|\x1b\[")
-
-    def test_no_bar_is_shown_when_none_is_wanted(self):
-        for flag in (["--progress", "off"], ["--progress=off"], ["-q"]):
-            text = self.feed_and_watch("ingest", "-", "-o", "null:", *flag, is_shown=bool, chunks=500)
-            self.assertEqual(b"", text)
-
-    def test_a_bar_never_reaches_a_pipe(self):
-        process = self.start_fed("ingest", "-", "-o", "null:")
-        harness.fill_pipe(process.stdin.fileno(), ROWS, 50 << 20)
-        run = self.finish(process)
-        self.assertEqual((CLEAN, b""), (run.code, run.err))
-
-    def test_a_bar_never_reaches_stdout(self):
-        process = self.start_fed("ingest", "-", "-o", "null:", "-q")
-        self.assertEqual(b"", self.finish(process).out)
-
-    def test_an_error_stands_on_a_line_of_its_own_after_a_bar(self):
-        terminal = Terminal()
-        self.addCleanup(terminal.close)
-        process = self.start("ingest", "-", "-o", "null:", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                             stderr=terminal.slave)
-        terminal.close_slave()
-        process.stdin.write(b"a,b\n")
-        for _ in range(500):
-            process.stdin.write(ROWS)
-        process.stdin.write(b"bad\n")
-        process.stdin.close()
-        process.stdin = None
-        terminal.read_all()
-        self.assertEqual(FAULT, process.wait(harness.TIMEOUT))
-        self.assertRegex(terminal.text, rb"(^|[\n\r]|\x1b\[\d*[KG])error: ")
-
-    def test_plain_and_json_progress_may_go_to_a_pipe(self):
-        for kind in ("plain", "json"):
-            process = self.start_fed("ingest", "-", "-o", "null:", "--progress", kind)
-            run = self.finish(process)
-            self.assertEqual(CLEAN, run.code)
-            self.assertNotIn(b"\r", run.err.replace(b"\r\n", b""))
-            self.assertNotIn(b"\x1b", run.err)
-            for line in run.err.splitlines() if kind == "json" else []:
-                harness.json.loads(line)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 import harness
-from harness import FAULT, SheafTest
+from harness import FAULT, USAGE, SheafTest
 
 
 class Streams(SheafTest):
@@ -84,6 +84,69 @@ class Streams(SheafTest):
         thread = threading.Thread(target=write, daemon=True)
         thread.start()
         self.addCleanup(thread.join, harness.TIMEOUT)
+
+
+class NamedTwice(SheafTest):
+    """Two readers of one stream would each get a part of it: it is refused, and nothing is read."""
+
+    def assert_refused(self, *args, source=None, **options):
+        with self.subTest(args=args):
+            run = self.expect(USAGE, *args, timeout=20, **options)
+            self.assertRegex(run.error.message, r"twice|2 times|3 times")
+            self.assertEqual(b"", run.out)
+            if source:
+                self.assertIn(source, run.error_text)
+
+    def test_a_fifo(self):
+        """Nobody writes to it: who opens it, waits for ever."""
+        self.make_fifo("fifo")
+        self.write("a.csv", "n\n1\n")
+        for command in (["cat"], ["count"], ["ingest", "-o", "x.csv"], ["ingest", "-o", "x.db"]):
+            self.assert_refused(*command, "fifo", "fifo", source="fifo")
+        self.assert_refused("cat", "fifo", "a.csv", "a.csv", "./fifo", source="fifo")
+        self.assert_refused("cat", "fifo", "fifo", "--on-error", "skip-file", source="fifo")
+        self.assertEqual(["a.csv", "fifo"], self.names())
+
+    def test_a_fifo_by_another_name(self):
+        self.make_fifo("fifo")
+        os.symlink("fifo", self.path("soft"))
+        os.link(self.path("fifo"), self.path("hard"))
+        for name in ("soft", "hard"):
+            self.assert_refused("cat", "fifo", name, source=name)
+
+    def test_a_fifo_in_a_list(self):
+        self.make_fifo("fifo")
+        self.write("list", "fifo\nfifo\n")
+        self.assert_refused("cat", "@list", source="fifo")
+        self.assert_refused("cat", "fifo", "@list", source="fifo")
+
+    def test_stdin(self):
+        """Under all its names. What was in the pipe is still in it."""
+        data = b"n\n1\n2\n"
+        for names in (["-", "-"], ["-", "/dev/stdin"], ["/dev/stdin", "-"], ["-", "/dev/fd/0"],
+                      ["/dev/fd/0", "/dev/stdin"], ["/proc/self/fd/0", "-"], ["-", "-", "-"]):
+            reading, writing = os.pipe()
+            os.write(writing, data)
+            os.close(writing)
+            with open(reading, "rb") as pipe:
+                self.assert_refused("cat", *names, stdin=pipe)
+                self.assertEqual(data, pipe.read(), names)
+
+    def test_stdin_as_a_source_and_as_a_list(self):
+        self.write("a.csv", "n\n1\n")
+        self.assert_refused("cat", "-", "@-", input=b"a.csv\n")
+
+    def test_a_file_may_be_named_twice(self):
+        self.write("a.csv", "n\n1\n")
+        self.assertEqual(b"n\n1\n1\n", self.succeed("cat", "a.csv", "./a.csv").out)
+
+    def test_two_fifos_are_two_streams(self):
+        self.make_fifo("one")
+        self.make_fifo("two")
+        for name in ("one", "two"):
+            writer = subprocess.Popen(["sh", "-c", f"printf 'n\\n1\\n' > {name}"], cwd=self.dir)
+            self.addCleanup(harness.stop, writer)
+        self.assertEqual(b"n\n1\n1\n", self.succeed("cat", "one", "two").out)
 
 
 class TheReaderGoesAway(SheafTest):

@@ -3,8 +3,8 @@
  *
  * Slow and plain: used only when there is a fault to report. The rules are those of parser.h.
  */
-#ifndef SHEAF_RECORD_WALK_H
-#define SHEAF_RECORD_WALK_H
+#ifndef SHEAF_RECORD_LOCATE_H
+#define SHEAF_RECORD_LOCATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,12 +18,14 @@ typedef struct sheaf__place {
 } sheaf__place;
 
 /* The place of the byte at offset `at` (<= n_bytes). */
-sheaf__place sheaf__walk_to_byte(const uint8_t *record, size_t n_bytes, char delimiter, size_t at);
+sheaf__place sheaf__locate_byte(const uint8_t *record, size_t n_bytes, char delimiter, size_t at);
 
 /* The place where field `field` (from 0) begins, or the end of the record when it has fewer. */
-sheaf__place sheaf__walk_to_field(const uint8_t *record, size_t n_bytes, char delimiter, uint64_t field);
+sheaf__place sheaf__locate_field(const uint8_t *record, size_t n_bytes, char delimiter,
+                                 uint64_t field);
 
 /* The place of the quote that is still open at the end of the bytes; false when none is. */
-bool sheaf__walk_to_open_quote(const uint8_t *record, size_t n_bytes, char delimiter, sheaf__place *place);
+bool sheaf__locate_open_quote(const uint8_t *record, size_t n_bytes, char delimiter,
+                              sheaf__place *place);
 
 #endif

@@ -1,11 +1,11 @@
-/* One state machine, byte by byte, and three questions to it: see walk.h. */
-#include "readers/record/walk.h"
+/* One state machine, byte by byte, and three questions to it: see locate.h. */
+#include "readers/record/locate.h"
 
 typedef enum walk_state {
     FIELD_START, /* nothing of the field was seen */
     PLAIN,       /* in a field without quotes */
     QUOTED,      /* in a quoted field */
-    QUOTE_SEEN   /* in a quoted field, behind a quote: its end, or the first half of a doubled one */
+    QUOTE_SEEN /* in a quoted field, behind a quote: its end, or the first half of a doubled one */
 } walk_state;
 
 typedef struct walk {
@@ -67,7 +67,7 @@ static void step(walk *w, uint8_t byte)
     w->before = byte;
 }
 
-sheaf__place sheaf__walk_to_byte(const uint8_t *record, size_t n_bytes, char delimiter, size_t at)
+sheaf__place sheaf__locate_byte(const uint8_t *record, size_t n_bytes, char delimiter, size_t at)
 {
     walk w = {.delimiter = delimiter};
     while (w.here.at < at && w.here.at < n_bytes)
@@ -75,7 +75,8 @@ sheaf__place sheaf__walk_to_byte(const uint8_t *record, size_t n_bytes, char del
     return w.here;
 }
 
-sheaf__place sheaf__walk_to_field(const uint8_t *record, size_t n_bytes, char delimiter, uint64_t field)
+sheaf__place sheaf__locate_field(const uint8_t *record, size_t n_bytes, char delimiter,
+                                 uint64_t field)
 {
     walk w = {.delimiter = delimiter};
     while (w.here.at < n_bytes && w.here.field < field)
@@ -83,7 +84,8 @@ sheaf__place sheaf__walk_to_field(const uint8_t *record, size_t n_bytes, char de
     return w.here;
 }
 
-bool sheaf__walk_to_open_quote(const uint8_t *record, size_t n_bytes, char delimiter, sheaf__place *place)
+bool sheaf__locate_open_quote(const uint8_t *record, size_t n_bytes, char delimiter,
+                              sheaf__place *place)
 {
     walk w = {.delimiter = delimiter};
     while (w.here.at < n_bytes)
