@@ -515,8 +515,11 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
 static bool would_wait(sheaf__reader *reader)
 {
     size_t line_end;
-    return !reader->source.can_seek && !sheaf__window_find_line(&reader->window, &line_end) &&
-           sheaf__file_would_wait(&reader->source);
+    if (reader->source.can_seek || sheaf__window_find_line(&reader->window, &line_end))
+        return false;
+    if (reader->counts.gzip && sheaf__gzip_has_input(reader->gzip))
+        return false;
+    return sheaf__file_would_wait(&reader->source);
 }
 
 sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,

@@ -70,6 +70,7 @@ OWNED_WORDS = {
 }
 
 LINES_MAX = 600  # a warning only
+WIDTH_MAX = 100  # of a line in characters
 
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(<[^>\n]+>|"[^"\n]+")', re.M)
@@ -258,9 +259,18 @@ def self_test():
     return wrong
 
 
+def too_wide(files):
+    """Lines beyond the house's width: clang-format breaks code there, comments are for who writes them."""
+    return [f"{path}:{number}: {len(line)} characters, {WIDTH_MAX} are the most"
+            for path, text in sorted(files.items())
+            for number, line in enumerate(text.split("\n"), 1) if len(line) > WIDTH_MAX]
+
+
 def main(arguments):
     if arguments == ["--self-test"]:
         complaints = self_test()
+        if not too_wide({"x.c": "x" * (WIDTH_MAX + 1)}) or too_wide({"x.c": "\u00e9" * WIDTH_MAX}):
+            complaints.append("width: not found, or found where there is none")
         done = f"{len(BAD)} broken rules were all found"
     else:
         root = pathlib.Path(arguments[0] if arguments else __file__).resolve()
@@ -268,7 +278,7 @@ def main(arguments):
         for path, text in sorted(files.items()):
             if text.count("\n") > LINES_MAX:
                 print(f"warning: {path} has {text.count(chr(10))} lines: one idea a file?")
-        complaints = check(files) or ([] if files else ["no source was found"])
+        complaints = check(files) + too_wide(files) or ([] if files else ["no source was found"])
         done = f"{len(files)} files keep to their layers"
     print("\n".join(complaints) or done)
     return 1 if complaints else 0

@@ -1,12 +1,12 @@
 /*
- * Races in the engine: whole ingests of many small and some larger files, with random workers and chunk sizes,
- * some of them cancelled from another thread at a random moment.
+ * Races in the engine: whole ingests of many small and some larger files, with random workers and
+ * chunk sizes, some of them cancelled from another thread at a random moment.
  *
  *     stress_ingest [SECONDS]      3 by default
  *
  * An ingest that comes back OK has loaded exactly the records that were written; one that was
- * cancelled says so and leaves no file behind. One file in some rounds is at fault: the first fault is always
- * the same.
+ * cancelled says so and leaves no file behind. One file in some rounds is at fault: the first fault
+ * is always the same.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -85,17 +85,20 @@ static void *cancel_later(void *argument)
     return NULL;
 }
 
-static void one_ingest(const char *directory, const char *output, uint64_t records, bool bad, uint32_t *random)
+static void one_ingest(const char *directory, const char *output, uint64_t records, bool bad,
+                       uint32_t *random)
 {
     static const char *const kinds[] = {"null:", "out.csv", "out.jsonl", "out.db"};
     char destination[300];
     const char *kind = kinds[next_random(random) % 4];
-    snprintf(destination, sizeof destination, "%s%s%s", kind[0] == 'n' ? "" : output, kind[0] == 'n' ? "" : "/", kind);
+    snprintf(destination, sizeof destination, "%s%s%s", kind[0] == 'n' ? "" : output,
+             kind[0] == 'n' ? "" : "/", kind);
     sheaf_ingest_options options = {.size = sizeof options,
                                     .destination = destination,
                                     .workers = (int)(next_random(random) % 9) + 1,
                                     .chunk_bytes = next_random(random) % 5000 + 1,
-                                    .on_error = next_random(random) % 2 ? SHEAF_ON_ERROR_STOP : SHEAF_ON_ERROR_SKIP_FILE};
+                                    .on_error = next_random(random) % 2 ? SHEAF_ON_ERROR_STOP
+                                                                        : SHEAF_ON_ERROR_SKIP_FILE};
     bool skip = options.on_error == SHEAF_ON_ERROR_SKIP_FILE;
     sheaf_files *files;
     sheaf_ingest *ingest;
@@ -113,14 +116,16 @@ static void one_ingest(const char *directory, const char *output, uint64_t recor
         pthread_join(thread, NULL);
     if (status == SHEAF_OK) {
         CHECK(!bad || skip, "a fault was not seen");
-        CHECK(summary.loaded == records - (bad ? 1 : 0), "%llu", (unsigned long long)summary.loaded);
+        CHECK(summary.loaded == records - (bad ? 1 : 0), "%llu",
+              (unsigned long long)summary.loaded);
         CHECK(summary.records == summary.loaded + summary.skipped, "the account");
     } else if (status == SHEAF_ESHAPE) {
         CHECK(bad && !skip && err.line == 3 && err.record == 2, "another fault: %s", err.message);
     } else {
         CHECK(cancels && status == SHEAF_ECANCELLED, "%s", err.message);
     }
-    CHECK(status == SHEAF_OK || kind[0] == 'n' || access(destination, F_OK) != 0, "%s is left behind", destination);
+    CHECK(status == SHEAF_OK || kind[0] == 'n' || access(destination, F_OK) != 0,
+          "%s is left behind", destination);
     sheaf_ingest_destroy(ingest);
     sheaf_files_release(files);
     unlink(destination);

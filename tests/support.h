@@ -76,7 +76,8 @@ static inline void blob_free(blob *old)
 
 static inline bool blob_equal(const blob *a, const blob *b)
 {
-    return a->n_bytes == b->n_bytes && (a->n_bytes == 0 || memcmp(a->bytes, b->bytes, a->n_bytes) == 0);
+    return a->n_bytes == b->n_bytes &&
+           (a->n_bytes == 0 || memcmp(a->bytes, b->bytes, a->n_bytes) == 0);
 }
 
 /* The beginning of it, for a message. Each call overwrites what the fourth before it gave. */
@@ -115,7 +116,8 @@ static inline sheaf_file file_at(const char *path)
     return (sheaf_file){.path = path,
                         .kind = regular ? SHEAF_FILE_REGULAR : SHEAF_FILE_STREAM,
                         .size_bytes = regular ? (uint64_t)about.st_size : SHEAF_UNKNOWN,
-                        .mtime_ns = (int64_t)about.st_mtim.tv_sec * 1000000000 + about.st_mtim.tv_nsec,
+                        .mtime_ns = (int64_t)about.st_mtim.tv_sec * 1000000000 +
+                                    about.st_mtim.tv_nsec,
                         .device = about.st_dev,
                         .inode = about.st_ino};
 }
@@ -136,7 +138,8 @@ static inline sheaf_file write_file(const char *path, const void *bytes, size_t 
 }
 
 /* A file of one line and n_lines others, all alike. */
-static inline sheaf_file write_lines(const char *path, const char *first, const char *other, size_t n_lines)
+static inline sheaf_file write_lines(const char *path, const char *first, const char *other,
+                                     size_t n_lines)
 {
     blob text = {0};
     blob_text(&text, first);
@@ -154,7 +157,8 @@ static inline sheaf_file write_lines(const char *path, const char *first, const 
  * on, however much it asks for. That is what a pipe in packet mode does; it holds 256 packets of
  * 4096 bytes.
  */
-static inline sheaf_file feed_stdin(const void *bytes, size_t n_bytes, const size_t *cuts, size_t n_cuts)
+static inline sheaf_file feed_stdin(const void *bytes, size_t n_bytes, const size_t *cuts,
+                                    size_t n_cuts)
 {
     int ends[2];
     cr_assert_eq(pipe2(ends, O_DIRECT | O_CLOEXEC), 0);
@@ -164,7 +168,8 @@ static inline sheaf_file feed_stdin(const void *bytes, size_t n_bytes, const siz
     for (size_t i = 0; i <= n_cuts; i++) {
         size_t end = i < n_cuts ? cuts[i] : n_bytes;
         if (end > done)
-            cr_assert_eq(write(ends[1], (const char *)bytes + done, end - done), (ssize_t)(end - done));
+            cr_assert_eq(write(ends[1], (const char *)bytes + done, end - done),
+                         (ssize_t)(end - done));
         done = end;
     }
     close(ends[1]);
@@ -191,7 +196,8 @@ static inline sheaf_file feed_stdin_by(const void *bytes, size_t n_bytes, size_t
 static inline void gzip_add(blob *to, const void *bytes, size_t n_bytes, int level)
 {
     z_stream stream = {0};
-    cr_assert_eq(deflateInit2(&stream, level, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    cr_assert_eq(deflateInit2(&stream, level, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
+                 Z_OK);
     uLong most = deflateBound(&stream, (uLong)n_bytes) + 64;
     uint8_t *packed = malloc(most);
     cr_assert_not_null(packed);

@@ -1,6 +1,6 @@
 /*
- * What the tests of discovery share. Every test runs in an empty directory of its own, which is the current one,
- * and is removed behind it.
+ * What the tests of discovery share. Every test runs in an empty directory of its own, which is the
+ * current one, and is removed behind it.
  */
 #ifndef SHEAF_TESTS_SUPPORT_DISCOVER_H
 #define SHEAF_TESTS_SUPPORT_DISCOVER_H
@@ -37,7 +37,6 @@ static inline void leave(void)
     snprintf(command, sizeof command, "rm -rf -- '%s'", home);
     cr_assert_eq(system(command), 0);
 }
-
 
 static inline void make_directories(const char *path)
 {
@@ -80,7 +79,8 @@ static inline void make_files(const char *path, ...)
 
 static inline void set_mtime(const char *path, time_t seconds, long ns)
 {
-    struct timespec times[2] = {{.tv_sec = seconds, .tv_nsec = ns}, {.tv_sec = seconds, .tv_nsec = ns}};
+    struct timespec times[2] = {{.tv_sec = seconds, .tv_nsec = ns},
+                                {.tv_sec = seconds, .tv_nsec = ns}};
     cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
@@ -124,13 +124,15 @@ static inline size_t gather(const char *sources[SOURCES_MAX], va_list more)
     return n;
 }
 
-static inline sheaf_files *discover_in(sheaf_discover_options options, const char *const *sources, size_t n_sources)
+static inline sheaf_files *discover_in(sheaf_discover_options options, const char *const *sources,
+                                       size_t n_sources)
 {
     options.size = sizeof options;
     sheaf_files *files;
     sheaf_error err;
     sheaf_status status = sheaf_files_discover(sources, n_sources, &options, &files, &err);
-    cr_assert_eq(status, SHEAF_OK, "%s: %s (%s)", sheaf_status_name(status), err.message, err.source);
+    cr_assert_eq(status, SHEAF_OK, "%s: %s (%s)", sheaf_status_name(status), err.message,
+                 err.source);
     cr_assert_eq(err.status, SHEAF_OK);
     return files;
 }
@@ -172,7 +174,9 @@ static inline const char *from_nul_list(const char *source)
     return paths(discover_in((sheaf_discover_options){.list_is_nul_separated = true}, &source, 1));
 }
 
-/* Discover what must fail. The error is checked to be complete; without one the status is the same. */
+/*
+ * Discover what must fail. The error is checked to be complete; without one the status is the same.
+ */
 static inline sheaf_error fails(sheaf_status expected, const char *source, ...)
 {
     const char *sources[SOURCES_MAX] = {source};
@@ -197,7 +201,8 @@ static inline void has(const char *text, const char *part)
     cr_assert_not_null(strstr(text, part), "\"%s\" does not say \"%s\"", text, part);
 }
 
-static inline void check_counts(sheaf_files *files, uint64_t special, uint64_t hidden, uint64_t other)
+static inline void check_counts(sheaf_files *files, uint64_t special, uint64_t hidden,
+                                uint64_t other)
 {
     sheaf_discover_counts counts = sheaf_files_passed_over(files);
     cr_assert_eq(counts.special, special, "special %d", (int)counts.special);

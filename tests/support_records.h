@@ -41,7 +41,8 @@ static inline void put_batch(blob *to, const sheaf__batch *batch)
         const sheaf__cell *cell = &batch->cells[i];
         bool null = cell->n_bytes == SHEAF__NULL_CELL;
         cr_assert_eq(cell->offset_bytes, used, "the text of cells is not one run");
-        const void *text = cell->n_bytes > 0 ? (const void *)(batch->bytes + cell->offset_bytes) : "";
+        const void *text = cell->n_bytes > 0 ? (const void *)(batch->bytes + cell->offset_bytes)
+                                             : "";
         put_field(to, null ? NULL : text, null ? 0 : cell->n_bytes);
         used += null ? 0 : cell->n_bytes;
         if ((i + 1) % batch->n_columns == 0)
@@ -112,8 +113,8 @@ static inline outcome read_rest(kit *with, size_t chunk_bytes)
     return out;
 }
 
-static inline outcome read_with(kit *with, const sheaf_file *file, const sheaf__reader_options *options,
-                                size_t chunk_bytes)
+static inline outcome read_with(kit *with, const sheaf_file *file,
+                                const sheaf__reader_options *options, size_t chunk_bytes)
 {
     outcome out = {.status = SHEAF_OK};
     sheaf_error_clear(&out.err);
@@ -215,8 +216,8 @@ static inline uint64_t fields_before(const uint8_t *text, size_t start, size_t a
 }
 
 /* The fault is at offset `at` of text: count the lines that end before it. */
-static inline void expect_fault(expectation *expected, sheaf_status status, const uint8_t *text, size_t at,
-                                uint64_t field)
+static inline void expect_fault(expectation *expected, sheaf_status status, const uint8_t *text,
+                                size_t at, uint64_t field)
 {
     size_t line_start = 0;
     expected->status = status;
@@ -231,7 +232,8 @@ static inline void expect_fault(expectation *expected, sheaf_status status, cons
     expected->field = field;
 }
 
-static inline expectation expect(const void *bytes, size_t n_bytes, char delimiter, size_t record_max)
+static inline expectation expect(const void *bytes, size_t n_bytes, char delimiter,
+                                 size_t record_max)
 {
     expectation expected = {.status = SHEAF_END};
     const uint8_t *text = bytes;
@@ -312,29 +314,32 @@ static inline void check_outcome(const outcome *got, const expectation *expected
 {
     const char *what = shown(text, n_bytes);
     cr_assert_eq(got->status, expected->status, "%s: %s instead of %s (%s) for %s", way,
-                 sheaf_status_name(got->status), sheaf_status_name(expected->status), got->err.message, what);
+                 sheaf_status_name(got->status), sheaf_status_name(expected->status),
+                 got->err.message, what);
     cr_assert_eq(got->counts.records, expected->records, "%s: %d records instead of %d in %s", way,
                  (int)got->counts.records, (int)expected->records, what);
     cr_assert_eq(got->counts.boms, expected->boms, "%s: %s", way, what);
     if (expected->status == SHEAF_END) {
-        cr_assert_eq(got->counts.blank_lines, expected->blank_lines, "%s: %d blank lines, not %d, in %s", way,
-                     (int)got->counts.blank_lines, (int)expected->blank_lines, what);
-        cr_assert_eq(got->counts.lone_crs, expected->lone_crs, "%s: %d lone CRs, not %d, in %s", way,
-                     (int)got->counts.lone_crs, (int)expected->lone_crs, what);
+        cr_assert_eq(got->counts.blank_lines, expected->blank_lines,
+                     "%s: %d blank lines, not %d, in %s", way, (int)got->counts.blank_lines,
+                     (int)expected->blank_lines, what);
+        cr_assert_eq(got->counts.lone_crs, expected->lone_crs, "%s: %d lone CRs, not %d, in %s",
+                     way, (int)got->counts.lone_crs, (int)expected->lone_crs, what);
         return;
     }
     const sheaf_error *err = &got->err;
     cr_assert(err->line == expected->line && err->line_byte == expected->line_byte &&
                   err->record == expected->record && err->field == expected->field &&
                   err->offset_bytes == expected->offset_bytes,
-              "%s: %s at line %d:%d record %d field %d offset %d, not at %d:%d %d %d %d, in %s", way,
-              sheaf_status_name(err->status), (int)err->line, (int)err->line_byte, (int)err->record,
-              (int)err->field, (int)err->offset_bytes, (int)expected->line, (int)expected->line_byte,
-              (int)expected->record, (int)expected->field, (int)expected->offset_bytes, what);
+              "%s: %s at line %d:%d record %d field %d offset %d, not at %d:%d %d %d %d, in %s",
+              way, sheaf_status_name(err->status), (int)err->line, (int)err->line_byte,
+              (int)err->record, (int)err->field, (int)err->offset_bytes, (int)expected->line,
+              (int)expected->line_byte, (int)expected->record, (int)expected->field,
+              (int)expected->offset_bytes, what);
 }
 
-static inline void check_rows(const outcome *got, const blob *rows, const void *text, size_t n_bytes,
-                              const char *way)
+static inline void check_rows(const outcome *got, const blob *rows, const void *text,
+                              size_t n_bytes, const char *way)
 {
     cr_assert(blob_equal(&got->rows, rows), "%s: %s\ninstead of\n%s\nfor %s", way,
               shown(got->rows.bytes, got->rows.n_bytes), shown(rows->bytes, rows->n_bytes),

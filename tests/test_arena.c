@@ -74,8 +74,9 @@ Test(arena, gives_memory_that_is_nobody_elses)
 Test(arena, refuses_sizes_that_overflow)
 {
     sheaf_arena *arena = sheaf__arena_create(NULL, 4096);
-    static const size_t huge[] = {SIZE_MAX,         SIZE_MAX - 1, SIZE_MAX - 64,     SIZE_MAX - 4096,
-                                  SIZE_MAX / 2 + 1, PTRDIFF_MAX,  PTRDIFF_MAX - 4096};
+    static const size_t huge[] = {SIZE_MAX,          SIZE_MAX - 1,     SIZE_MAX - 64,
+                                  SIZE_MAX - 4096,   SIZE_MAX / 2 + 1, PTRDIFF_MAX,
+                                  PTRDIFF_MAX - 4096};
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < sizeof huge / sizeof huge[0]; i++) {
             cr_assert_null(sheaf_arena_alloc(arena, huge[i], 1, 1));

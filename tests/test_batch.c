@@ -50,13 +50,15 @@ Test(batch, keeps_every_field_while_it_grows)
     for (int round = 0; round < 3; round++) {
         char text[16];
         for (int i = 0; i < N; i++)
-            add(batch, i % 7 ? text : NULL, i % 7 ? (size_t)snprintf(text, sizeof text, "%d", i) : 0);
+            add(batch, i % 7 ? text : NULL,
+                i % 7 ? (size_t)snprintf(text, sizeof text, "%d", i) : 0);
         cr_assert_eq(batch->n_cells, N);
         for (int i = 0; i < N; i++) {
             const sheaf__cell *cell = &batch->cells[i];
             snprintf(text, sizeof text, "%d", i);
             cr_assert_eq(cell->n_bytes, i % 7 ? strlen(text) : SHEAF__NULL_CELL, "cell %d", i);
-            cr_assert(i % 7 == 0 || memcmp(batch->bytes + cell->offset_bytes, text, cell->n_bytes) == 0);
+            cr_assert(i % 7 == 0 ||
+                      memcmp(batch->bytes + cell->offset_bytes, text, cell->n_bytes) == 0);
         }
         sheaf__batch_clear(batch, round == 0 ? SIZE_MAX : 0);
         cr_assert_eq(batch->n_bytes + batch->n_cells, 0);

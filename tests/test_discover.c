@@ -56,7 +56,8 @@ Test(discover, the_list_outlives_its_sources)
 Test(discover, what_is_named_twice_is_listed_twice)
 {
     make_files("d/a.csv", "d/b.csv", NULL);
-    cr_assert_str_eq(paths(discover("d/b.csv", "d", "d/b.csv", NULL)), "d/b.csv d/a.csv d/b.csv d/b.csv ");
+    cr_assert_str_eq(paths(discover("d/b.csv", "d", "d/b.csv", NULL)),
+                     "d/b.csv d/a.csv d/b.csv d/b.csv ");
     cr_assert_str_eq(ordered(SHEAF_ORDER_PATH, "d/b.csv", "d", "d/b.csv", NULL),
                      "d/a.csv d/b.csv d/b.csv d/b.csv ");
 }
@@ -125,13 +126,15 @@ Test(discover, a_socket_that_is_named_is_an_error)
 
 Test(discover, a_directory_gives_what_ends_like_csv_however_deep)
 {
-    make_files("d/a.csv", "d/b.tsv", "d/c.txt", "d/d.csv.gz", "d/e.TSV.Gz", "d/f.TxT.gz", "d/DATA.CSV",
-               "d/x/y/z/deep.csv", "d/both.gz.csv", NULL);
-    make_files("d/csv", "d/a.csvx", "d/a.gz", "d/a.csv.gz.gz", "d/a.dat", "d/acsv", "d/a.csv~", "d/v", NULL);
+    make_files("d/a.csv", "d/b.tsv", "d/c.txt", "d/d.csv.gz", "d/e.TSV.Gz", "d/f.TxT.gz",
+               "d/DATA.CSV", "d/x/y/z/deep.csv", "d/both.gz.csv", NULL);
+    make_files("d/csv", "d/a.csvx", "d/a.gz", "d/a.csv.gz.gz", "d/a.dat", "d/acsv", "d/a.csv~",
+               "d/v", NULL);
     sheaf_files *files = discover("d", NULL);
     check_counts(files, 0, 0, 8);
-    cr_assert_str_eq(paths(files), "d/DATA.CSV d/a.csv d/b.tsv d/both.gz.csv d/c.txt d/d.csv.gz d/e.TSV.Gz "
-                                   "d/f.TxT.gz d/x/y/z/deep.csv ");
+    cr_assert_str_eq(paths(files),
+                     "d/DATA.CSV d/a.csv d/b.tsv d/both.gz.csv d/c.txt d/d.csv.gz d/e.TSV.Gz "
+                     "d/f.TxT.gz d/x/y/z/deep.csv ");
 }
 
 Test(discover, a_directory_that_ends_like_csv_is_still_a_directory)
@@ -156,7 +159,8 @@ Test(discover, paths_keep_the_spelling_of_their_source)
 
 Test(discover, what_a_directory_passes_over_is_counted)
 {
-    make_files("d/a.csv", "d/.hidden.csv", "d/.git/b.csv", "d/e/.DS_Store", "d/e/c.dat", "d/e/d", NULL);
+    make_files("d/a.csv", "d/.hidden.csv", "d/.git/b.csv", "d/e/.DS_Store", "d/e/c.dat", "d/e/d",
+               NULL);
     cr_assert_eq(mkfifo("d/pipe.csv", 0644), 0);
     cr_assert_eq(mkfifo("d/e/pipe", 0644), 0);
     cr_assert_eq(symlink("e/pipe", "d/link.csv"), 0);
@@ -263,7 +267,8 @@ static int fails_to_list(const char *source, const char *at, int os_error)
     bool good = status == SHEAF_EIO && err.os_error == os_error && strcmp(err.source, at) == 0 &&
                 strstr(err.message, "cannot list");
     if (!good)
-        fprintf(stderr, "%s: %s, %s, %s\n", source, sheaf_status_name(status), err.source, err.message);
+        fprintf(stderr, "%s: %s, %s, %s\n", source, sheaf_status_name(status), err.source,
+                err.message);
     return good ? AS_PROMISED : NOT_AS_PROMISED;
 }
 
@@ -274,8 +279,8 @@ static int list_without_permission(void)
     const char *into_closed = "e"; /* what e/link leads to may be a directory of files */
     sheaf_files *files;
     sheaf_error err;
-    if (sheaf_files_discover(&into_closed, 1, NULL, &files, &err) != SHEAF_EIO || err.os_error != EACCES ||
-        strcmp(err.source, "e/link") != 0)
+    if (sheaf_files_discover(&into_closed, 1, NULL, &files, &err) != SHEAF_EIO ||
+        err.os_error != EACCES || strcmp(err.source, "e/link") != 0)
         return NOT_AS_PROMISED;
     return fails_to_list("d", "d/closed/", EACCES) | fails_to_list("d/*/*", "d/closed/", EACCES) |
            fails_to_list("d/closed/*.csv", "d/closed/", EACCES);
@@ -343,12 +348,14 @@ Test(discover, a_file_that_could_not_be_opened_for_its_long_path_is_an_error)
     path[PATH_MAX - 50] = '\0';
     make_directories(path);
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int file = openat(fd, "a-name-of-49-bytes-............................a.csv", O_WRONLY | O_CREAT, 0644);
+    int file = openat(fd, "a-name-of-49-bytes-............................a.csv",
+                      O_WRONLY | O_CREAT, 0644);
     cr_assert_geq(file, 0);
     close(file);
     path[199] = '\0';
     cr_assert_eq(fails(SHEAF_EIO, path, NULL).os_error, ENAMETOOLONG);
-    cr_assert_eq(renameat(fd, "a-name-of-49-bytes-............................a.csv", fd, "short.csv"), 0);
+    cr_assert_eq(
+        renameat(fd, "a-name-of-49-bytes-............................a.csv", fd, "short.csv"), 0);
     close(fd);
     cr_assert_neq(paths(discover(path, NULL))[0], '\0');
 }

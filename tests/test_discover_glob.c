@@ -14,8 +14,8 @@ TestSuite(glob, .init = enter, .fini = leave, .timeout = 20);
 
 Test(glob, globs_match_names_and_any_depth)
 {
-    make_files("t/1/a.csv", "t/1/b.dat", "t/2/a.csv", "t/10/a.csv", "t/x/y/a.csv", "t/x/y/z/b.csv", "t/c.csv",
-               "a1.csv", "a2.csv", "ab.csv", NULL);
+    make_files("t/1/a.csv", "t/1/b.dat", "t/2/a.csv", "t/10/a.csv", "t/x/y/a.csv", "t/x/y/z/b.csv",
+               "t/c.csv", "a1.csv", "a2.csv", "ab.csv", NULL);
     check_glob("*.csv", "a1.csv a2.csv ab.csv ");
     check_glob("./a?.csv", "./a1.csv ./a2.csv ./ab.csv ");
     check_glob("a[0-9].csv", "a1.csv a2.csv ");
@@ -29,8 +29,8 @@ Test(glob, globs_match_names_and_any_depth)
 
 Test(glob, two_stars_match_any_number_of_directories)
 {
-    make_files("t/1/a.csv", "t/1/b.dat", "t/x/y/a.csv", "t/x/y/z/b.csv", "t/c.csv", "a.csv", "x/t/1/a.csv",
-               NULL);
+    make_files("t/1/a.csv", "t/1/b.dat", "t/x/y/a.csv", "t/x/y/z/b.csv", "t/c.csv", "a.csv",
+               "x/t/1/a.csv", NULL);
     check_glob("**/a.csv", "a.csv t/1/a.csv t/x/y/a.csv x/t/1/a.csv ");
     check_glob("t/**", "t/1/a.csv t/1/b.dat t/c.csv t/x/y/a.csv t/x/y/z/b.csv ");
     check_glob("t/**/*.csv", "t/1/a.csv t/c.csv t/x/y/a.csv t/x/y/z/b.csv ");
@@ -108,7 +108,8 @@ Test(glob, a_backslash_takes_the_meaning_from_a_wildcard)
     check_glob("d\\[1\\]/*.csv", "d[1]/a*.csv d[1]/ab.csv ");
     check_glob("d\\[1]/a\\*.cs?", "d[1]/a*.csv ");
     check_glob("?/\\*/x.csv", "e/*/x.csv ");
-    has(fails(SHEAF_ENOENT, "d1/\\*.csv", NULL).message, "cannot find"); /* no wildcard, so no glob */
+    has(fails(SHEAF_ENOENT, "d1/\\*.csv", NULL).message,
+        "cannot find"); /* no wildcard, so no glob */
 }
 
 Test(glob, globs_that_cannot_give_files_are_refused)
@@ -201,9 +202,11 @@ Test(glob, globs_match_what_their_definition_says)
     size_t n_matched = 0;
     for (int round = 0; round < 20000; round++) {
         char *glob_names[6], *path[6], text[64], path_text[64];
-        size_t n_glob_names = pick(globs, 8, glob_names, text), n_path = pick(names, 4, path, path_text);
+        size_t n_glob_names = pick(globs, 8, glob_names, text),
+               n_path = pick(names, 4, path, path_text);
         sheaf__glob *glob;
-        strcat(text, "/*"); /* so that there is a wildcard; it stands for the last name, which is "f" */
+        strcat(text,
+               "/*"); /* so that there is a wildcard; it stands for the last name, which is "f" */
         cr_assert_eq(sheaf__glob_create(text, arena, &glob, NULL), SHEAF_OK);
         uint64_t places, below;
         cr_assert_eq(sheaf__glob_words(glob), 1);
@@ -216,7 +219,8 @@ Test(glob, globs_match_what_their_definition_says)
         for (size_t i = 0; i < n_base && base_fits; i++)
             base_fits = strcmp(glob_names[i], path[i]) == 0;
         for (size_t i = n_base; i < n_path && match.directory; i++, places = below)
-            cr_assert_eq(sheaf__glob_step(glob, &places, path[i], false, &below, &match, NULL), SHEAF_OK);
+            cr_assert_eq(sheaf__glob_step(glob, &places, path[i], false, &below, &match, NULL),
+                         SHEAF_OK);
         bool got = base_fits && match.directory &&
                    sheaf__glob_step(glob, &places, "f", false, &below, &match, NULL) == SHEAF_OK &&
                    match.file;
@@ -225,8 +229,8 @@ Test(glob, globs_match_what_their_definition_says)
         memcpy(all_path, path, sizeof path);
         all_names[n_glob_names] = "*";
         all_path[n_path] = "f";
-        cr_assert_eq(got, matches(all_names, n_glob_names + 1, all_path, n_path + 1), "%s on %s/f", text,
-                     path_text);
+        cr_assert_eq(got, matches(all_names, n_glob_names + 1, all_path, n_path + 1), "%s on %s/f",
+                     text, path_text);
         n_matched += got;
         sheaf__glob_destroy(glob);
         sheaf__arena_reset(arena, 4096);

@@ -147,19 +147,20 @@ Test(sources, given_order_sorts_within_a_source_only)
 
 Test(sources, path_order_puts_a_slash_before_any_other_byte)
 {
-    make_files("d/a/x.csv", "d/a.b/x.csv", "d/ab.csv", "d/a\x01/x.csv", "d/\xC3\xA4.csv", "d/B.csv", NULL);
+    make_files("d/a/x.csv", "d/a.b/x.csv", "d/ab.csv", "d/a\x01/x.csv", "d/\xC3\xA4.csv", "d/B.csv",
+               NULL);
     const char *expected = "d/B.csv d/a/x.csv d/a\x01/x.csv d/a.b/x.csv d/ab.csv d/\xC3\xA4.csv ";
     cr_assert_str_eq(paths(discover("d", NULL)), expected);
-    cr_assert_str_eq(
-        ordered(SHEAF_ORDER_PATH, "d/\xC3\xA4.csv", "d/a", "d/ab.csv", "d/a\x01", "d/a.b", "d/B.csv", NULL),
-        expected);
+    cr_assert_str_eq(ordered(SHEAF_ORDER_PATH, "d/\xC3\xA4.csv", "d/a", "d/ab.csv", "d/a\x01",
+                             "d/a.b", "d/B.csv", NULL),
+                     expected);
     cr_assert_str_eq(ordered(SHEAF_ORDER_NATURAL, "d", NULL), expected);
 }
 
 Test(sources, natural_order_compares_numbers_by_value)
 {
-    make_files("d/x2.csv", "d/x10.csv", "d/x1/b.csv", "d/x10/a.csv", "d/x2/a.csv", "d/x.csv", "d/x010.csv",
-               NULL);
+    make_files("d/x2.csv", "d/x10.csv", "d/x1/b.csv", "d/x10/a.csv", "d/x2/a.csv", "d/x.csv",
+               "d/x010.csv", NULL);
     cr_assert_str_eq(ordered(SHEAF_ORDER_NATURAL, "d", NULL),
                      "d/x.csv d/x010.csv d/x1/b.csv d/x2/a.csv d/x2.csv d/x10/a.csv d/x10.csv ");
     cr_assert_str_eq(ordered(SHEAF_ORDER_PATH, "d", NULL),
@@ -198,7 +199,8 @@ Test(sources, any_bytes_may_be_in_a_path)
 
 Test(sources, errors_escape_the_path)
 {
-    cr_assert_str_eq(fails(SHEAF_ENOENT, "go\x99ne\n\x07[31m.csv", NULL).source, "go\\x99ne\\n\\x07[31m.csv");
+    cr_assert_str_eq(fails(SHEAF_ENOENT, "go\x99ne\n\x07[31m.csv", NULL).source,
+                     "go\\x99ne\\n\\x07[31m.csv");
     has(fails(SHEAF_ENOENT, "\x07x/*.csv", NULL).message, "'\\x07x/'");
     make_directories("e\x07mpty");
     has(fails(SHEAF_ENOENT, "e\x07mpty", NULL).hint, "'e\\x07mpty/**/*.dat'");

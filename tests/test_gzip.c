@@ -89,7 +89,8 @@ static bool is_verse(const inflated *got)
 static bool begins_verse(const inflated *got)
 {
     return got->text.n_bytes <= N_VERSE &&
-           memcmp(got->text.bytes ? got->text.bytes : (const uint8_t *)"", verse, got->text.n_bytes) == 0;
+           memcmp(got->text.bytes ? got->text.bytes : (const uint8_t *)"", verse,
+                  got->text.n_bytes) == 0;
 }
 
 /* ---- whole files ---- */
@@ -167,7 +168,8 @@ Test(gzip, takes_every_kind_of_header)
         header.comment = flags & 4 ? comment : NULL;
         header.extra = flags & 8 ? extra : NULL;
         header.extra_len = flags & 8 ? sizeof extra : 0;
-        cr_assert_eq(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+        cr_assert_eq(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
+                     Z_OK);
         cr_assert_eq(deflateSetHeader(&stream, &header), Z_OK);
         stream.next_in = (Bytef *)verse;
         stream.avail_in = N_VERSE;
@@ -216,12 +218,13 @@ Test(gzip, makes_no_difference_where_its_buffer_ends)
             blob_text(&stored, "garbage");
         inflated got = inflate_bytes(gzip, stored.bytes, stored.n_bytes, usual);
         size_t n_expected = n_first + (tail == 1 ? 500 : 0);
-        cr_assert_eq(got.status, tail == 2 ? SHEAF_EGZIP : SHEAF_OK, "%d: %s", (int)target, got.err.message);
+        cr_assert_eq(got.status, tail == 2 ? SHEAF_EGZIP : SHEAF_OK, "%d: %s", (int)target,
+                     got.err.message);
         cr_assert_eq(got.text.n_bytes, n_expected);
         cr_assert_arr_eq(got.text.bytes, text.bytes, n_expected);
         if (tail == 2)
-            cr_assert_eq(got.err.offset_bytes, target, "%d instead of %d", (int)got.err.offset_bytes,
-                         (int)target);
+            cr_assert_eq(got.err.offset_bytes, target, "%d instead of %d",
+                         (int)got.err.offset_bytes, (int)target);
         blob_free(&got.text);
         blob_free(&stored);
     }
@@ -250,10 +253,12 @@ Test(gzip, finds_every_cut)
             cr_assert_eq(got.status, SHEAF_EGZIP, "cut at %d: %s", (int)n_bytes,
                          sheaf_status_name(got.status));
             cr_assert_eq(got.err.offset_bytes, n_bytes, "cut at %d", (int)n_bytes);
-            cr_assert_str_eq(got.err.message, n_bytes ? "the compressed data is cut off"
-                                                      : "the file is empty, but its name says gzip");
+            cr_assert_str_eq(got.err.message, n_bytes
+                                                  ? "the compressed data is cut off"
+                                                  : "the file is empty, but its name says gzip");
             cr_assert_neq(got.err.hint[0], '\0');
-            cr_assert(n_bytes < n_first || got.text.n_bytes >= 30, "what came before the cut is given");
+            cr_assert(n_bytes < n_first || got.text.n_bytes >= 30,
+                      "what came before the cut is given");
         }
         blob_free(&got.text);
     }
@@ -274,15 +279,16 @@ Test(gzip, finds_every_byte_that_changed)
     for (size_t at = 0; at < n; at++)
         for (unsigned change = 1; change < 256; change++) {
             stored.bytes[at] ^= (uint8_t)change;
-            inflated got = inflate_bytes(gzip, stored.bytes, n, (way){SHEAF__GZIP_HEAD_MAX, 1 + change});
+            inflated got = inflate_bytes(gzip, stored.bytes, n,
+                                         (way){SHEAF__GZIP_HEAD_MAX, 1 + change});
             stored.bytes[at] ^= (uint8_t)change;
             /* Time, system and the hint that it is text mean nothing to the data. */
             bool harmless = (at >= AT_TIME && at < AT_DATA) || (at == AT_FLAGS && change == 1);
             /* Nor do the bits between the end of the data and the next whole byte. */
             if (at == n - N_TRAILER - 1 && got.status == SHEAF_OK)
                 harmless = true;
-            cr_assert_eq(got.status, harmless ? SHEAF_OK : SHEAF_EGZIP, "byte %d ^ %02x: %s", (int)at, change,
-                         sheaf_status_name(got.status));
+            cr_assert_eq(got.status, harmless ? SHEAF_OK : SHEAF_EGZIP, "byte %d ^ %02x: %s",
+                         (int)at, change, sheaf_status_name(got.status));
             cr_assert(!harmless || is_verse(&got));
             if (got.status < 0) {
                 cr_assert_leq(got.err.offset_bytes, n);
@@ -326,9 +332,10 @@ Test(gzip, says_what_is_damaged)
 
 Test(gzip, refuses_bytes_behind_the_last_member)
 {
-    static const char tails[][9] = {"\n\n\n\n\n\n\n\n",       "xxxxxxxx",         "\x1fxxxxxxx",
-                                    "\x1f\x1f\x8b\x08\0\0\0", "\x8b\x1f\x8b\x08", "\x1f\x8b\x08\0\0\0\0\0",
-                                    "\x1f\x8bxxxxxx",         "a,b\n1,2\n",       "\0\0\0\0\0\0\0\0"};
+    static const char tails[][9] = {
+        "\n\n\n\n\n\n\n\n",       "xxxxxxxx",         "\x1fxxxxxxx",
+        "\x1f\x1f\x8b\x08\0\0\0", "\x8b\x1f\x8b\x08", "\x1f\x8b\x08\0\0\0\0\0",
+        "\x1f\x8bxxxxxx",         "a,b\n1,2\n",       "\0\0\0\0\0\0\0\0"};
     sheaf__gzip *gzip = sheaf__gzip_create();
     blob stored = {0};
     gzip_add(&stored, verse, N_VERSE, 6);
@@ -342,14 +349,16 @@ Test(gzip, refuses_bytes_behind_the_last_member)
                                              (way){head ? SHEAF__GZIP_HEAD_MAX : 0, 1 + n_tail});
                 size_t n_more = stored.n_bytes - n;
                 const char *what = shown(tails[i], n_more);
-                cr_assert_eq(got.status, SHEAF_EGZIP, "%s: %s", what, sheaf_status_name(got.status));
+                cr_assert_eq(got.status, SHEAF_EGZIP, "%s: %s", what,
+                             sheaf_status_name(got.status));
                 cr_assert(is_verse(&got), "%s", what);
                 cr_assert_geq(got.err.offset_bytes, n, "%s", what);
                 cr_assert_leq(got.err.offset_bytes, stored.n_bytes, "%s", what);
                 bool may_be_a_member = memcmp(tails[i], "\x1f\x8b", n_more < 2 ? n_more : 2) == 0;
                 if (!may_be_a_member) {
-                    cr_assert_str_eq(got.err.message, "bytes that are not gzip follow the compressed data",
-                                     "%s: %s", what, got.err.message);
+                    cr_assert_str_eq(got.err.message,
+                                     "bytes that are not gzip follow the compressed data", "%s: %s",
+                                     what, got.err.message);
                     cr_assert_eq(got.err.offset_bytes, n, "%s", what);
                 }
                 blob_free(&got.text);
@@ -360,7 +369,8 @@ Test(gzip, refuses_bytes_behind_the_last_member)
 
 Test(gzip, refuses_what_never_was_gzip)
 {
-    static const char *const texts[] = {"a,b\n1,2\n", "\n", "x", "\x1f", "\x8b\x1f", "\x1f\x8c\x08"};
+    static const char *const texts[] = {"a,b\n1,2\n", "\n",       "x",
+                                        "\x1f",       "\x8b\x1f", "\x1f\x8c\x08"};
     sheaf__gzip *gzip = sheaf__gzip_create();
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         inflated got = inflate_bytes(gzip, texts[i], strlen(texts[i]), usual);
@@ -387,7 +397,8 @@ Test(gzip, is_used_again_whatever_came_before)
         blob other = {0};
         gzip_add(&other, verse, N_VERSE, (int)random_below(&seed, 10));
         other.bytes[random_below(&seed, other.n_bytes)] ^= (uint8_t)random_next(&seed);
-        inflated before = inflate_bytes(gzip, other.bytes, random_below(&seed, other.n_bytes + 1), usual);
+        inflated before = inflate_bytes(gzip, other.bytes, random_below(&seed, other.n_bytes + 1),
+                                        usual);
         inflated got = inflate_bytes(gzip, good.bytes, good.n_bytes, usual);
         cr_assert_eq(got.status, SHEAF_OK, "%s", got.err.message);
         cr_assert(is_verse(&got));

@@ -94,9 +94,11 @@ Test(names, are_found_among_many)
     sheaf__names names = names_create();
     char name[16];
     for (uint32_t i = 0; i < N; i++)
-        cr_assert_eq(sheaf__names_add(&names, name, (size_t)snprintf(name, sizeof name, "%x", i), NULL), i);
+        cr_assert_eq(
+            sheaf__names_add(&names, name, (size_t)snprintf(name, sizeof name, "%x", i), NULL), i);
     for (uint32_t i = 0; i < N; i++)
-        cr_assert_eq(sheaf__names_find(&names, name, (size_t)snprintf(name, sizeof name, "%x", i)), i);
+        cr_assert_eq(sheaf__names_find(&names, name, (size_t)snprintf(name, sizeof name, "%x", i)),
+                     i);
     for (uint32_t i = N; i < 2 * N; i++)
         cr_assert_eq(sheaf__names_find(&names, name, (size_t)snprintf(name, sizeof name, "%x", i)),
                      SHEAF__NO_NAME);
@@ -110,7 +112,8 @@ Test(names, take_the_first_free_spelling)
     sheaf__names avoid = names_create();
     static const char *const taken[] = {"a_3", "b", "b_2", "c_2"};
     static const char *const asked[] = {"a", "a", "a", "a_2", "b", "b", "", "", "c", "c"};
-    static const char *const given[] = {"a", "a_2", "a_4", "a_2_2", "b_3", "b_4", "", "_2", "c", "c_3"};
+    static const char *const given[] = {"a",   "a_2", "a_4", "a_2_2", "b_3",
+                                        "b_4", "",    "_2",  "c",     "c_3"};
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         sheaf__names_add(&avoid, taken[i], strlen(taken[i]), NULL);
     for (uint32_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
@@ -222,7 +225,8 @@ Test(schema, names_columns_uniquely_and_never_emptily)
         cr_assert_eq(sheaf__schema_init(&schema, NULL), SHEAF_OK);
         uint32_t index = add_header(&schema, cases[i][0]);
         cr_assert_eq(index, 0);
-        cr_assert_str_eq(layout_of(&schema, 0), cases[i][1], "%s: %s", cases[i][0], layout_of(&schema, 0));
+        cr_assert_str_eq(layout_of(&schema, 0), cases[i][1], "%s: %s", cases[i][0],
+                         layout_of(&schema, 0));
         cr_assert_str_eq(columns_of(&schema), cases[i][1]);
         sheaf__schema_end(&schema);
     }
@@ -256,8 +260,8 @@ Test(schema, names_random_headers_well)
             for (size_t before = 0; before < column; before++)
                 first = first && strcmp(asked[before], asked[column]) != 0;
             cr_assert_neq(name[0], '\0', "%s", text);
-            cr_assert(!first || strcmp(name, asked[column]) == 0, "%s: column %d is %s", text, (int)column,
-                      name);
+            cr_assert(!first || strcmp(name, asked[column]) == 0, "%s: column %d is %s", text,
+                      (int)column, name);
         }
         sheaf__schema_end(&schema);
     }
@@ -285,7 +289,8 @@ Test(schema, shares_the_layout_of_equal_headers)
 {
     sheaf__schema schema;
     cr_assert_eq(sheaf__schema_init(&schema, NULL), SHEAF_OK);
-    static const char *const headers[] = {"a|b", "b|a", "ab|", "|ab", "a|b", "~|ab", "a|b|", "ab|~", "", "~"};
+    static const char *const headers[] = {"a|b",  "b|a",  "ab|",  "|ab", "a|b",
+                                          "~|ab", "a|b|", "ab|~", "",    "~"};
     static const uint32_t layouts[] = {0, 1, 2, 3, 0, 3, 4, 2, 5, 5};
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
         cr_assert_eq(add_header(&schema, headers[i]), layouts[i], "%s", headers[i]);

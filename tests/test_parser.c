@@ -2,8 +2,8 @@
  * The record language line by line (parser.h), and walking over a record's bytes (walk.h), which
  * must agree with it on where each field begins and which quote is open.
  */
-#include "readers/record/parser.h"
 #include "readers/record/locate.h"
+#include "readers/record/parser.h"
 #include "tests/support_records.h"
 
 TestSuite(parser, .timeout = 30);
@@ -43,7 +43,8 @@ static blob parse(sheaf__parser *parser, const void *bytes, size_t n_bytes, char
         size_t length = line_length(text + at, n_bytes - at);
         size_t n_fields = 99;
         if (!ended || !is_line_end(text[at])) {
-            cr_assert_eq(sheaf__parser_line(parser, text + at, length, &ended, &n_fields), SHEAF_OK);
+            cr_assert_eq(sheaf__parser_line(parser, text + at, length, &ended, &n_fields),
+                         SHEAF_OK);
             cr_assert_eq(n_fields, ended ? batch->n_cells : 99);
         }
         if (ended && batch->n_cells > 0) {
@@ -125,12 +126,16 @@ Test(parser, reads_the_same_with_any_delimiter)
                 size_t n = strlen(language[i][side]);
                 for (size_t at = 0; at <= n; at++) {
                     char byte = language[i][side][at];
-                    changed[side][at] = byte == ',' ? delimiters[d] : byte == delimiters[d] ? ',' : byte;
+                    changed[side][at] = byte == ','             ? delimiters[d]
+                                        : byte == delimiters[d] ? ','
+                                                                : byte;
                 }
             }
             blob got = parse(parser, changed[0], strlen(changed[0]), delimiters[d]);
-            cr_assert(got.n_bytes == strlen(changed[1]) && memcmp(got.bytes, changed[1], got.n_bytes) == 0,
-                      "%s gave %s", shown(changed[0], strlen(changed[0])), shown(got.bytes, got.n_bytes));
+            cr_assert(got.n_bytes == strlen(changed[1]) &&
+                          memcmp(got.bytes, changed[1], got.n_bytes) == 0,
+                      "%s gave %s", shown(changed[0], strlen(changed[0])),
+                      shown(got.bytes, got.n_bytes));
             blob_free(&got);
         }
     sheaf__parser_destroy(parser);
@@ -154,13 +159,16 @@ Test(parser, counts_fields_without_a_batch)
     bool ended = true;
     size_t n_fields = 99;
     sheaf__parser_begin(parser, ',', NULL);
-    cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"a,,\"b\n", 6, &ended, &n_fields), SHEAF_OK);
+    cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"a,,\"b\n", 6, &ended, &n_fields),
+                 SHEAF_OK);
     cr_assert_not(ended);
     cr_assert_eq(n_fields, 99);
-    cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"\",c\n", 4, &ended, &n_fields), SHEAF_OK);
+    cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"\",c\n", 4, &ended, &n_fields),
+                 SHEAF_OK);
     cr_assert(ended);
     cr_assert_eq(n_fields, 4);
-    cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"x\n", 2, &ended, &n_fields), SHEAF_OK);
+    cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"x\n", 2, &ended, &n_fields),
+                 SHEAF_OK);
     cr_assert(ended);
     cr_assert_eq(n_fields, 1);
     sheaf__parser_destroy(parser);
@@ -176,9 +184,9 @@ Test(parser, forgets_an_open_record_when_it_begins_again)
         size_t n_fields;
         sheaf__batch *batch = sheaf__batch_create(NULL);
         sheaf__parser_begin(parser, ',', batch);
-        cr_assert_eq(
-            sheaf__parser_line(parser, (const uint8_t *)opened[i], strlen(opened[i]), &ended, &n_fields),
-            SHEAF_OK);
+        cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)opened[i], strlen(opened[i]),
+                                        &ended, &n_fields),
+                     SHEAF_OK);
         cr_assert_not(ended);
         blob got = parse(parser, "1;2\n", 4, ';');
         cr_assert_eq(got.n_bytes, 7);
@@ -221,12 +229,14 @@ Test(parser, says_when_a_batch_is_full)
     size_t capacity = batch->bytes_capacity;
     batch->n_bytes = batch->bytes_capacity = UINT32_MAX - 2;
     sheaf__parser_begin(parser, ',', batch);
-    cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"abc,,d\n", 7, &ended, &n_fields), SHEAF_ELIMIT);
+    cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"abc,,d\n", 7, &ended, &n_fields),
+                 SHEAF_ELIMIT);
     cr_assert_eq(batch->n_cells, 0, "nothing is added behind what was refused");
     batch->n_bytes = 0;
     batch->bytes_capacity = capacity;
     sheaf__parser_begin(parser, ',', batch);
-    cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"abc,,d\n", 7, &ended, &n_fields), SHEAF_OK);
+    cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"abc,,d\n", 7, &ended, &n_fields),
+                 SHEAF_OK);
     cr_assert_eq(batch->n_cells, 3);
     sheaf__batch_destroy(batch);
     sheaf__parser_destroy(parser);
@@ -279,8 +289,8 @@ Test(parser, agrees_with_libcsv_on_random_texts)
 
 /* ---- walking ---- */
 
-static void check_place(const sheaf__place *got, const char *text, size_t n_bytes, size_t at, uint64_t field,
-                        const char *what)
+static void check_place(const sheaf__place *got, const char *text, size_t n_bytes, size_t at,
+                        uint64_t field, const char *what)
 {
     uint64_t line = 0;
     size_t line_start = 0;
@@ -289,7 +299,8 @@ static void check_place(const sheaf__place *got, const char *text, size_t n_byte
             line++;
             line_start = i + 1;
         }
-    cr_assert(got->at == at && got->field == field && got->line == line && got->line_start == line_start,
+    cr_assert(got->at == at && got->field == field && got->line == line &&
+                  got->line_start == line_start,
               "%s: at %d field %d line %d from %d, not %d %d %d %d, in %s", what, (int)got->at,
               (int)got->field, (int)got->line, (int)got->line_start, (int)at, (int)field, (int)line,
               (int)line_start, shown(text, n_bytes));
@@ -316,7 +327,8 @@ Test(walk, agrees_with_libcsv_on_random_records)
             memmove(text, text + 1, --n_bytes);
         const uint8_t *record = (const uint8_t *)text;
         for (size_t at = 0; at <= n_bytes; at++) {
-            if (is_line_end(at < n_bytes ? record[at] : 'x') && !(csv.pstate == CSV_IN_FIELD && csv.quoted))
+            if (is_line_end(at < n_bytes ? record[at] : 'x') &&
+                !(csv.pstate == CSV_IN_FIELD && csv.quoted))
                 break; /* the record's end */
             sheaf__place place = sheaf__locate_byte(record, n_bytes, delimiter, at);
             check_place(&place, text, n_bytes, at, hears.n_fields, "byte");
@@ -325,8 +337,8 @@ Test(walk, agrees_with_libcsv_on_random_records)
             place = sheaf__locate_field(record, at, delimiter, hears.n_fields + 1 + i % 2);
             check_place(&place, text, n_bytes, at, hears.n_fields, "missing field");
             bool open = csv.pstate == CSV_IN_FIELD && csv.quoted;
-            cr_assert_eq(sheaf__locate_open_quote(record, at, delimiter, &place), open, "%d of %s", (int)at,
-                         shown(text, n_bytes));
+            cr_assert_eq(sheaf__locate_open_quote(record, at, delimiter, &place), open, "%d of %s",
+                         (int)at, shown(text, n_bytes));
             if (open)
                 check_place(&place, text, n_bytes, hears.field_start, hears.n_fields, "quote");
             n_open += open;

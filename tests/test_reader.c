@@ -69,8 +69,8 @@ static const language_case language[] = {
     /* any byte that is text */
     {TEXT("a\n\0\n\0\0\n"), "[a]\n", 2, 0, 0, 0}, /* rows: the test on NUL bytes */
     {TEXT("a\n\x01\x7F\x0B\x0C\n"), "[a]\n[\x01\x7F\x0B\x0C]\n", 1, 0, 0, 0},
-    {TEXT("\xC3\xA9\n\xE2\x82\xAC\xF0\x9F\x98\x80\n"), "[\xC3\xA9]\n[\xE2\x82\xAC\xF0\x9F\x98\x80]\n", 1, 0,
-     0, 0},
+    {TEXT("\xC3\xA9\n\xE2\x82\xAC\xF0\x9F\x98\x80\n"),
+     "[\xC3\xA9]\n[\xE2\x82\xAC\xF0\x9F\x98\x80]\n", 1, 0, 0, 0},
     /* byte order marks: one, at the beginning */
     {TEXT("\xEF\xBB\xBF"
           "a\n1\n"),
@@ -214,7 +214,8 @@ static size_t rows_in_first(const char *text, size_t chunk_bytes)
     cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, &err), SHEAF_OK);
     cr_assert_gt(sheaf__reader_columns(with.reader), 0);
     sheaf__batch_clear(with.batch, 0);
-    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, chunk_bytes, &err), SHEAF_OK);
+    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, chunk_bytes, &err),
+                 SHEAF_OK);
     size_t n_rows = with.batch->n_rows;
     cr_assert_eq(sheaf__reader_counts_get(with.reader).records, n_rows);
     kit_destroy(&with);
@@ -257,7 +258,8 @@ Test(reader, gives_rows_with_the_end)
     cr_assert_eq(sheaf__reader_open(with.reader, &file, &plain_options, &err), SHEAF_OK);
     cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, &err), SHEAF_OK);
     sheaf__batch_clear(with.batch, 0);
-    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, 1 << 20, &err), SHEAF_END);
+    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, 1 << 20, &err),
+                 SHEAF_END);
     cr_assert_eq(with.batch->n_rows, 2);
     kit_destroy(&with); /* destroys an open reader */
 }
@@ -280,14 +282,16 @@ Test(reader, moves_between_workers_after_every_batch)
         if (!more[turn % 2])
             continue;
         sheaf__batch_clear(with->batch, 1 << 20);
-        sheaf_status status = turn < 2 ? sheaf__reader_header(reader, with->parser, with->batch, &err)
-                                       : sheaf__reader_next(reader, with->parser, with->batch, 1, &err);
+        sheaf_status status = turn < 2
+                                  ? sheaf__reader_header(reader, with->parser, with->batch, &err)
+                                  : sheaf__reader_next(reader, with->parser, with->batch, 1, &err);
         cr_assert_geq(status, 0, "%s", err.message);
         put_batch(&rows[turn % 2], with->batch);
         more[turn % 2] = status == SHEAF_OK;
     }
     for (size_t i = 0; i < 2; i++) {
-        cr_assert(blob_equal(&rows[i], &expected.rows), "%s", shown(rows[i].bytes, rows[i].n_bytes));
+        cr_assert(blob_equal(&rows[i], &expected.rows), "%s",
+                  shown(rows[i].bytes, rows[i].n_bytes));
         blob_free(&rows[i]);
     }
     blob_free(&expected.rows);
@@ -299,7 +303,8 @@ Test(reader, reads_one_file_after_the_other)
 {
     /* Of each kind, in every order of two: nothing of the first is left in the second. */
     static const char *const texts[] = {
-        "a,b\n1,2\n", "\xEF\xBB\xBF\x63\n\n3\r4\r", "", "d\n\"5", "e,f\n6\n", "g\n\xFF\n", "h;i\n7;8\n"};
+        "a,b\n1,2\n", "\xEF\xBB\xBF\x63\n\n3\r4\r", "", "d\n\"5", "e,f\n6\n", "g\n\xFF\n",
+        "h;i\n7;8\n"};
     enum { N = sizeof texts / sizeof texts[0] };
     kit with = kit_create();
     for (size_t i = 0; i < N * N * 4; i++) {
@@ -334,10 +339,11 @@ enum { WINDOW_BYTES = 256 << 10, HEAD_BYTES = 64 << 10 };
 /* What a buffer's end may cut in two: it begins at -5 .. +1 of each end. */
 Test(reader, makes_no_difference_between_one_buffer_and_the_next)
 {
-    static const char *const middles[] = {"x\r\ny\n",     "x\ry\n",       "x\r\r\ny\n", "\r\n\r\n",
-                                          "\"\r\n\"\n",   "\"\"\"\"\r\n", "\"a\"\n",    "\xF0\x9F\x98\x80\n",
-                                          "\"x\r\ry\"\r", "\n\n\n\n",     "\r\r\r\r",   "1,2\n",
-                                          "\xC3\n",       "x\n"};
+    static const char *const middles[] = {
+        "x\r\ny\n",     "x\ry\n",       "x\r\r\ny\n", "\r\n\r\n",
+        "\"\r\n\"\n",   "\"\"\"\"\r\n", "\"a\"\n",    "\xF0\x9F\x98\x80\n",
+        "\"x\r\ry\"\r", "\n\n\n\n",     "\r\r\r\r",   "1,2\n",
+        "\xC3\n",       "x\n"};
     static const size_t edges[] = {HEAD_BYTES, WINDOW_BYTES, HEAD_BYTES + WINDOW_BYTES};
     enum { N_MIDDLES = sizeof middles / sizeof middles[0] };
     kit with = kit_create();
@@ -367,8 +373,9 @@ Test(reader, makes_no_difference_between_one_buffer_and_the_next)
 
 Test(reader, reads_records_larger_than_its_buffer)
 {
-    static const size_t sizes[] = {WINDOW_BYTES - 2, WINDOW_BYTES - 1, WINDOW_BYTES,     WINDOW_BYTES + 1,
-                                   700000,           2 * WINDOW_BYTES, 4 * WINDOW_BYTES, 3000000};
+    static const size_t sizes[] = {WINDOW_BYTES - 2, WINDOW_BYTES - 1, WINDOW_BYTES,
+                                   WINDOW_BYTES + 1, 700000,           2 * WINDOW_BYTES,
+                                   4 * WINDOW_BYTES, 3000000};
     kit with = kit_create();
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         blob text = {0};
@@ -403,7 +410,8 @@ Test(reader, reads_a_million_fields)
     cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, &err), SHEAF_OK);
     cr_assert_eq(sheaf__reader_columns(with.reader), N);
     sheaf__batch_clear(with.batch, 0);
-    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, SIZE_MAX, &err), SHEAF_END);
+    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, SIZE_MAX, &err),
+                 SHEAF_END);
     cr_assert_eq(with.batch->n_rows, 1);
     cr_assert_eq(with.batch->n_cells, N);
     cr_assert_eq(with.batch->cells[N - 2].n_bytes, SHEAF__NULL_CELL);

@@ -28,25 +28,29 @@ enum { RECORD_MAX = 40 };
 
 static const fault_case faults[] = {
     /* too many fields: the first that has no column */
-    {TEXT("a,b\n1,2,3\n"), SHEAF_ESHAPE, 2, 5, 1, 3, 8, "record 1 has 3 fields, the header has 2", "1,2,3", 4,
-     0},
-    {TEXT("a,b\n1,2\n3,4,,,\n5,6\n"), SHEAF_ESHAPE, 3, 5, 2, 3, 12, "record 2 has 5 fields, the header has 2",
-     "3,4,,,", 4, 1},
-    {TEXT("a\n1,2"), SHEAF_ESHAPE, 2, 3, 1, 2, 4, "record 1 has 2 fields, the header has 1", "1,2", 2, 0},
-    {TEXT("a,b\n\"1,\",2,3\n"), SHEAF_ESHAPE, 2, 8, 1, 3, 11, "record 1 has 3 fields, the header has 2",
-     "\"1,\",2,3", 7, 0},
+    {TEXT("a,b\n1,2,3\n"), SHEAF_ESHAPE, 2, 5, 1, 3, 8, "record 1 has 3 fields, the header has 2",
+     "1,2,3", 4, 0},
+    {TEXT("a,b\n1,2\n3,4,,,\n5,6\n"), SHEAF_ESHAPE, 3, 5, 2, 3, 12,
+     "record 2 has 5 fields, the header has 2", "3,4,,,", 4, 1},
+    {TEXT("a\n1,2"), SHEAF_ESHAPE, 2, 3, 1, 2, 4, "record 1 has 2 fields, the header has 1", "1,2",
+     2, 0},
+    {TEXT("a,b\n\"1,\",2,3\n"), SHEAF_ESHAPE, 2, 8, 1, 3, 11,
+     "record 1 has 3 fields, the header has 2", "\"1,\",2,3", 7, 0},
     {TEXT("a,b\n\"1\n\",2,\"3\n\"\n"), SHEAF_ESHAPE, 3, 5, 1, 3, 11,
      "record 1 has 3 fields, the header has 2", "\",2,\"3", 4, 0},
     /* too few: the end of the record, where the next is missing */
-    {TEXT("a,b\n1\n"), SHEAF_ESHAPE, 2, 2, 1, 2, 5, "record 1 has 1 field, the header has 2", "1", 1, 0},
-    {TEXT("a,b\n1,2\n3"), SHEAF_ESHAPE, 3, 2, 2, 2, 9, "record 2 has 1 field, the header has 2", "3", 1, 1},
-    {TEXT("a,b\r\n \r\n"), SHEAF_ESHAPE, 2, 2, 1, 2, 6, "record 1 has 1 field, the header has 2", " ", 1, 0},
-    {TEXT("a,b,c\r1,2\r"), SHEAF_ESHAPE, 2, 4, 1, 3, 9, "record 1 has 2 fields, the header has 3", "1,2", 3,
-     0},
-    {TEXT("a,b\n\"1\r\n2\"\n"), SHEAF_ESHAPE, 3, 3, 1, 2, 10, "record 1 has 1 field, the header has 2", "2\"",
-     2, 0},
-    {TEXT("a,b\n\"\"\n"), SHEAF_ESHAPE, 2, 3, 1, 2, 6, "record 1 has 1 field, the header has 2", "\"\"", 2,
-     0},
+    {TEXT("a,b\n1\n"), SHEAF_ESHAPE, 2, 2, 1, 2, 5, "record 1 has 1 field, the header has 2", "1",
+     1, 0},
+    {TEXT("a,b\n1,2\n3"), SHEAF_ESHAPE, 3, 2, 2, 2, 9, "record 2 has 1 field, the header has 2",
+     "3", 1, 1},
+    {TEXT("a,b\r\n \r\n"), SHEAF_ESHAPE, 2, 2, 1, 2, 6, "record 1 has 1 field, the header has 2",
+     " ", 1, 0},
+    {TEXT("a,b,c\r1,2\r"), SHEAF_ESHAPE, 2, 4, 1, 3, 9, "record 1 has 2 fields, the header has 3",
+     "1,2", 3, 0},
+    {TEXT("a,b\n\"1\r\n2\"\n"), SHEAF_ESHAPE, 3, 3, 1, 2, 10,
+     "record 1 has 1 field, the header has 2", "2\"", 2, 0},
+    {TEXT("a,b\n\"\"\n"), SHEAF_ESHAPE, 2, 3, 1, 2, 6, "record 1 has 1 field, the header has 2",
+     "\"\"", 2, 0},
     /* a quote that is open when the file ends: where it opened */
     {TEXT("\""), SHEAF_EQUOTE, 1, 1, 0, 1, 0, OPEN, "\"", 0, 0},
     {TEXT("a,\"b\n"), SHEAF_EQUOTE, 1, 3, 0, 2, 2, OPEN, "a,\"b", 2, 0},
@@ -63,18 +67,20 @@ static const fault_case faults[] = {
     {TEXT("caf\xC3\xA9,\xE9\n"), SHEAF_EENCODING, 1, 7, 0, 2, 6, "byte 0xE9 is not UTF-8",
      "caf\xC3\xA9,\\xe9", 6, 0},
     {TEXT("a\n1\xC3"), SHEAF_EENCODING, 2, 2, 1, 1, 3, "byte 0xC3 is not UTF-8", "1\\xc3", 1, 0},
-    {TEXT("a\n\xED\xA0\x80\n"), SHEAF_EENCODING, 2, 1, 1, 1, 2, "byte 0xED is not UTF-8", "\\xed\\xa0\\x80",
-     0, 0},
-    {TEXT("\xEF\xBB"), SHEAF_EENCODING, 1, 1, 0, 1, 0, "byte 0xEF is not UTF-8", "\\xef\\xbb", 0, 0},
+    {TEXT("a\n\xED\xA0\x80\n"), SHEAF_EENCODING, 2, 1, 1, 1, 2, "byte 0xED is not UTF-8",
+     "\\xed\\xa0\\x80", 0, 0},
+    {TEXT("\xEF\xBB"), SHEAF_EENCODING, 1, 1, 0, 1, 0, "byte 0xEF is not UTF-8", "\\xef\\xbb", 0,
+     0},
     /* of two faults in one record, the one that says more about the file */
-    {TEXT("a\n1,\xFF\n"), SHEAF_EENCODING, 2, 3, 1, 2, 4, "byte 0xFF is not UTF-8", "1,\\xff", 2, 0},
+    {TEXT("a\n1,\xFF\n"), SHEAF_EENCODING, 2, 3, 1, 2, 4, "byte 0xFF is not UTF-8", "1,\\xff", 2,
+     0},
     {TEXT("a\n\"\xFF\n"), SHEAF_EQUOTE, 2, 1, 1, 1, 2, OPEN, "\"\\xff", 0, 0},
     /*
      * of two records, the first; lines count blank ones, records do not; offsets count the byte
      * order mark
      */
-    {TEXT("a\n1,2\n\xFF\n"), SHEAF_ESHAPE, 2, 3, 1, 2, 4, "record 1 has 2 fields, the header has 1", "1,2", 2,
-     0},
+    {TEXT("a\n1,2\n\xFF\n"), SHEAF_ESHAPE, 2, 3, 1, 2, 4, "record 1 has 2 fields, the header has 1",
+     "1,2", 2, 0},
     {TEXT("\n\r\n\ra\n\n\r1\n\n2,3\n"), SHEAF_ESHAPE, 9, 3, 2, 2, 13,
      "record 2 has 2 fields, the header has 1", "2,3", 2, 1},
     {TEXT("\xEF\xBB\xBF"
@@ -92,14 +98,14 @@ static const fault_case faults[] = {
      "the record is larger than 40 bytes: perhaps this quote is never closed", "1,\"2", 2, 0},
     {TEXT("a,b\n\"1\n\",456789012345678901234567890123456789\n"), SHEAF_ELIMIT, 2, 1, 1, 1, 4,
      "the record is larger than 40 bytes", "\"1", 0, 0},
-    {TEXT("a,b\n34567890123456789012345678901234567890,\"1,2,3,4,5,6,7,8,9,0\n"), SHEAF_ELIMIT, 2, 40, 1, 2,
-     43, "the record is larger than 40 bytes: perhaps this quote is never closed",
+    {TEXT("a,b\n34567890123456789012345678901234567890,\"1,2,3,4,5,6,7,8,9,0\n"), SHEAF_ELIMIT, 2,
+     40, 1, 2, 43, "the record is larger than 40 bytes: perhaps this quote is never closed",
      "34567890123456789012345678901234567890,\"", 39, 0},
     {TEXT("12345678901234567890123456789012345678901\n"), SHEAF_ELIMIT, 1, 1, 0, 1, 0,
      "the record is larger than 40 bytes", "1234567890123456789012345678901234567890", 0, 0},
     /* a line that ends with a lone CR, and the byte after it that is no LF */
-    {TEXT("a\r1\r2,3\r"), SHEAF_ESHAPE, 3, 3, 2, 2, 6, "record 2 has 2 fields, the header has 1", "2,3", 2,
-     1},
+    {TEXT("a\r1\r2,3\r"), SHEAF_ESHAPE, 3, 3, 2, 2, 6, "record 2 has 2 fields, the header has 1",
+     "2,3", 2, 1},
 };
 
 enum { N_FAULTS = sizeof faults / sizeof faults[0] };
@@ -115,16 +121,19 @@ static void check_fault(const fault_case *each, const outcome *got, const char *
 {
     const sheaf_error *err = &got->err;
     const char *what = shown(each->text, each->n_bytes);
-    cr_assert_eq(got->status, each->status, "%s: %s for %s", way, sheaf_status_name(got->status), what);
+    cr_assert_eq(got->status, each->status, "%s: %s for %s", way, sheaf_status_name(got->status),
+                 what);
     cr_assert_str_eq(err->message, each->message, "%s: \"%s\" for %s", way, err->message, what);
     cr_assert_eq(err->line, each->line, "%s: line %d for %s", way, (int)err->line, what);
-    cr_assert_eq(err->line_byte, each->line_byte, "%s: byte %d for %s", way, (int)err->line_byte, what);
+    cr_assert_eq(err->line_byte, each->line_byte, "%s: byte %d for %s", way, (int)err->line_byte,
+                 what);
     cr_assert_eq(err->record, each->record, "%s: record %d for %s", way, (int)err->record, what);
     cr_assert_eq(err->field, each->field, "%s: field %d for %s", way, (int)err->field, what);
-    cr_assert_eq(err->offset_bytes, each->offset_bytes, "%s: offset %d for %s", way, (int)err->offset_bytes,
-                 what);
+    cr_assert_eq(err->offset_bytes, each->offset_bytes, "%s: offset %d for %s", way,
+                 (int)err->offset_bytes, what);
     cr_assert_str_eq(err->excerpt, each->excerpt, "%s: excerpt %s for %s", way, err->excerpt, what);
-    cr_assert_eq(err->excerpt_caret, each->caret, "%s: caret %d for %s", way, (int)err->excerpt_caret, what);
+    cr_assert_eq(err->excerpt_caret, each->caret, "%s: caret %d for %s", way,
+                 (int)err->excerpt_caret, what);
     cr_assert_eq(got->counts.records, each->records, "%s: %s", way, what);
     cr_assert_neq(err->hint[0], '\0');
     cr_assert_eq(err->os_error, 0);
@@ -155,7 +164,8 @@ ParameterizedTest(size_t *index, reader_faults, are_found_where_they_are)
         outcome got = read_with(&with, &file, &options, chunk == 1 ? COUNT_ONLY : chunk);
         check_fault(each, &got, chunk == 1 ? "counting" : "chunks");
         if (chunk != 1)
-            check_rows(&got, &expected.rows, each->text, each->n_bytes, "the rows before the fault");
+            check_rows(&got, &expected.rows, each->text, each->n_bytes,
+                       "the rows before the fault");
         blob_free(&got.rows);
     }
     for (size_t cut = 0; cut < each->n_bytes; cut++) {
@@ -212,7 +222,8 @@ Test(reader_faults, table_agrees_with_libcsv)
 
 Test(reader_faults, leave_the_rows_before_them_in_the_batch)
 {
-    static const char *const tails[] = {"5,6,7\n", "5\n", "5,\xFF\n", "5,\"6\n", "\"5", ",,,,,,,,,,,\n"};
+    static const char *const tails[] = {"5,6,7\n", "5\n", "5,\xFF\n",
+                                        "5,\"6\n", "\"5", ",,,,,,,,,,,\n"};
     for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
         char text[64];
         snprintf(text, sizeof text, "a,b\n1,2\n,\"\"\n%s", tails[i]);
@@ -261,9 +272,10 @@ typedef struct limit_case {
 ParameterizedTestParameters(reader_faults, allow_records_of_exactly_the_limit)
 {
     static limit_case cases[] = {
-        {"", "\n", 'x'},      {"", "\r\n", 'x'},     {"", "\r", 'x'},       {"", "", 'x'},
-        {"\"", "\"\n", 'x'},  {"\"", "\"\r\n", 'x'}, {"\"", "\"\r", 'x'},   {"\"", "\"", 'x'},
-        {"\"", "\"\n", '\n'}, {"\"", "\"", '\r'},    {"\"", "\"\"\"", '"'}, {"\"\r\n", "\"\r\n", '\n'},
+        {"", "\n", 'x'},     {"", "\r\n", 'x'},     {"", "\r", 'x'},
+        {"", "", 'x'},       {"\"", "\"\n", 'x'},   {"\"", "\"\r\n", 'x'},
+        {"\"", "\"\r", 'x'}, {"\"", "\"", 'x'},     {"\"", "\"\n", '\n'},
+        {"\"", "\"", '\r'},  {"\"", "\"\"\"", '"'}, {"\"\r\n", "\"\r\n", '\n'},
     };
     return cr_make_param_array(limit_case, cases, sizeof cases / sizeof cases[0]);
 }
@@ -292,8 +304,9 @@ ParameterizedTest(limit_case *each, reader_faults, allow_records_of_exactly_the_
             file = feed_stdin_by(text.bytes, text.n_bytes, text.n_bytes > 250 ? 2 : 1);
             outcome split = read_fresh(&file, &options, 1);
             if (each->filler != '"')
-                cr_assert_eq(whole.status, n_record <= limit ? SHEAF_END : SHEAF_ELIMIT, "%d of %d: %s",
-                             (int)n_record, (int)limit, shown(text.bytes, text.n_bytes));
+                cr_assert_eq(whole.status, n_record <= limit ? SHEAF_END : SHEAF_ELIMIT,
+                             "%d of %d: %s", (int)n_record, (int)limit,
+                             shown(text.bytes, text.n_bytes));
             check_outcome(&whole, &expected, text.bytes, text.n_bytes, "whole");
             check_outcome(&split, &expected, text.bytes, text.n_bytes, "split");
             check_rows(&split, &whole.rows, text.bytes, text.n_bytes, "split");
@@ -352,7 +365,8 @@ Test(reader_faults, count_lines_and_bytes_over_many_buffers)
 
 Test(reader_faults, name_utf_16)
 {
-    static const char *const texts[] = {"\xFF\xFEz\0\n\0", "\xFE\xFF\0z\0\n", "\xFF\xFE\0\0", "\xFE\xFF\0\0"};
+    static const char *const texts[] = {"\xFF\xFEz\0\n\0", "\xFE\xFF\0z\0\n", "\xFF\xFE\0\0",
+                                        "\xFE\xFF\0\0"};
     for (size_t i = 0; i < 4 * 3 * 2; i++) {
         size_t n_bytes = (size_t[]){2, 3, 4}[i / 4 % 3];
         blob stored = {0};

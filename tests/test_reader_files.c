@@ -115,7 +115,9 @@ Test(reader_files, that_change_while_they_are_read_are_a_fault)
     }
 }
 
-/* Cut off and filled again, behind the reader's back: size and time are right, but less was read. */
+/*
+ * Cut off and filled again, behind the reader's back: size and time are right, but less was read.
+ */
 Test(reader_files, of_which_less_was_read_than_they_hold_have_changed)
 {
     sheaf_file file = write_file("a.csv", text, strlen(text));

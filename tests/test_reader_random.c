@@ -37,7 +37,8 @@ static void add_noise(blob *to, uint64_t *seed, char delimiter, size_t n_bytes)
             add_char(to, '\xFF');
         else
             /* Half of a two-byte sequence is seldom: it ends the document. */
-            add_char(to, pick(seed, often, random_below(seed, 60) ? sizeof often - 3 : sizeof often - 1));
+            add_char(to, pick(seed, often,
+                              random_below(seed, 60) ? sizeof often - 3 : sizeof often - 1));
     }
 }
 
@@ -98,7 +99,8 @@ static void damage(blob *to, uint64_t *seed, char delimiter)
     static const char bytes[] = "\"\n\rx\xC3";
     for (size_t n = random_below(seed, 3); n > 0 && to->n_bytes > 0; n--) {
         size_t at = random_below(seed, to->n_bytes);
-        to->bytes[at] = (uint8_t)(random_below(seed, 6) ? pick(seed, bytes, sizeof bytes - 1) : delimiter);
+        to->bytes[at] = (uint8_t)(random_below(seed, 6) ? pick(seed, bytes, sizeof bytes - 1)
+                                                        : delimiter);
     }
 }
 
@@ -138,7 +140,8 @@ static blob random_gzip(uint64_t *seed, const blob *document)
     blob packed = {0};
     size_t done = 0;
     for (size_t members = 1 + random_below(seed, 4); members > 0; members--) {
-        size_t n = members == 1 ? document->n_bytes - done : random_below(seed, document->n_bytes - done + 1);
+        size_t n = members == 1 ? document->n_bytes - done
+                                : random_below(seed, document->n_bytes - done + 1);
         gzip_add(&packed, n > 0 ? document->bytes + done : NULL, n, (int)random_below(seed, 10));
         done += n;
     }
@@ -146,8 +149,8 @@ static blob random_gzip(uint64_t *seed, const blob *document)
 }
 
 static void check_read(kit *with, const blob *document, const sheaf_file *file,
-                       const sheaf__reader_options *options, size_t chunk_bytes, const expectation *expected,
-                       const char *way)
+                       const sheaf__reader_options *options, size_t chunk_bytes,
+                       const expectation *expected, const char *way)
 {
     outcome got = read_with(with, file, options, chunk_bytes);
     check_outcome(&got, expected, document->bytes, document->n_bytes, way);
@@ -168,7 +171,8 @@ static void check_document(kit *with, uint64_t *seed, const blob *document,
     sheaf_file file = write_file("a.csv", document->bytes, document->n_bytes);
     check_read(with, document, &file, options, random_chunk(seed), expected, "file");
     check_read(with, document, &file, options, COUNT_ONLY, expected, "counting");
-    file = feed_stdin(document->bytes, document->n_bytes, cuts, random_cuts(seed, document->n_bytes, cuts));
+    file = feed_stdin(document->bytes, document->n_bytes, cuts,
+                      random_cuts(seed, document->n_bytes, cuts));
     check_read(with, document, &file, options, random_chunk(seed), expected, "pipe");
     blob packed = random_gzip(seed, document);
     file = write_file("a.csv.gz", packed.bytes, packed.n_bytes);
@@ -198,9 +202,9 @@ static blob rows_of_libcsv(const blob *document, char delimiter)
     size_t mark = document->n_bytes >= 3 && memcmp(document->bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     size_t n_bytes = document->n_bytes - mark;
     csv_begin(&csv, delimiter);
-    cr_assert_eq(
-        csv_parse(&csv, n_bytes ? document->bytes + mark : NULL, n_bytes, whole_field, whole_record, &rows),
-        n_bytes);
+    cr_assert_eq(csv_parse(&csv, n_bytes ? document->bytes + mark : NULL, n_bytes, whole_field,
+                           whole_record, &rows),
+                 n_bytes);
     cr_assert_eq(csv_fini(&csv, whole_field, whole_record, &rows), 0);
     csv_free(&csv);
     return rows;
@@ -226,7 +230,8 @@ static void check_random(kit *with, uint64_t seed, size_t n_documents, tally *me
         check_document(with, &seed, &document, &options, &expected);
         if (expected.status == SHEAF_END) {
             blob rows = rows_of_libcsv(&document, options.delimiter);
-            cr_assert(blob_equal(&rows, &expected.rows), "%s", shown(document.bytes, document.n_bytes));
+            cr_assert(blob_equal(&rows, &expected.rows), "%s",
+                      shown(document.bytes, document.n_bytes));
             blob_free(&rows);
             met->whole++;
         } else {

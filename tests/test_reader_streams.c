@@ -52,8 +52,8 @@ Test(reader_streams, may_be_fifos)
         kit with = kit_create();
         sheaf_error err;
         cr_assert_eq(file.kind, SHEAF_FILE_STREAM);
-        cr_assert_eq((spooled ? sheaf__reader_open_spooled : sheaf__reader_open)(with.reader, &file,
-                                                                                 &plain_options, &err),
+        cr_assert_eq((spooled ? sheaf__reader_open_spooled
+                              : sheaf__reader_open)(with.reader, &file, &plain_options, &err),
                      SHEAF_OK);
         outcome got = read_rest(&with, 4096);
         cr_assert_eq(got.status, SHEAF_END, "%s", got.err.message);
@@ -114,7 +114,8 @@ static int open_stdin(void)
     return ends[1];
 }
 
-static const sheaf_file from_stdin = {.path = "-", .kind = SHEAF_FILE_STDIN, .size_bytes = SHEAF_UNKNOWN};
+static const sheaf_file from_stdin = {
+    .path = "-", .kind = SHEAF_FILE_STDIN, .size_bytes = SHEAF_UNKNOWN};
 
 static void send(int to, const void *bytes, size_t n_bytes)
 {
@@ -127,7 +128,8 @@ static void next_gives(kit *with, sheaf_status status, const char *rows, bool is
     sheaf_error err;
     blob got = {0};
     sheaf__batch_clear(with->batch, 0);
-    cr_assert_eq(sheaf__reader_next(with->reader, with->parser, with->batch, 1 << 20, &err), status);
+    cr_assert_eq(sheaf__reader_next(with->reader, with->parser, with->batch, 1 << 20, &err),
+                 status);
     put_batch(&got, with->batch);
     cr_assert(got.n_bytes == strlen(rows) &&
                   memcmp(got.bytes ? (char *)got.bytes : "", rows, got.n_bytes) == 0,
@@ -147,7 +149,8 @@ Test(reader_streams, give_the_rows_they_have_when_they_pause)
     next_gives(&with, SHEAF_OK, "[1][2]\n[3][4]\n", true);
     send(to, ",\"\n\"\n", 5);
     next_gives(&with, SHEAF_OK, "[5][\n]\n", true);
-    send(to, "7,8\r", 4); /* an LF may follow: the record is not over, and there is no row to give */
+    send(to, "7,8\r",
+         4); /* an LF may follow: the record is not over, and there is no row to give */
     send(to, "9,0\n", 4);
     next_gives(&with, SHEAF_OK, "[7][8]\n[9][0]\n", true);
     send(to, "1,1", 3);
@@ -192,7 +195,8 @@ Test(reader_streams, only_streams_pause)
     sheaf__reader_close(with.reader);
     /* A stream in a temporary file has all it ever will. */
     feed_stdin_by(text, strlen(text), 1);
-    cr_assert_eq(sheaf__reader_open_spooled(with.reader, &from_stdin, &plain_options, NULL), SHEAF_OK);
+    cr_assert_eq(sheaf__reader_open_spooled(with.reader, &from_stdin, &plain_options, NULL),
+                 SHEAF_OK);
     cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, NULL), SHEAF_OK);
     next_gives(&with, SHEAF_END, "[1][2]\n[3][4]\n", false);
     kit_destroy(&with);
@@ -235,9 +239,9 @@ Test(reader_streams, and_files_stop_in_the_middle_when_told_to)
         cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, &err), SHEAF_OK);
         sheaf__batch_clear(with.batch, 0);
         atomic_store(&stop, true);
-        cr_assert_eq(
-            sheaf__reader_next(with.reader, with.parser, count_only ? NULL : with.batch, SIZE_MAX, &err),
-            SHEAF_ECANCELLED);
+        cr_assert_eq(sheaf__reader_next(with.reader, with.parser, count_only ? NULL : with.batch,
+                                        SIZE_MAX, &err),
+                     SHEAF_ECANCELLED);
         cr_assert_eq(err.status, SHEAF_ECANCELLED);
         cr_assert_lt(sheaf__reader_counts_get(with.reader).records, LARGE_LINES);
         kit_destroy(&with);

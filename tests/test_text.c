@@ -70,8 +70,8 @@ Test(utf8, refuses_every_other_sequence)
             for (unsigned i = 0; i < 64; i++) {
                 uint8_t bytes[] = {(uint8_t)first, (uint8_t)second, last[i / 8], last[i % 8]};
                 uint32_t c;
-                cr_assert_eq(sheaf__utf8_decode(bytes, 4, &c), valid_length(bytes, 4), "%02x %02x %02x %02x",
-                             first, second, bytes[2], bytes[3]);
+                cr_assert_eq(sheaf__utf8_decode(bytes, 4, &c), valid_length(bytes, 4),
+                             "%02x %02x %02x %02x", first, second, bytes[2], bytes[3]);
             }
 }
 
@@ -110,8 +110,9 @@ Test(utf8, agrees_with_a_decoder_byte_by_byte)
         size_t wanted = random_below(&seed, 28);
         while (n_bytes < wanted)
             if (random_below(&seed, 20))
-                n_bytes += encode(random_below(&seed, 2) ? 'x' : 0x80 + (uint32_t)random_below(&seed, 0xD000),
-                                  bytes + n_bytes);
+                n_bytes += encode(
+                    random_below(&seed, 2) ? 'x' : 0x80 + (uint32_t)random_below(&seed, 0xD000),
+                    bytes + n_bytes);
             else
                 bytes[n_bytes++] = often[random_below(&seed, sizeof often)];
         size_t valid = 0;
@@ -139,7 +140,8 @@ static blob escaped(escape_function *escape, const void *bytes, size_t n_bytes)
     return out;
 }
 
-static void check_escape(escape_function *escape, const char *bytes, size_t n_bytes, const char *expected)
+static void check_escape(escape_function *escape, const char *bytes, size_t n_bytes,
+                         const char *expected)
 {
     blob got = escaped(escape, bytes, n_bytes);
     cr_assert_str_eq((char *)got.bytes, expected, "%s instead of %s", (char *)got.bytes, expected);
@@ -267,12 +269,19 @@ static blob unescape(const blob *text)
             blob_add(&out, &(uint8_t){(uint8_t)hex(at + 2, 2)}, 1);
             i += 4;
         } else if (at[1] == 'u') {
-            size_t n = strcspn((const char *)at, "}") - 3;
+            const uint8_t *end = memchr(at, '}', text->n_bytes - i);
+            cr_assert_not_null(end);
+            size_t n = (size_t)(end - at) - 3;
             cr_assert(at[2] == '{' && n >= 4 && n <= 6);
             add_character(&out, hex(at + 3, n));
             i += n + 4;
         } else {
-            blob_add(&out, at[1] == 'n' ? "\n" : at[1] == 'r' ? "\r" : at[1] == 't' ? "\t" : "\\", 1);
+            blob_add(&out,
+                     at[1] == 'n'   ? "\n"
+                     : at[1] == 'r' ? "\r"
+                     : at[1] == 't' ? "\t"
+                                    : "\\",
+                     1);
             cr_assert_not_null(strchr("nrt\\", at[1]));
             i += 2;
         }
@@ -315,8 +324,8 @@ static bool is_safe_to_print(const blob *text)
         uint32_t c;
         size_t length = sheaf__utf8_decode(text->bytes + i, text->n_bytes - i, &c);
         if (length == 0 || c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 ||
-            (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F ||
-            c == 0x61C)
+            (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E ||
+            c == 0x200F || c == 0x61C)
             return false;
         i += length;
     }
@@ -328,16 +337,16 @@ static void check_reversible(const void *bytes, size_t n_bytes)
     blob text = escaped(sheaf_text_escape, bytes, n_bytes);
     blob back = unescape(&text);
     cr_assert(is_safe_to_print(&text));
-    cr_assert(back.n_bytes == n_bytes && (n_bytes == 0 || memcmp(back.bytes, bytes, n_bytes) == 0), "%s",
-              (char *)text.bytes);
+    cr_assert(back.n_bytes == n_bytes && (n_bytes == 0 || memcmp(back.bytes, bytes, n_bytes) == 0),
+              "%s", (char *)text.bytes);
     blob_free(&text);
     blob_free(&back);
     text = escaped(sheaf_text_json, bytes, n_bytes);
     back = unescape_json(&text);
     cr_assert_eq(sheaf__utf8_valid_prefix(text.bytes, text.n_bytes), text.n_bytes);
     cr_assert_leq(text.n_bytes, 6 * n_bytes);
-    cr_assert(back.n_bytes == n_bytes && (n_bytes == 0 || memcmp(back.bytes, bytes, n_bytes) == 0), "%s",
-              (char *)text.bytes);
+    cr_assert(back.n_bytes == n_bytes && (n_bytes == 0 || memcmp(back.bytes, bytes, n_bytes) == 0),
+              "%s", (char *)text.bytes);
     blob_free(&text);
     blob_free(&back);
 }
@@ -377,6 +386,8 @@ Test(text, that_is_too_long_keeps_its_end)
 {
     static const char path[] = "caf\xC3\xA9/\x1b[0m/\xE2\x82\xAC/\xE2\x80\xAE\xFF\\name.csv";
     blob whole = escaped(sheaf_text_escape, path, sizeof path - 1);
+    blob_add(&whole, "", 1); /* ended by a NUL, which is not counted */
+    whole.n_bytes--;
     for (size_t size = 16; size < 80; size++) {
         char text[100];
         memset(text, '?', sizeof text);

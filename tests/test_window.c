@@ -91,7 +91,8 @@ Test(window, finds_the_lines_of_random_texts)
         for (size_t at = 0; at < n_bytes; at++)
             text[at] = alphabet[random_below(&seed, 4)];
         for (size_t at = 0; at < n_bytes; at++) {
-            bool begins = at == 0 || text[at - 1] == '\n' || (text[at - 1] == '\r' && text[at] != '\n');
+            bool begins = at == 0 || text[at - 1] == '\n' ||
+                          (text[at - 1] == '\r' && text[at] != '\n');
             blob_text(&expected, begins && at > 0 ? "][" : begins ? "[" : "");
             blob_add(&expected, text + at, 1);
         }

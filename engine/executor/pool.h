@@ -110,8 +110,8 @@ bool sheaf__pool_is_foreign(const sheaf__pool *pool);
 sheaf_worker *sheaf__pool_self_locked(sheaf__pool *pool);
 
 /*
- * A worker rests or leaves, or is about to block: if all the others are blocked and nothing waits in the
- * queue, nothing could ever run again. The last one that blocked is told.
+ * A worker rests or leaves, or is about to block: if all the others are blocked and nothing waits
+ * in the queue, nothing could ever run again. The last one that blocked is told.
  */
 void sheaf__pool_cut_knot_locked(sheaf__pool *pool);
 

@@ -32,7 +32,7 @@ typedef struct sheaf__load_file {
     sheaf__load *load;
     sheaf__reader *reader; /* of a stream whose header was read: it cannot be opened twice */
     sheaf__chunk *faulty;  /* with a fault that was met early, until the file's turn comes */
-    uint32_t layout;       /* index, once the header is known; SHEAF__NO_NAME before, and without one */
+    uint32_t layout;       /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
 } sheaf__load_file;
 

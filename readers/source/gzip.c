@@ -68,6 +68,11 @@ sheaf_status sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, cons
     return SHEAF_OK;
 }
 
+bool sheaf__gzip_has_input(const sheaf__gzip *gzip)
+{
+    return gzip->stream.avail_in > 0;
+}
+
 /* Of the stored file, where the next byte of input stands. */
 static uint64_t input_offset(const sheaf__gzip *gzip)
 {

@@ -83,6 +83,9 @@ enum { SHEAF__GZIP_HEAD_MAX = 64 << 10 };
 sheaf_status sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, const uint8_t *head,
                                size_t n_bytes, sheaf_error *err);
 
+/* Whether some of what was read is still to be inflated. */
+bool sheaf__gzip_has_input(const sheaf__gzip *gzip);
+
 /*
  * Read up to capacity inflated bytes of all members, one after the other; *n_bytes is 0 at the end.
  *

@@ -145,7 +145,7 @@ class Json(SheafTest):
         self.write("a.csv", "a\n1\n")
         facts = self.totals("a.csv", "-o", "x.db", "-j", "3")
         self.assertEqual(set(), self.KEYS - facts.keys())
-        self.assertEqual((3, "x.db:x"), (facts["workers"], facts["destination"]))
+        self.assertEqual((3, "x.db"), (facts["workers"], facts["destination"]))
         self.assertGreaterEqual(facts["seconds"], 0)
 
     def test_what_is_odd_about_files_is_counted(self):

@@ -1,6 +1,7 @@
 /*
- * dlopen LIBRARY: load libsheaf into a program that knows neither it nor jemalloc, as the extension modules of
- * Python and R do, and run tasks with it. A library that needs jemalloc fails here ("static TLS block").
+ * dlopen LIBRARY: load libsheaf into a program that knows neither it nor jemalloc, as the extension
+ * modules of Python and R do, and run tasks with it. A library that needs jemalloc fails here
+ * ("static TLS block").
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -19,7 +20,10 @@ static void require(int holds, const char *what)
     exit(1);
 }
 
-/* Set a function pointer to the library's function of that name; by its bytes, as C has no cast for it. */
+/*
+ * Set a function pointer to the library's function of that name; by its bytes, as C has no cast for
+ * it.
+ */
 static void load(const char *name, void *function_pointer)
 {
     void *symbol = dlsym(library, name);
@@ -30,8 +34,8 @@ static void load(const char *name, void *function_pointer)
 }
 
 /* Declares a local pointer called like the function, with its type, and loads it. */
-#define LOAD(name)                                                                                           \
-    __typeof__(sheaf_##name) *name;                                                                          \
+#define LOAD(name)                                                                                 \
+    __typeof__(sheaf_##name) *name;                                                                \
     load("sheaf_" #name, &name)
 
 static void *(*alloc)(sheaf_arena *, size_t, size_t, size_t);
@@ -73,12 +77,13 @@ int main(int argc, char **argv)
     char numbers[N_TASKS + 1];
     sheaf_future *futures[N_TASKS];
     for (int i = 0; i < N_TASKS; i++)
-        require(executor_submit(executor, &(sheaf_task){.run = add_one, .arg = &numbers[i]}, &futures[i], &err) ==
-                    SHEAF_OK,
+        require(executor_submit(executor, &(sheaf_task){.run = add_one, .arg = &numbers[i]},
+                                &futures[i], &err) == SHEAF_OK,
                 "a task can be submitted");
     for (int i = 0; i < N_TASKS; i++) {
         void *result;
-        require(future_result(futures[i], 10000, &result, &err) == SHEAF_OK && result == &numbers[i + 1],
+        require(future_result(futures[i], 10000, &result, &err) == SHEAF_OK &&
+                    result == &numbers[i + 1],
                 "the task runs");
         future_release(futures[i]);
     }

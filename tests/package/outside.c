@@ -1,8 +1,8 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp */
 
 /*
- * What a stranger writes on the first day: three files into one table, and squares by an ordered map.
- * Built against the installed tree in strict C11; prints what is wrong and exits 1.
+ * What a stranger writes on the first day: three files into one table, and squares by an ordered
+ * map. Built against the installed tree in strict C11; prints what is wrong and exits 1.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -49,7 +49,8 @@ static void make_files(const char *directory)
         char path[300];
         snprintf(path, sizeof path, "%s/%s", directory, files_made[i].name);
         FILE *file = fopen(path, "w");
-        require(file && fputs(files_made[i].text, file) >= 0 && fclose(file) == 0, "the files can be written");
+        require(file && fputs(files_made[i].text, file) >= 0 && fclose(file) == 0,
+                "the files can be written");
     }
 }
 
@@ -66,7 +67,8 @@ static void remove_files(const char *directory)
 static void count_report(void *context, const sheaf_file_report *report)
 {
     uint64_t *sum = context;
-    require(report->records == report->loaded + report->rejected + report->skipped_records, "a file balances");
+    require(report->records == report->loaded + report->rejected + report->skipped_records,
+            "a file balances");
     *sum += report->loaded;
 }
 
@@ -83,14 +85,18 @@ static void ingest(void)
     require(sheaf_files_count(files) == N_FILES, "every file is found");
 
     uint64_t reported = 0;
-    sheaf_ingest_options options = {
-        .size = sizeof options, .destination = "null:", .workers = 2, .on_file = count_report, .context = &reported};
+    sheaf_ingest_options options = {.size = sizeof options,
+                                    .destination = "null:",
+                                    .workers = 2,
+                                    .on_file = count_report,
+                                    .context = &reported};
     sheaf_ingest *job;
     sheaf_summary summary;
     require_ok(sheaf_ingest_create(&options, &job, &err), &err);
     require_ok(sheaf_ingest_run(job, files, &summary, &err), &err);
     require(summary.files == N_FILES && summary.columns == 3, "three files, three columns");
-    require(summary.records == 4 && summary.loaded == 4 && reported == 4, "four records, all of them loaded");
+    require(summary.records == 4 && summary.loaded == 4 && reported == 4,
+            "four records, all of them loaded");
     require(summary.rejected == 0 && summary.skipped == 0, "none lost");
 
     sheaf_ingest_destroy(job);
@@ -148,7 +154,8 @@ static void map_squares(void)
 int main(void)
 {
     char version[32];
-    snprintf(version, sizeof version, "%d.%d.%d", SHEAF_VERSION_MAJOR, SHEAF_VERSION_MINOR, SHEAF_VERSION_PATCH);
+    snprintf(version, sizeof version, "%d.%d.%d", SHEAF_VERSION_MAJOR, SHEAF_VERSION_MINOR,
+             SHEAF_VERSION_PATCH);
     require(strcmp(version, sheaf_version()) == 0, "library and headers are of one version");
     ingest();
     map_squares();

@@ -26,7 +26,8 @@ int main()
 
     bool worked = sheaf_executor_create(&options, &executor, &err) == SHEAF_OK &&
                   sheaf_executor_submit(executor, &task, &future, &err) == SHEAF_OK &&
-                  sheaf_future_result(future, 10000, &result, &err) == SHEAF_OK && result != nullptr;
+                  sheaf_future_result(future, 10000, &result, &err) == SHEAF_OK &&
+                  result != nullptr;
     sheaf_future_release(future);
     sheaf_executor_destroy(executor);
     if (!worked)
