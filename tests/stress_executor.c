@@ -1,13 +1,13 @@
 /*
- * Races in the executor, hunted by many threads that submit, wait, cancel, map and shut down at random, with
- * tasks that submit and wait for tasks themselves.
+ * Races in the executor, hunted by many threads that submit, wait, cancel, map and shut down at
+ * random, with tasks that submit and wait for tasks themselves.
  *
  *     stress_executor [SECONDS] [SEED]      3 seconds and a fixed seed by default
  *
- * What is checked whatever the schedule: every accepted future becomes done; every argument is dropped
- * once; every result that nobody took is dropped once; an error is the task's own; no tree of tasks is taken for a
- * deadlock; after a shutdown that waited nothing runs; the pool's statistics add up. A plain program, because
- * Criterion does not run under ThreadSanitizer.
+ * What is checked whatever the schedule: every accepted future becomes done; every argument is
+ * dropped once; every result that nobody took is dropped once; an error is the task's own; no tree
+ * of tasks is taken for a deadlock; after a shutdown that waited nothing runs; the pool's
+ * statistics add up. A plain program, because Criterion does not run under ThreadSanitizer.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,7 +21,8 @@
 
 enum { CLIENTS = 6, BATCH = 40, CHILDREN_MAX = 3, DEPTH_MAX = 3 };
 
-static atomic_ullong n_submitted, n_args_dropped, n_results_made, n_results_dropped, n_results_taken;
+static atomic_ullong n_submitted, n_args_dropped, n_results_made, n_results_dropped,
+    n_results_taken;
 static atomic_bool failed;
 
 #define CHECK(condition)                                                                           \
@@ -40,7 +41,10 @@ static uint32_t next_random(uint32_t *state)
     return *state;
 }
 
-/* What a task is given. A result is a number on the heap; a failure's message is the number in digits. */
+/*
+ * What a task is given. A result is a number on the heap; a failure's message is the number in
+ * digits.
+ */
 typedef struct job {
     sheaf_executor *executor;
     uint32_t number;
@@ -88,8 +92,10 @@ static bool is_number(const char *text, uint32_t number)
 /* What a task may come to, and that it is its own. */
 static void check_outcome(sheaf_status status, const sheaf_error *err, uint32_t number)
 {
-    CHECK(status == SHEAF_OK || status == SHEAF_ETASK || status == SHEAF_ECANCELLED || status == SHEAF_EBROKEN);
-    CHECK((status != SHEAF_OK && status != SHEAF_ETASK) || fails(number) == (status == SHEAF_ETASK));
+    CHECK(status == SHEAF_OK || status == SHEAF_ETASK || status == SHEAF_ECANCELLED ||
+          status == SHEAF_EBROKEN);
+    CHECK((status != SHEAF_OK && status != SHEAF_ETASK) ||
+          fails(number) == (status == SHEAF_ETASK));
     CHECK(status != SHEAF_ETASK || is_number(err->message, number));
 }
 
@@ -118,7 +124,8 @@ static void wait_for_child(sheaf_future *child, uint32_t number, uint32_t how)
     if (how % 5 == 0)
         return;
     if (how % 3 == 0) {
-        status = sheaf_future_result(child, how % 128 == 0, &result, &err); /* a wait costs a millisecond */
+        status = sheaf_future_result(child, how % 128 == 0, &result,
+                                     &err); /* a wait costs a millisecond */
         CHECK(status == SHEAF_ETIMEDOUT || sheaf_future_done(child));
     }
     status = sheaf_future_result(child, -1, &result, &err);
@@ -173,7 +180,8 @@ static void use_future(client *self, sheaf_future *future, uint32_t number)
         sheaf_future_cancel(future);
         break;
     case 1:
-        status = sheaf_future_result(future, (int64_t)(next_random(&self->random) % 3), &result, &err);
+        status = sheaf_future_result(future, (int64_t)(next_random(&self->random) % 3), &result,
+                                     &err);
         CHECK(status < 0 || *(uint32_t *)result == number);
         break;
     case 2:
@@ -201,7 +209,8 @@ static void submit_some(client *self)
     uint32_t numbers[BATCH];
     for (int i = 0; i < BATCH; i++) {
         numbers[i] = next_random(&self->random);
-        int depth = (int)(next_random(&self->random) % (DEPTH_MAX + 5)) - 5; /* mostly no children */
+        int depth = (int)(next_random(&self->random) % (DEPTH_MAX + 5)) -
+                    5; /* mostly no children */
         futures[i] = submit_job(self->executor, numbers[i], depth);
     }
     for (int i = 0; i < BATCH; i++)
@@ -254,7 +263,8 @@ static void map_some(client *self)
 static void shut_down(client *self)
 {
     bool wait = next_random(&self->random) % 2;
-    CHECK(sheaf_executor_shutdown(self->executor, wait, next_random(&self->random) % 2) == SHEAF_OK);
+    CHECK(sheaf_executor_shutdown(self->executor, wait, next_random(&self->random) % 2) ==
+          SHEAF_OK);
     if (!wait)
         return;
     sheaf_executor_stats stats = sheaf_executor_stats_get(self->executor);
@@ -278,7 +288,8 @@ static void *client_main(void *argument)
 
 static sheaf_status sometimes_fail(sheaf_worker *worker, void *arg, sheaf_error *err)
 {
-    return sheaf_worker_index(worker) == *(int *)arg ? sheaf_error_set(err, SHEAF_ENOMEM, "refused") : SHEAF_OK;
+    return sheaf_worker_index(worker) == *(int *)arg ? sheaf_error_set(err, SHEAF_ENOMEM, "refused")
+                                                     : SHEAF_OK;
 }
 
 /* One pool, from its creation to its end. */
@@ -294,7 +305,9 @@ static void round_of(uint32_t *random)
     CHECK(sheaf_executor_create(&options, &executor, NULL) == SHEAF_OK);
     bool may_shut_down = next_random(random) % 3 == 0;
     for (int i = 0; i < CLIENTS; i++) {
-        clients[i] = (client){.executor = executor, .random = next_random(random) | 1, .may_shut_down = may_shut_down};
+        clients[i] = (client){.executor = executor,
+                              .random = next_random(random) | 1,
+                              .may_shut_down = may_shut_down};
         pthread_create(&clients[i].thread, NULL, client_main, &clients[i]);
     }
     for (int i = 0; i < CLIENTS; i++)
@@ -320,7 +333,8 @@ int main(int argc, char **argv)
     } while (!atomic_load(&failed) && (double)(now.tv_sec - begun.tv_sec) < seconds);
     CHECK(n_submitted == n_args_dropped);
     CHECK(n_results_made == n_results_dropped + n_results_taken);
-    printf("%u pools, %llu tasks, %llu results taken, %llu dropped\n", rounds, (unsigned long long)n_submitted,
-           (unsigned long long)n_results_taken, (unsigned long long)n_results_dropped);
+    printf("%u pools, %llu tasks, %llu results taken, %llu dropped\n", rounds,
+           (unsigned long long)n_submitted, (unsigned long long)n_results_taken,
+           (unsigned long long)n_results_dropped);
     return atomic_load(&failed) ? 1 : 0;
 }

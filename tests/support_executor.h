@@ -1,7 +1,7 @@
 /*
- * What the tests of the executor share: pools, tasks that do one thing each, gates, and threads that are
- * known to sleep. Order is forced by gates, never by time: a gate is closed until a test opens it, and a
- * test that hangs fails by its timeout.
+ * What the tests of the executor share: pools, tasks that do one thing each, gates, and threads
+ * that are known to sleep. Order is forced by gates, never by time: a gate is closed until a test
+ * opens it, and a test that hangs fails by its timeout.
  */
 #ifndef SHEAF_TESTS_SUPPORT_EXECUTOR_H
 #define SHEAF_TESTS_SUPPORT_EXECUTOR_H
@@ -48,7 +48,8 @@ static inline void *result_of(sheaf_future *future)
 
 /* ---- tasks ---- */
 
-static inline sheaf_status give_back(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
+static inline sheaf_status give_back(sheaf_worker *worker, void *arg, void **result,
+                                     sheaf_error *err)
 {
     (void)worker, (void)err;
     *result = arg;
@@ -82,7 +83,8 @@ static inline void gate_open(gate *g, int times)
         sem_post(&g->open);
 }
 
-static inline sheaf_status pass_gate(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
+static inline sheaf_status pass_gate(sheaf_worker *worker, void *arg, void **result,
+                                     sheaf_error *err)
 {
     (void)worker, (void)err;
     gate *g = arg;
@@ -96,8 +98,8 @@ static inline sheaf_status pass_gate(sheaf_worker *worker, void *arg, void **res
 /* ---- threads that sleep ---- */
 
 /*
- * A thread says who it is right before the call in which it is to sleep; then whoever wants to be sure that
- * it does waits for that. 0: it did not say yet; -1: it came back from the call.
+ * A thread says who it is right before the call in which it is to sleep; then whoever wants to be
+ * sure that it does waits for that. 0: it did not say yet; -1: it came back from the call.
  */
 typedef atomic_int sleeper;
 

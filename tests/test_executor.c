@@ -1,4 +1,7 @@
-/* The thread pool and its futures: one task at a time. Tasks that wait for tasks: test_executor_nested.c. */
+/*
+ * The thread pool and its futures: one task at a time. Tasks that wait for tasks:
+ * test_executor_nested.c.
+ */
 #include <signal.h>
 
 #include "tests/support_executor.h"
@@ -93,7 +96,8 @@ Test(executor, a_result_nobody_takes_is_dropped_once, .timeout = LIMIT)
     sheaf_task task = {.run = give_back, .arg = &n_dropped, .drop_result = count_drop};
     for (int i = 0; i < 10; i++) {
         sheaf_future *future = NULL;
-        cr_assert_eq(sheaf_executor_submit(executor, &task, i % 2 ? &future : NULL, NULL), SHEAF_OK);
+        cr_assert_eq(sheaf_executor_submit(executor, &task, i % 2 ? &future : NULL, NULL),
+                     SHEAF_OK);
         sheaf_future_release(future);
     }
     sheaf_executor_destroy(executor);
@@ -411,7 +415,8 @@ Test(executor, shutdown_runs_what_waits, .timeout = LIMIT)
         sheaf_future_release(submit(executor, pass_gate, &g));
     cr_assert_eq(sheaf_executor_shutdown(executor, false, false), SHEAF_OK);
     sheaf_error err;
-    cr_assert_eq(sheaf_executor_submit(executor, &(sheaf_task){.run = give_back}, NULL, &err), SHEAF_ESHUTDOWN);
+    cr_assert_eq(sheaf_executor_submit(executor, &(sheaf_task){.run = give_back}, NULL, &err),
+                 SHEAF_ESHUTDOWN);
     gate_open(&g, 20);
     cr_assert_eq(sheaf_executor_shutdown(executor, true, false), SHEAF_OK);
     cr_assert_eq(g.passed, 20);
@@ -419,7 +424,8 @@ Test(executor, shutdown_runs_what_waits, .timeout = LIMIT)
     sheaf_executor_destroy(executor);
 }
 
-Test(executor, shutdown_may_cancel_what_waits_but_not_what_a_new_worker_was_handed, .timeout = LIMIT)
+Test(executor, shutdown_may_cancel_what_waits_but_not_what_a_new_worker_was_handed,
+     .timeout = LIMIT)
 {
     gate g;
     gate_init(&g);
@@ -478,13 +484,15 @@ Test(executor, every_one_of_many_shutdowns_waits_until_the_tasks_are_done, .time
     for (int i = 0; i < N; i++) {
         pthread_join(closers[i].thread, NULL);
         cr_assert_eq(closers[i].status, SHEAF_OK);
-        cr_assert_eq(closers[i].passed, TASKS, "shutdown %d came back before the tasks were done", i);
+        cr_assert_eq(closers[i].passed, TASKS, "shutdown %d came back before the tasks were done",
+                     i);
     }
     cr_assert_eq(sheaf_executor_stats_get(executor).running, 0);
     sheaf_executor_destroy(executor);
 }
 
-static sheaf_status shut_down_own_pool(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
+static sheaf_status shut_down_own_pool(sheaf_worker *worker, void *arg, void **result,
+                                       sheaf_error *err)
 {
     (void)worker, (void)result, (void)err;
     return sheaf_executor_shutdown(arg, true, false) == SHEAF_EDEADLK ? SHEAF_OK : SHEAF_ETASK;
@@ -496,8 +504,8 @@ Test(executor, a_worker_that_waits_for_its_own_pool_is_told_of_the_deadlock, .ti
     sheaf_future *future = submit(executor, shut_down_own_pool, executor);
     result_of(future);
     sheaf_future_release(future);
-    cr_assert_eq(sheaf_executor_submit(executor, &(sheaf_task){.run = give_back}, NULL, NULL), SHEAF_ESHUTDOWN,
-                 "it is shut down all the same");
+    cr_assert_eq(sheaf_executor_submit(executor, &(sheaf_task){.run = give_back}, NULL, NULL),
+                 SHEAF_ESHUTDOWN, "it is shut down all the same");
     sheaf_executor_destroy(executor);
 }
 

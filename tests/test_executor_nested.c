@@ -1,6 +1,6 @@
 /*
- * Tasks that submit and wait for tasks of their own pool: their errors, their memory, and the deadlocks that
- * are ones and those that are not. And what is left of a pool in a child of fork().
+ * Tasks that submit and wait for tasks of their own pool: their errors, their memory, and the
+ * deadlocks that are ones and those that are not. And what is left of a pool in a child of fork().
  */
 #include <sys/wait.h>
 
@@ -23,12 +23,15 @@ static sheaf_status add_up(sheaf_worker *worker, void *arg, void **result, sheaf
     if (self->to - self->from == 1)
         return SHEAF_OK;
     long middle = (self->from + self->to) / 2;
-    sum_task halves[2] = {{self->executor, self->from, middle, 0}, {self->executor, middle, self->to, 0}};
+    sum_task halves[2] = {{self->executor, self->from, middle, 0},
+                          {self->executor, middle, self->to, 0}};
     sheaf_future *futures[2];
     sheaf_status status = SHEAF_OK;
     for (int i = 0; i < 2; i++)
-        cr_assert_eq(sheaf_executor_submit(self->executor, &(sheaf_task){.run = add_up, .arg = &halves[i]},
-                                           &futures[i], err), SHEAF_OK);
+        cr_assert_eq(sheaf_executor_submit(self->executor,
+                                           &(sheaf_task){.run = add_up, .arg = &halves[i]},
+                                           &futures[i], err),
+                     SHEAF_OK);
     for (int i = 0; i < 2; i++) {
         if (sheaf_future_result(futures[i], -1, NULL, err) < 0)
             status = SHEAF_ETASK;
@@ -79,8 +82,8 @@ static sheaf_status live(sheaf_worker *worker, void *arg, void **result, sheaf_e
         member child = {all, below};
         sheaf_error seen;
         sheaf_error_clear(&seen);
-        if (sheaf_executor_submit(all->executor, &(sheaf_task){.run = live, .arg = &child}, &all->futures[below],
-                                  err) < 0)
+        if (sheaf_executor_submit(all->executor, &(sheaf_task){.run = live, .arg = &child},
+                                  &all->futures[below], err) < 0)
             return SHEAF_EIO;
         all->seen[below] = sheaf_future_result(all->futures[below], -1, NULL, &seen);
         snprintf(all->messages[below], sizeof all->messages[below], "%.31s", seen.message);
@@ -98,7 +101,8 @@ static void assert_level(const family *all, int level)
     sheaf_error_clear(&err);
     if (fails)
         snprintf(expected, sizeof expected, "level %d failed", level);
-    cr_assert_eq(sheaf_future_result(all->futures[level], -1, NULL, &err), fails ? SHEAF_ETASK : SHEAF_OK);
+    cr_assert_eq(sheaf_future_result(all->futures[level], -1, NULL, &err),
+                 fails ? SHEAF_ETASK : SHEAF_OK);
     cr_assert_str_eq(err.message, expected, "in the end, of %x", all->failing);
     if (level > 0) {
         cr_assert_eq(all->seen[level], fails ? SHEAF_ETASK : SHEAF_OK);
@@ -203,7 +207,8 @@ static sheaf_status do_not_wait(sheaf_worker *worker, void *arg, void **result, 
     (void)worker;
     impatient *self = arg;
     sheaf_future *child;
-    if (sheaf_executor_submit(self->executor, &(sheaf_task){.run = pass_gate, .arg = &self->inside}, &child, err) < 0)
+    if (sheaf_executor_submit(self->executor, &(sheaf_task){.run = pass_gate, .arg = &self->inside},
+                              &child, err) < 0)
         return SHEAF_EIO;
     self->seen[0] = sheaf_future_result(child, 0, NULL, NULL);
     self->seen[1] = sheaf_future_result(child, 1, NULL, NULL);
@@ -304,7 +309,8 @@ typedef struct knot {
     sheaf_status seen;
 } knot;
 
-static sheaf_status wait_for_the_other(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
+static sheaf_status wait_for_the_other(sheaf_worker *worker, void *arg, void **result,
+                                       sheaf_error *err)
 {
     knot *self = arg;
     pass_gate(worker, self->gate, result, err);
@@ -357,9 +363,9 @@ Test(nested, they_are_told_also_when_other_workers_rest, .timeout = LIMIT)
 }
 
 /*
- * A task `first` waits for its child; when the child is done, its worker goes on with `second`, which waits
- * for `first`: that one still sleeps, or is just waking, but it does not wait any more. Whether the second
- * worker is quicker than the waking thread is up to the machine: mostly it is.
+ * A task `first` waits for its child; when the child is done, its worker goes on with `second`,
+ * which waits for `first`: that one still sleeps, or is just waking, but it does not wait any more.
+ * Whether the second worker is quicker than the waking thread is up to the machine: mostly it is.
  */
 typedef struct relay {
     sheaf_executor *executor;
@@ -373,7 +379,8 @@ static sheaf_status wait_for_child(sheaf_worker *worker, void *arg, void **resul
     (void)worker, (void)result;
     relay *self = arg;
     sheaf_future *child;
-    if (sheaf_executor_submit(self->executor, &(sheaf_task){.run = pass_gate, .arg = &self->inside}, &child, err) < 0)
+    if (sheaf_executor_submit(self->executor, &(sheaf_task){.run = pass_gate, .arg = &self->inside},
+                              &child, err) < 0)
         return SHEAF_EIO;
     sem_wait(&self->inside.entered); /* it runs, on the other worker */
     about_to_sleep(&self->sleeper);
@@ -419,7 +426,8 @@ Test(nested, in_a_child_of_fork_the_pool_is_dead_and_nothing_hangs, .timeout = L
     sem_wait(&g.entered);
     pid_t child = fork();
     if (child == 0) {
-        bool good = sheaf_executor_submit(executor, &(sheaf_task){.run = give_back}, NULL, NULL) == SHEAF_EFORKED &&
+        bool good = sheaf_executor_submit(executor, &(sheaf_task){.run = give_back}, NULL, NULL) ==
+                        SHEAF_EFORKED &&
                     sheaf_future_result(future, -1, NULL, NULL) == SHEAF_EFORKED &&
                     sheaf_executor_shutdown(executor, true, false) == SHEAF_EFORKED;
         sheaf_executor_destroy(executor);
@@ -427,18 +435,21 @@ Test(nested, in_a_child_of_fork_the_pool_is_dead_and_nothing_hangs, .timeout = L
     }
     int status = -1;
     waitpid(child, &status, 0);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %x", (unsigned)status);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %x",
+              (unsigned)status);
     gate_open(&g, 1);
     cr_assert_eq(result_of(future), &g, "the parent goes on");
     sheaf_future_release(future);
     sheaf_executor_destroy(executor);
 }
 
-static bool child_is_good(sheaf_executor *executor, sheaf_future *finished, sheaf_future *failed, sheaf_future *taken)
+static bool child_is_good(sheaf_executor *executor, sheaf_future *finished, sheaf_future *failed,
+                          sheaf_future *taken)
 {
     void *result = NULL;
     sheaf_error err;
-    bool good = sheaf_future_done(finished) && sheaf_future_result(finished, -1, &result, NULL) == SHEAF_OK &&
+    bool good = sheaf_future_done(finished) &&
+                sheaf_future_result(finished, -1, &result, NULL) == SHEAF_OK &&
                 result == executor && sheaf_future_result(finished, 0, NULL, NULL) == SHEAF_OK;
     good = good && sheaf_future_result(failed, -1, NULL, &err) == SHEAF_ETASK &&
            strcmp(err.message, "item 3 is bad") == 0;
@@ -452,7 +463,8 @@ static bool child_is_good(sheaf_executor *executor, sheaf_future *finished, shea
     return good;
 }
 
-Test(nested, in_a_child_of_fork_a_finished_future_has_its_result_whatever_was_locked, .timeout = LIMIT)
+Test(nested, in_a_child_of_fork_a_finished_future_has_its_result_whatever_was_locked,
+     .timeout = LIMIT)
 {
     sheaf_executor *executor = pool_of(1);
     sheaf_future *finished = submit(executor, give_back, executor);
@@ -461,7 +473,8 @@ Test(nested, in_a_child_of_fork_a_finished_future_has_its_result_whatever_was_lo
     result_of(finished);
     (void)!sheaf_future_result(failed, -1, NULL, NULL);
     result_of(taken);
-    pthread_mutex_lock(&finished->pool->mutex); /* as by another thread, which does not exist in the child */
+    pthread_mutex_lock(
+        &finished->pool->mutex); /* as by another thread, which does not exist in the child */
     pid_t child = fork();
     if (child == 0) {
         alarm(LIMIT / 2);

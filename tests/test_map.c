@@ -28,11 +28,15 @@ static sheaf_status square(sheaf_worker *worker, void *arg, void **result, sheaf
     return SHEAF_OK;
 }
 
-static sheaf_map *map_over(sheaf_executor *executor, sheaf_task_fn run, counter *source, size_t buffersize)
+static sheaf_map *map_over(sheaf_executor *executor, sheaf_task_fn run, counter *source,
+                           size_t buffersize)
 {
     sheaf_map *map = NULL;
-    sheaf_map_options options = {
-        .size = sizeof options, .run = run, .next = count_up, .source = source, .buffersize = buffersize};
+    sheaf_map_options options = {.size = sizeof options,
+                                 .run = run,
+                                 .next = count_up,
+                                 .source = source,
+                                 .buffersize = buffersize};
     cr_assert_eq(sheaf_map_open(executor, &options, &map, NULL), SHEAF_OK);
     return map;
 }
@@ -59,10 +63,13 @@ Test(map, yields_in_submission_order_whatever_the_workers_and_the_window, .timeo
     }
 }
 
-/* The first task of each pair waits until the second has run: results come back reversed in time. */
+/*
+ * The first task of each pair waits until the second has run: results come back reversed in time.
+ */
 static sem_t second_ran;
 
-static sheaf_status wait_for_the_next(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
+static sheaf_status wait_for_the_next(sheaf_worker *worker, void *arg, void **result,
+                                      sheaf_error *err)
 {
     (void)worker, (void)err;
     if ((size_t)arg % 2 == 1)
@@ -124,7 +131,8 @@ static sheaf_status fail_some(sheaf_worker *worker, void *arg, void **result, sh
         sem_wait(&second_ran); /* fails later in time than 9, but is earlier in order */
     if (item == 9)
         sem_post(&second_ran);
-    return item == 7 || item == 9 ? sheaf_error_set(err, SHEAF_ETASK, "item %zu is bad", item) : SHEAF_OK;
+    return item == 7 || item == 9 ? sheaf_error_set(err, SHEAF_ETASK, "item %zu is bad", item)
+                                  : SHEAF_OK;
 }
 
 Test(map, the_first_failure_in_order_is_told_after_the_results_before_it, .timeout = LIMIT)
@@ -170,7 +178,8 @@ Test(map, an_eager_open_tells_the_failure_of_the_source_itself, .timeout = LIMIT
     counter source = {.last = 5, .ending = SHEAF_EIO};
     sheaf_map *map = NULL;
     sheaf_error err;
-    sheaf_map_options options = {.size = sizeof options, .run = square, .next = count_up, .source = &source};
+    sheaf_map_options options = {
+        .size = sizeof options, .run = square, .next = count_up, .source = &source};
     cr_assert_eq(sheaf_map_open(executor, &options, &map, &err), SHEAF_EIO);
     cr_assert_str_eq(err.message, "the source ends badly");
     cr_assert_null(map);

@@ -20,7 +20,7 @@ typedef struct new_options {
     size_t size;
     long first;
     long second;
-    char third;
+    long third; /* no padding behind it, which might hold anything */
 } new_options;
 
 Test(options, of_an_older_caller_lack_nothing_but_what_is_new)

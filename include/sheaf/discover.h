@@ -66,7 +66,7 @@ typedef struct sheaf_file {
 typedef struct sheaf_discover_options {
     size_t size; /* sizeof(sheaf_discover_options) */
     sheaf_order order;
-    bool list_is_nul_separated; /* @list: paths end with a NUL byte instead of a newline */
+    int list_is_nul_separated; /* not 0: paths in an @list end with a NUL byte, not a newline */
 } sheaf_discover_options;
 
 /* What was passed over below directories and by globs. */
