@@ -305,6 +305,7 @@ Test(nested, a_task_that_waits_for_itself_is_told_of_the_deadlock, .timeout = LI
 /* Two tasks, each on a worker of its own, that wait for each other. */
 typedef struct knot {
     gate *gate;
+    sleeper sleeper;
     sheaf_future *other;
     sheaf_status seen;
 } knot;
@@ -314,31 +315,48 @@ static sheaf_status wait_for_the_other(sheaf_worker *worker, void *arg, void **r
 {
     knot *self = arg;
     pass_gate(worker, self->gate, result, err);
+    about_to_sleep(&self->sleeper);
     self->seen = sheaf_future_result(self->other, -1, NULL, NULL);
+    came_back(&self->sleeper);
     return SHEAF_OK;
 }
 
-static void assert_knot_is_cut(int workers)
+/* What the other workers of the pool do. */
+typedef enum pastime {
+    REST,            /* when the knot is tied */
+    REST_AFTERWARDS, /* they are busy when it is tied */
+    LEAVE_AFTERWARDS
+} pastime;
+
+static void assert_knot_is_cut(int workers, pastime others)
 {
     sheaf_executor *executor = pool_of(workers);
     gate both;
-    gate one;
+    gate rest;
     gate_init(&both);
-    gate_init(&one);
+    gate_init(&rest);
     knot a = {.gate = &both};
     knot b = {.gate = &both};
     sheaf_future *of_a = submit(executor, wait_for_the_other, &a);
     sheaf_future *of_b = submit(executor, wait_for_the_other, &b);
-    for (int i = 2; i < workers; i++) /* the others have had something to do, and rest */
-        sheaf_future_release(submit(executor, pass_gate, &one));
     for (int i = 2; i < workers; i++)
-        sem_wait(&one.entered);
-    gate_open(&one, workers - 2);
-    while (sheaf_executor_stats_get(executor).running > 2)
+        sheaf_future_release(submit(executor, pass_gate, &rest));
+    for (int i = 2; i < workers; i++)
+        sem_wait(&rest.entered);
+    if (others == REST)
+        gate_open(&rest, workers - 2);
+    while (others == REST && sheaf_executor_stats_get(executor).running > 2)
         sched_yield();
     a.other = of_b;
     b.other = of_a;
     gate_open(&both, 2);
+    if (others != REST) { /* whoever is told already does not sleep, which is as good */
+        (void)await_sleep(&a.sleeper);
+        (void)await_sleep(&b.sleeper);
+        if (others == LEAVE_AFTERWARDS)
+            sheaf_executor_shutdown(executor, false, false);
+        gate_open(&rest, workers - 2);
+    }
     result_of(of_a);
     result_of(of_b);
     cr_assert(a.seen == SHEAF_EDEADLK || b.seen == SHEAF_EDEADLK, "%d and %d", a.seen, b.seen);
@@ -351,14 +369,16 @@ static void assert_knot_is_cut(int workers)
 Test(nested, two_tasks_that_wait_for_each_other_are_told_of_the_deadlock, .timeout = LIMIT)
 {
     for (int i = 0; i < 100; i++)
-        assert_knot_is_cut(2);
+        assert_knot_is_cut(2, REST);
 }
 
-Test(nested, they_are_told_also_when_other_workers_rest, .timeout = LIMIT)
+Test(nested, they_are_told_whatever_other_workers_do, .timeout = 2 * LIMIT)
 {
-    for (int i = 0; i < 100; i++) {
-        assert_knot_is_cut(3);
-        assert_knot_is_cut(5);
+    for (int i = 0; i < 50; i++) {
+        for (pastime others = REST; others <= LEAVE_AFTERWARDS; others++) {
+            assert_knot_is_cut(3, others);
+            assert_knot_is_cut(5, others);
+        }
     }
 }
 

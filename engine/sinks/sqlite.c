@@ -178,17 +178,23 @@ static bool has_moved(const sqlite_sink *self)
            moved;
 }
 
+static sheaf_status refuse_kind(const sqlite_sink *self, const char *what, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_EEXIST, "the destination is %s, not a database", what);
+    sheaf__error_source(err, self->path);
+    sheaf_error_hint(err, "choose another name");
+    return SHEAF_EEXIST;
+}
+
 /* Make the file, if there is none: who made it may remove it again, as long as it is empty. */
 static sheaf_status make_file(sqlite_sink *self, sheaf_error *err)
 {
     struct stat st;
-    if (lstat(self->path, &st) == 0 && S_ISLNK(st.st_mode) && stat(self->path, &st) != 0) {
-        sheaf_error_set(err, SHEAF_EEXIST,
-                        "the destination is a symbolic link that leads to nothing");
-        sheaf__error_source(err, self->path);
-        sheaf_error_hint(err, "choose another name, or remove the link");
-        return SHEAF_EEXIST;
-    }
+    bool exists = stat(self->path, &st) == 0;
+    if (exists && !S_ISREG(st.st_mode))
+        return refuse_kind(self, S_ISDIR(st.st_mode) ? "a directory" : "a FIFO or a device", err);
+    if (!exists && lstat(self->path, &st) == 0 && S_ISLNK(st.st_mode))
+        return refuse_kind(self, "a symbolic link that leads to nothing", err);
     int fd = open(self->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     self->made_file |= fd >= 0;
     if (fd >= 0)
