@@ -156,12 +156,16 @@ static void set_label(sqlite_sink *self)
     free(both);
 }
 
+static bool is_stopped(const sqlite_sink *self)
+{
+    return self->stop && atomic_load_explicit(self->stop, memory_order_relaxed);
+}
+
 /* SQLite's busy handler: sleep and try again, until the time is over or the run is cancelled. */
 static int wait_while_busy(void *context, int n_calls)
 {
     sqlite_sink *self = context;
-    if ((int64_t)n_calls * BUSY_SLEEP_MS >= self->busy_timeout_ms ||
-        (self->stop && atomic_load_explicit(self->stop, memory_order_relaxed)))
+    if ((int64_t)n_calls * BUSY_SLEEP_MS >= self->busy_timeout_ms || is_stopped(self))
         return 0;
     sqlite3_sleep(BUSY_SLEEP_MS);
     return 1;
@@ -228,6 +232,8 @@ static sheaf_status connect(sqlite_sink *self, sheaf_error *err)
         status = make_file(self, err);
         if (status == SHEAF_OK)
             status = open_database(self, err);
+        if (status < 0 && is_stopped(self))
+            return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
         if (status == SHEAF_EEXIST || !has_moved(self))
             return status;
         sqlite3_close(self->db);
@@ -417,7 +423,7 @@ static sheaf_status sqlite_commit(sheaf__sink *sink, sheaf_error *err)
     }
     self->busy_timeout_ms = COMMIT_TIMEOUT_MS;
     sheaf_status status = execute(self, sqlite3_mprintf("COMMIT"), "cannot commit", err);
-    if (status < 0 && self->stop && atomic_load_explicit(self->stop, memory_order_relaxed))
+    if (status < 0 && is_stopped(self))
         return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
     return status;
 }

@@ -1,6 +1,8 @@
 """SQLite: names, types, and whoever else uses the database at the same time."""
 
+import contextlib
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -142,7 +144,8 @@ class Sqlite(SqliteTest):
         self.assertEqual(2, len(self.sql_rows("x.db", "x")))
         self.assert_database_is_sound("x.db")
 
-    def test_a_database_that_somebody_else_writes_is_refused_in_time(self):
+    def start_writer(self):
+        """Somebody who writes to the database, and is not done with it."""
         self.create("CREATE TABLE keep(a);")
         holder = subprocess.Popen(["sqlite3", self.path("x.db")], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE)
@@ -150,7 +153,25 @@ class Sqlite(SqliteTest):
         holder.stdin.write(b"BEGIN EXCLUSIVE;\nSELECT 'held';\n")
         holder.stdin.flush()
         self.assertEqual(b"held\n", holder.stdout.readline())
+
+    def test_a_database_that_somebody_else_writes_is_refused_in_time(self):
+        self.start_writer()
         self.expect_fault("ingest", "a.csv", "-o", "x.db", says="locked|busy|in use")
+
+    def test_waiting_for_somebody_else_can_be_interrupted(self):
+        self.start_writer()
+        process = self.start("ingest", "a.csv", "-o", "x.db")
+
+        def has_opened_the_database():
+            self.assertIsNone(process.poll(), "it did not wait")
+            for descriptor in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
+                with contextlib.suppress(OSError):  # it was closed meanwhile
+                    if os.readlink(descriptor).endswith("/x.db"):
+                        return True
+            return False
+        harness.wait_until(has_opened_the_database, "the database is open")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(INTERRUPTED, process.wait(20))
 
     def test_a_reader_does_not_cost_the_load(self):
         """It reads for longer than a busy database is waited for by custom, while the rows are to be committed."""
