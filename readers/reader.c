@@ -210,6 +210,8 @@ static sheaf_status open_source(sheaf__reader *reader, const sheaf_file *file,
                                 const sheaf__reader_options *options, bool spool, sheaf_error *err)
 {
     reader->options = *options;
+    reader->counts = (sheaf__reader_counts){0}; /* also of a file that cannot be opened */
+    reader->n_columns = 0;
     reader->named_gzip = sheaf__path_ends_with(file->path, ".gz");
     reader->source = (sheaf__file_source){
         .fd = -1, .stop = options->stop, .read_bytes = options->read_bytes};
@@ -242,6 +244,67 @@ sheaf_status sheaf__reader_rewind(sheaf__reader *reader, sheaf_error *err)
 {
     sheaf__file_rewind(&reader->source);
     return begin_text(reader, err);
+}
+
+/* ---- going on elsewhere ---- */
+
+sheaf__reader_position sheaf__reader_tell(const sheaf__reader *reader)
+{
+    return (sheaf__reader_position){
+        .offset_bytes = reader->window.base_bytes + reader->window.record,
+        .line = reader->line,
+        .n_columns = reader->n_columns,
+        .counts = reader->counts};
+}
+
+static sheaf_status read_failure(const sheaf__reader *reader, sheaf_error *err)
+{
+    sheaf__error_copy(err, reader->read_failure);
+    return reader->read_failure->status;
+}
+
+/* Give up the text before an offset, which stands in the window from its first byte on. */
+static sheaf_status skip_text(sheaf__reader *reader, uint64_t offset_bytes, sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    for (;;) {
+        uint64_t left = offset_bytes - window->base_bytes;
+        if (window->end >= left) {
+            window->record = window->line = window->searched = (size_t)left;
+            return SHEAF_OK;
+        }
+        window->record = window->line = window->searched = window->end;
+        if (window->at_end && reader->read_failure)
+            return read_failure(reader, err);
+        if (window->at_end)
+            return sheaf_error_set(err, SHEAF_ECHANGED, "the file is shorter than it was");
+        sheaf_status status = fill(reader, SIZE_MAX, err);
+        if (status < 0)
+            return status;
+    }
+}
+
+sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file,
+                                   const sheaf__reader_options *options,
+                                   const sheaf__reader_position *position, sheaf_error *err)
+{
+    sheaf_status status = open_source(reader, file, options, false, err);
+    if (status == SHEAF_OK && !reader->counts.gzip) {
+        sheaf__window_reset(&reader->window);
+        reader->window.base_bytes = reader->source.offset_bytes = position->offset_bytes;
+        status = sheaf__window_init(&reader->window) < 0 ? sheaf__error_memory(err, "a buffer")
+                                                         : SHEAF_OK;
+    } else if (status == SHEAF_OK) {
+        status = skip_text(reader, position->offset_bytes, err);
+    }
+    if (status < 0)
+        return status;
+    uint64_t text_bytes = reader->window.base_bytes + reader->window.end;
+    reader->counts = position->counts;
+    reader->counts.text_bytes = text_bytes;
+    reader->line = reader->record_line = position->line;
+    reader->n_columns = position->n_columns;
+    return SHEAF_OK;
 }
 
 /* ---- faults ---- */
@@ -406,10 +469,8 @@ static sheaf_status find_line(sheaf__reader *reader, size_t *line_end, sheaf_err
 /* The text is over: so are its records, unless a quote is open or the source failed. */
 static sheaf_status end_of_text(sheaf__reader *reader, sheaf_error *err)
 {
-    if (reader->read_failure) {
-        sheaf__error_copy(err, reader->read_failure);
-        return reader->read_failure->status;
-    }
+    if (reader->read_failure)
+        return read_failure(reader, err);
     if (reader->window.record < reader->window.line)
         return fault_quote(reader, err);
     return SHEAF_END;

@@ -64,6 +64,28 @@ sheaf_status sheaf__reader_open(sheaf__reader *reader, const sheaf_file *file,
 sheaf_status sheaf__reader_open_spooled(sheaf__reader *reader, const sheaf_file *file,
                                         const sheaf__reader_options *options, sheaf_error *err);
 
+/*
+ * Where a reader stands between two calls, so that another one, perhaps in another process, can go
+ * on there. Not for streams.
+ */
+typedef struct sheaf__reader_position {
+    uint64_t offset_bytes; /* of the text */
+    uint64_t line;
+    uint64_t n_columns;
+    sheaf__reader_counts counts;
+} sheaf__reader_position;
+
+sheaf__reader_position sheaf__reader_tell(const sheaf__reader *reader);
+
+/*
+ * Open a file at a position that tell() gave. A gzip file is inflated up to there.
+ *
+ * Returns    as open; ECHANGED when it is not the text that it was.
+ */
+sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file,
+                                   const sheaf__reader_options *options,
+                                   const sheaf__reader_position *position, sheaf_error *err);
+
 /* From here on, `read_bytes` grows by what is read. */
 void sheaf__reader_count_into(sheaf__reader *reader, atomic_ullong *read_bytes);
 

@@ -18,7 +18,11 @@ LEVELS = {
     "include/sheaf/status.h": 1,
     "include/sheaf/text.h": 1,
     "include/sheaf/arena.h": 1,
+    "include/sheaf/destination.h": 1,
+    "include/sheaf/future.h": 2,
     "include/sheaf/executor.h": 2,
+    "include/sheaf/map.h": 2,
+    "include/sheaf/call.h": 2,
     "include/sheaf/discover.h": 3,  # what a file is: readers are told which one to read
     "include/sheaf/": 4,  # ingest.h and whatever else is made of it
     "include/sheaf/sheaf.h": 5,  # all of them

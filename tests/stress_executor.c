@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-#include <sheaf/executor.h>
+#include <sheaf/map.h>
 
 enum { CLIENTS = 6, BATCH = 40, CHILDREN_MAX = 3, DEPTH_MAX = 3 };
 

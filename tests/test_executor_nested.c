@@ -4,7 +4,7 @@
  */
 #include <sys/wait.h>
 
-#include "engine/executor/pool.h"
+#include "engine/executor/future.h"
 #include "tests/support_executor.h"
 
 /* ---- tasks that wait for tasks ---- */
@@ -494,13 +494,13 @@ Test(nested, in_a_child_of_fork_a_finished_future_has_its_result_whatever_was_lo
     (void)!sheaf_future_result(failed, -1, NULL, NULL);
     result_of(taken);
     pthread_mutex_lock(
-        &finished->pool->mutex); /* as by another thread, which does not exist in the child */
+        &finished->owner->mutex); /* as by another thread, which does not exist in the child */
     pid_t child = fork();
     if (child == 0) {
         alarm(LIMIT / 2);
         _exit(child_is_good(executor, finished, failed, taken) ? 0 : 1);
     }
-    pthread_mutex_unlock(&finished->pool->mutex);
+    pthread_mutex_unlock(&finished->owner->mutex);
     int status = -1;
     waitpid(child, &status, 0);
     cr_assert_not(WIFSIGNALED(status), "the child hung: %x", (unsigned)status);

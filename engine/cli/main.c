@@ -152,6 +152,11 @@ static void print_version(void)
 int main(int argc, char **argv)
 {
     arguments args;
+    size_t n_functions;
+    const sheaf_function *functions = sheaf_ingest_functions(&n_functions);
+    int code = sheaf_worker_main(argc, argv, functions, n_functions);
+    if (code >= 0) /* one of the processes that --executor processes has started */
+        return code;
     occupy_standard_descriptors();
     signal(SIGPIPE, SIG_IGN); /* a write that fails says so itself */
     signal(SIGXFSZ, SIG_IGN);

@@ -28,6 +28,7 @@ enum {
     OPTION_DELIM,
     OPTION_ON_ERROR,
     OPTION_MAX_RECORD,
+    OPTION_EXECUTOR,
     OPTION_PROGRESS,
     OPTION_JSON,
     OPTION_VERSION
@@ -46,7 +47,9 @@ static const struct option_info {
      "when DEST is there already (fail)"},
     {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_INGEST | FOR_CAT,
      "of what goes to stdout (csv)"},
-    {'j', "workers", "N", FOR_ALL, "threads that read (one for each processor)"},
+    {'j', "workers", "N", FOR_ALL, "how many read at once (one for each processor)"},
+    {OPTION_EXECUTOR, "executor", "threads|processes|sequential", FOR_ALL,
+     "what the workers are (threads)"},
     {OPTION_ORDER, "order", "given|path|natural|mtime", FOR_ALL,
      "of the files, and so of the rows (given)"},
     {'0', "null-separated", NULL, FOR_ALL, "paths in an @list end with NUL, as from find -print0"},
@@ -243,6 +246,11 @@ static int apply(arguments *args, const struct option_info *info, const char *va
             return usage("--workers takes a number from 1 to 1024, not", value,
                          "leave it out to use every processor");
         args->ingest.workers = (int)number;
+        return -1;
+    case OPTION_EXECUTOR:
+        args->ingest.executor = position == 0   ? SHEAF_EXECUTOR_THREADS
+                                : position == 1 ? SHEAF_EXECUTOR_PROCESSES
+                                                : SHEAF_EXECUTOR_SEQUENTIAL;
         return -1;
     case OPTION_ORDER:
         args->discover.order = (sheaf_order)position;

@@ -1,46 +1,36 @@
-/*
- * Futures of a thread pool: running, waiting, cancelling, and who drops what.
- *
- * Completion allocates nothing and cannot fail: a worker owns a spare error block before it runs a
- * task, and a thread that waits brings its own waiter record. A waiter is signalled under the
- * mutex, because it lives on the stack of a thread that may leave as soon as it sees the state.
- */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+/* The state machine of futures, callbacks, waiting for one, and bare futures: see future.h. */
+#include "engine/executor/future.h"
 
-#include "engine/core/arena.h"
+#include <stdlib.h>
+
 #include "engine/core/error.h"
+#include "engine/executor/futex.h"
+#include "engine/executor/nested.h"
 #include "engine/executor/pool.h"
 
-enum {
-    SCRATCH_KEEP_BYTES = 4 << 20, /* what a task may use again and again without asking for pages */
-    DEPTH_MAX = 200               /* tasks inside tasks on one stack, which has 8 MiB by default */
-};
+atomic_uint sheaf__generation;
 
-static int state_of(const sheaf_future *future)
+/* ---- owners and references ---- */
+
+void sheaf__owner_init(sheaf__owner *owner, sheaf__pool *pool)
 {
-    return atomic_load_explicit(&future->state, memory_order_acquire);
+    atomic_init(&owner->references, 1);
+    owner->generation = atomic_load_explicit(&sheaf__generation, memory_order_relaxed);
+    owner->pool = pool;
+    pthread_mutex_init(&owner->mutex, NULL);
 }
 
-static bool is_final(int state)
+void sheaf__owner_release(sheaf__owner *owner)
 {
-    return state == SHEAF__CANCELLED || state == SHEAF__FINISHED;
+    if (atomic_fetch_sub_explicit(&owner->references, 1, memory_order_acq_rel) == 1)
+        owner->end(owner);
 }
 
-sheaf_status sheaf__future_create(sheaf__pool *pool, const sheaf_task *task, sheaf_future **future)
+void sheaf__future_init(sheaf_future *future, sheaf__owner *owner, const sheaf_task *task,
+                        unsigned references)
 {
-    sheaf_future *made = calloc(1, sizeof *made);
-    if (!made)
-        return SHEAF_ENOMEM;
-    atomic_init(&made->references, 1);
-    atomic_init(&made->state, SHEAF__PENDING);
-    made->pool = pool;
-    made->task = *task;
-    sheaf__pool_retain(pool);
-    *future = made;
-    return SHEAF_OK;
+    *future = (sheaf_future){.owner = owner, .task = *task};
+    atomic_init(&future->references, references);
 }
 
 sheaf_future *sheaf_future_retain(sheaf_future *future)
@@ -49,308 +39,433 @@ sheaf_future *sheaf_future_retain(sheaf_future *future)
     return future;
 }
 
+/* Callbacks that never ran because the future never was done. */
+static void drop_watches(sheaf__watch *watch)
+{
+    while (watch) {
+        sheaf__watch *next = watch->next;
+        if (watch->drop_context)
+            watch->drop_context(watch->context);
+        free(watch);
+        watch = next;
+    }
+}
+
 void sheaf_future_release(sheaf_future *future)
 {
     if (!future || atomic_fetch_sub_explicit(&future->references, 1, memory_order_acq_rel) != 1)
         return;
-    if (future->result && !atomic_load(&future->taken) && future->task.drop_result)
+    if (future->result && !atomic_load_explicit(&future->taken, memory_order_relaxed) &&
+        future->task.drop_result)
         future->task.drop_result(future->result);
-    sheaf__pool_release(future->pool);
+    drop_watches(future->watches);
     free(future->error);
-    free(future);
+    future->owner->recycle(future->owner, future);
+}
+
+/* ---- becoming done ---- */
+
+bool sheaf__future_claim(sheaf_future *future, sheaf_future_state to)
+{
+    unsigned word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    while ((word & SHEAF__STATE) == SHEAF_FUTURE_PENDING)
+        if (atomic_compare_exchange_weak_explicit(&future->word, &word, word | (unsigned)to,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+            return true;
+    return false;
+}
+
+/*
+ * Tell the waiters, which stay in the list if the state is not final yet, and take the callbacks
+ * out, oldest first.
+ */
+static sheaf__watch *notify_watches(sheaf_future *future, bool final)
+{
+    sheaf__watch *callbacks = NULL;
+    sheaf__watch *oldest_first = NULL;
+    pthread_mutex_lock(&future->owner->mutex);
+    for (sheaf__watch *watch = future->watches, *next; watch; watch = next) {
+        next = watch->next;
+        watch->next = oldest_first;
+        oldest_first = watch;
+    }
+    future->watches = NULL;
+    sheaf__watch **last_callback = &callbacks;
+    for (sheaf__watch *watch = oldest_first, *next; watch; watch = next) {
+        next = watch->next;
+        watch->next = NULL;
+        if (!watch->notify) {
+            *last_callback = watch;
+            last_callback = &watch->next;
+        } else if (final) {
+            watch->notify(watch, future);
+        } else {
+            watch->next = future->watches;
+            future->watches = watch;
+        }
+    }
+    pthread_mutex_unlock(&future->owner->mutex);
+    return callbacks;
+}
+
+/*
+ * Run the callbacks, oldest first. The one that runs stays in the list, without its function, until
+ * it is over: if it ends its thread, whoever comes behind it finds the others here.
+ */
+void sheaf__future_run_callbacks(sheaf_future *future)
+{
+    for (sheaf__watch *watch; (watch = future->callbacks) != NULL;) {
+        sheaf_callback_fn callback = watch->callback;
+        watch->callback = NULL;
+        if (callback)
+            callback(future, watch->context);
+        future->callbacks = watch->next;
+        if (watch->drop_context)
+            watch->drop_context(watch->context);
+        free(watch);
+    }
+}
+
+static void finish_callbacks(void *future)
+{
+    sheaf__future_run_callbacks(future);
+}
+
+/* A thread that is no worker: should a callback end it, the others are run by its handler. */
+static void run_callbacks_outside(sheaf_future *future)
+{
+    pthread_cleanup_push(finish_callbacks, future);
+    sheaf__future_run_callbacks(future);
+    pthread_cleanup_pop(0);
+}
+
+void sheaf__future_tell(sheaf_future *future, unsigned flags, bool final, bool by_worker)
+{
+    if (!(flags & (SHEAF__WATCHED | SHEAF__SLEEPER)))
+        return;
+    sheaf__watch *callbacks = flags & SHEAF__WATCHED ? notify_watches(future, final) : NULL;
+    if (flags & SHEAF__SLEEPER)
+        sheaf__futex_wake(&future->word, INT32_MAX);
+    if (!callbacks)
+        return;
+    future->callbacks = callbacks;
+    if (by_worker)
+        sheaf__future_run_callbacks(future);
+    else
+        run_callbacks_outside(future);
+}
+
+void sheaf__future_publish(sheaf_future *future, sheaf_future_state to)
+{
+    sheaf__future_tell(future, sheaf__future_exchange(future, to), true, false);
+}
+
+/* ---- watching ---- */
+
+static bool add_watch(sheaf_future *future, sheaf__watch *watch,
+                      bool (*too_late)(sheaf_future_state state))
+{
+    pthread_mutex_lock(&future->owner->mutex);
+    unsigned flags = watch->notify ? SHEAF__WATCHED : SHEAF__WATCHED | SHEAF__CALLBACK;
+    unsigned word = atomic_fetch_or_explicit(&future->word, flags, memory_order_acq_rel);
+    bool added = !too_late((sheaf_future_state)(word & SHEAF__STATE));
+    if (added) {
+        watch->next = future->watches;
+        future->watches = watch;
+    }
+    pthread_mutex_unlock(&future->owner->mutex);
+    return added;
+}
+
+bool sheaf__future_watch(sheaf_future *future, sheaf__watch *watch)
+{
+    return add_watch(future, watch, sheaf__state_is_final);
+}
+
+void sheaf__future_unwatch(sheaf_future *future, sheaf__watch *watch)
+{
+    pthread_mutex_lock(&future->owner->mutex);
+    sheaf__watch **link = &future->watches;
+    while (*link && *link != watch)
+        link = &(*link)->next;
+    if (*link)
+        *link = watch->next;
+    pthread_mutex_unlock(&future->owner->mutex);
+}
+
+sheaf_status sheaf_future_add_done_callback(sheaf_future *future, sheaf_callback_fn callback,
+                                            void *context, sheaf_drop_fn drop_context)
+{
+    if (!callback)
+        return SHEAF_EINVAL;
+    sheaf__watch *watch = malloc(sizeof *watch);
+    if (!watch)
+        return SHEAF_ENOMEM;
+    *watch = (sheaf__watch){
+        .callback = callback, .context = context, .drop_context = drop_context};
+    bool waits = !sheaf_future_done(future);
+    if (waits && sheaf__owner_is_foreign(future->owner)) {
+        free(watch); /* its mutex may be locked for ever, and nobody completes it */
+        return SHEAF_EFORKED;
+    }
+    if (waits && add_watch(future, watch, sheaf__state_is_done))
+        return SHEAF_OK;
+    /* In this thread, now; others may be running those that were added before. */
+    free(watch);
+    sheaf_future_retain(future);
+    callback(future, context);
+    if (drop_context)
+        drop_context(context);
+    sheaf_future_release(future);
+    return SHEAF_OK;
+}
+
+/* ---- looking ---- */
+
+sheaf_future_state sheaf_future_get_state(const sheaf_future *future)
+{
+    return sheaf__state_of(future);
 }
 
 bool sheaf_future_done(const sheaf_future *future)
 {
-    return is_final(state_of(future));
+    return sheaf__state_is_done(sheaf__state_of(future));
 }
 
-/* ---- becoming final ---- */
-
-static void unblock_locked(sheaf__pool *pool, sheaf__waiter *waiter)
+bool sheaf_future_running(const sheaf_future *future)
 {
-    if (!waiter->blocked)
-        return;
-    sheaf__waiter **link = &pool->blocked;
-    while (*link != waiter)
-        link = &(*link)->blocked_before;
-    *link = waiter->blocked_before;
-    waiter->blocked = false;
-    pool->n_blocked--;
+    return sheaf__state_of(future) == SHEAF_FUTURE_RUNNING;
 }
 
-void sheaf__pool_cut_knot_locked(sheaf__pool *pool)
+bool sheaf_future_cancelled(const sheaf_future *future)
 {
-    sheaf__waiter *last = pool->blocked;
-    if (!last || pool->n_blocked < pool->n_alive - pool->n_idle || (pool->head && pool->n_idle > 0))
-        return;
-    unblock_locked(pool, last);
-    last->in_knot = true;
-    pthread_cond_signal(&last->done);
+    sheaf_future_state state = sheaf__state_of(future);
+    return state == SHEAF_FUTURE_CANCELLED || state == SHEAF_FUTURE_NOTIFIED;
 }
 
-static void publish_locked(sheaf_future *future, sheaf__future_state state)
+void sheaf_future_request_stop(sheaf_future *future)
 {
-    atomic_store_explicit(&future->state, (int)state, memory_order_release);
-    for (sheaf__waiter *each = future->waiters; each; each = each->next) {
-        unblock_locked(future->pool, each); /* from here on, though it may still sleep */
-        pthread_cond_signal(&each->done);
-    }
-    future->waiters = NULL;
-}
-
-static void drop_argument(const sheaf_task *task)
-{
-    if (task->drop_arg)
-        task->drop_arg(task->arg);
-}
-
-/*
- * The worker's spare error block, or a new one: taken out, because the task may run others inside.
- */
-static sheaf_error *take_error(sheaf_worker *worker)
-{
-    sheaf_error *err = worker->spare_error;
-    worker->spare_error = NULL;
-    if (!err)
-        err = malloc(sizeof *err);
-    sheaf_error_clear(err);
-    return err;
-}
-
-static void give_error(sheaf_worker *worker, sheaf_error *err)
-{
-    if (worker->spare_error)
-        free(err);
-    else
-        worker->spare_error = err;
-}
-
-/* Run the task's body; its argument is dropped before the result can be seen. */
-static void run_body(sheaf_future *future, sheaf_worker *worker)
-{
-    sheaf_error *err = take_error(worker);
-    if (!err) {
-        future->status = SHEAF_ENOMEM;
-        drop_argument(&future->task);
-        return;
-    }
-    worker->depth++;
-    sheaf_status status = future->task.run(worker, future->task.arg, &future->result, err);
-    worker->depth--;
-    if (worker->depth == 0)
-        sheaf__arena_reset(worker->scratch, SCRATCH_KEEP_BYTES);
-    drop_argument(&future->task);
-    future->status = status < 0 ? status : SHEAF_OK;
-    if (status < 0) {
-        err->status = status;
-        future->error = err;
-    } else {
-        give_error(worker, err);
-    }
-}
-
-void sheaf__future_run(sheaf_future *future, sheaf_worker *worker, bool then_idle)
-{
-    sheaf__pool *pool = future->pool;
-    run_body(future, worker);
-    pthread_mutex_lock(&pool->mutex);
-    pool->stats.running--;
-    pool->stats.finished++;
-    if (future->status < 0)
-        pool->stats.failed++;
-    if (then_idle)
-        pool->n_idle++;
-    publish_locked(future, SHEAF__FINISHED);
-    pthread_mutex_unlock(&pool->mutex);
-    sheaf_future_release(future);
-}
-
-void sheaf__future_abandon_locked(sheaf_future *future)
-{
-    sheaf__pool *pool = future->pool;
-    pool->stats.cancelled++;
-    if (future->handed_to) {
-        future->handed_to->handed = NULL;
-        future->handed_to = NULL;
-        pool->n_idle++; /* the worker will look at the queue instead */
-    }
-    if (future->status < 0)
-        publish_locked(future, SHEAF__FINISHED);
-    else
-        publish_locked(future, SHEAF__CANCELLED);
-}
-
-void sheaf__future_discard(sheaf_future *future)
-{
-    drop_argument(&future->task);
-    sheaf_future_release(future);
+    atomic_store_explicit(&future->stop_requested, true, memory_order_relaxed);
+    sheaf__pool *pool = future->owner->pool;
+    if (pool && pool->ops->stop && !sheaf__owner_is_foreign(future->owner))
+        sheaf__pool_stop_running(pool, future);
 }
 
 sheaf_status sheaf_future_cancel(sheaf_future *future)
 {
-    sheaf__pool *pool = future->pool;
-    if (sheaf__pool_is_foreign(pool))
-        return state_of(future) == SHEAF__CANCELLED ? SHEAF_OK : SHEAF_ESTATE;
-    pthread_mutex_lock(&pool->mutex);
-    int state = state_of(future);
-    if (state == SHEAF__PENDING) {
-        if (future->queued)
-            sheaf__pool_unlink_locked(pool, future);
-        sheaf__future_abandon_locked(future);
+    sheaf_future_state before = sheaf__state_of(future);
+    sheaf__pool *pool = future->owner->pool;
+    if (before != SHEAF_FUTURE_PENDING || sheaf__owner_is_foreign(future->owner))
+        return sheaf_future_cancelled(future) ? SHEAF_OK : SHEAF_ESTATE;
+    if (!sheaf__future_claim(future, pool ? SHEAF_FUTURE_NOTIFIED : SHEAF_FUTURE_CANCELLED))
+        return sheaf_future_cancelled(future) ? SHEAF_OK : SHEAF_ESTATE;
+    sheaf_future_retain(future);
+    if (pool) {
+        sheaf__pool_forget(pool, future);
+        sheaf__future_drop_argument(future);
+        sheaf__future_publish(future, SHEAF_FUTURE_NOTIFIED);
+    } else { /* the flags stay: who is to run it may make it NOTIFIED at any moment */
+        unsigned word = atomic_load_explicit(&future->word, memory_order_acquire);
+        sheaf__future_tell(future, word,
+                           sheaf__state_is_final((sheaf_future_state)(word & SHEAF__STATE)), false);
     }
-    pthread_mutex_unlock(&pool->mutex);
-    if (state == SHEAF__PENDING)
-        sheaf__future_discard(future);
-    return state == SHEAF__PENDING || state == SHEAF__CANCELLED ? SHEAF_OK : SHEAF_ESTATE;
+    sheaf_future_release(future);
+    return SHEAF_OK;
 }
 
-/* ---- waiting ---- */
+/* ---- waiting for one ---- */
 
-static struct timespec deadline_of(int64_t timeout_ms)
+/* Sleep until the future is done or the deadline is over. What counts in the end is the state. */
+static bool sleep_until_done(sheaf_future *future, int64_t deadline_ns)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(timeout_ms / 1000);
-    at.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_nsec -= 1000000000;
-        at.tv_sec++;
+    unsigned word = atomic_load_explicit(&future->word, memory_order_acquire);
+    bool in_time = true;
+    while (!sheaf__state_is_done((sheaf_future_state)(word & SHEAF__STATE)) && in_time) {
+        if ((word & SHEAF__SLEEPER) ||
+            atomic_compare_exchange_weak_explicit(&future->word, &word, word | SHEAF__SLEEPER,
+                                                  memory_order_acq_rel, memory_order_acquire))
+            in_time = sheaf__futex_wait(&future->word, word | SHEAF__SLEEPER, deadline_ns);
+        word = atomic_load_explicit(&future->word, memory_order_acquire);
     }
-    return at;
+    return sheaf__state_is_done((sheaf_future_state)(word & SHEAF__STATE));
 }
 
-static void forget_waiter_locked(sheaf_future *future, const sheaf__waiter *waiter)
+sheaf_status sheaf__error_forked(sheaf_error *err)
 {
-    sheaf__waiter **link = &future->waiters;
-    while (*link && *link != waiter)
-        link = &(*link)->next;
-    if (*link)
-        *link = waiter->next;
+    return sheaf_error_set(err, SHEAF_EFORKED,
+                           "this belongs to the parent process, whose threads are not in this one");
 }
 
-/* Sleep until the future is final or the time is over. A worker of the pool may `block`. */
-static sheaf_status sleep_locked(sheaf_future *future, int64_t timeout_ms, bool block)
+static sheaf_status wait_until_done(sheaf_future *future, int64_t timeout_ms, sheaf_error *err)
 {
-    sheaf__pool *pool = future->pool;
-    sheaf__waiter waiter = {.next = future->waiters, .blocked = block};
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&waiter.done, &attributes);
-    pthread_condattr_destroy(&attributes);
-    future->waiters = &waiter;
-    if (block) {
-        waiter.blocked_before = pool->blocked;
-        pool->blocked = &waiter;
-        pool->n_blocked++;
-        sheaf__pool_cut_knot_locked(pool);
-    }
-    struct timespec deadline = timeout_ms >= 0 ? deadline_of(timeout_ms) : (struct timespec){0};
-    int woken = 0;
-    while (!is_final(state_of(future)) && woken != ETIMEDOUT && !waiter.in_knot) {
-        if (timeout_ms >= 0)
-            woken = pthread_cond_timedwait(&waiter.done, &pool->mutex, &deadline);
-        else
-            pthread_cond_wait(&waiter.done, &pool->mutex);
-    }
-    forget_waiter_locked(future, &waiter);
-    pthread_cond_destroy(&waiter.done);
-    if (is_final(state_of(future)))
+    if (sheaf_future_done(future))
         return SHEAF_OK;
-    return waiter.in_knot ? SHEAF_EDEADLK : SHEAF_ETIMEDOUT;
-}
-
-/*
- * A worker waits, without a timeout, for a future of its own pool. A task that nobody has begun is
- * run here, so that trees of tasks cannot deadlock; when all workers wait like this, nothing could
- * ever run again.
- */
-static sheaf_status wait_as_worker_locked(sheaf_future *future, sheaf_worker *self)
-{
-    sheaf__pool *pool = future->pool;
-    if (state_of(future) == SHEAF__PENDING && future->queued) {
-        if (self->depth >= DEPTH_MAX)
-            return SHEAF_EDEADLK;
-        sheaf__pool_unlink_locked(pool, future);
-        pool->stats.running++;
-        atomic_store_explicit(&future->state, SHEAF__RUNNING, memory_order_relaxed);
-        pthread_mutex_unlock(&pool->mutex);
-        sheaf__future_run(future, self, false);
-        pthread_mutex_lock(&pool->mutex);
-        return SHEAF_OK;
-    }
-    return sleep_locked(future, -1, true);
-}
-
-static sheaf_status wait_until_final(sheaf_future *future, int64_t timeout_ms, sheaf_error *err)
-{
-    if (is_final(state_of(future)))
-        return SHEAF_OK;
-    sheaf__pool *pool = future->pool;
-    if (sheaf__pool_is_foreign(pool))
-        return sheaf_error_set(err, SHEAF_EFORKED,
-                               "the task runs in the parent process, not in this one");
-    pthread_mutex_lock(&pool->mutex);
-    sheaf_worker *self = sheaf__pool_self_locked(pool);
-    sheaf_status status = SHEAF_OK;
-    if (!is_final(state_of(future)))
-        status = self && timeout_ms < 0 ? wait_as_worker_locked(future, self)
-                                        : sleep_locked(future, timeout_ms, false);
-    pthread_mutex_unlock(&pool->mutex);
-    if (status == SHEAF_ETIMEDOUT)
-        return sheaf_error_set(err, status, "the task was not done in %lld ms",
+    if (sheaf__owner_is_foreign(future->owner))
+        return sheaf__error_forked(err);
+    sheaf__pool *pool = future->owner->pool;
+    sheaf_worker *self = pool && timeout_ms < 0 ? sheaf__pool_self(pool) : NULL;
+    if (self)
+        return sheaf__nested_result(self, future, err);
+    if (timeout_ms == 0 || !sleep_until_done(future, sheaf__deadline_ns(timeout_ms)))
+        return sheaf_error_set(err, SHEAF_ETIMEDOUT, "the task was not done in %lld ms",
                                (long long)timeout_ms);
-    if (status == SHEAF_EDEADLK)
-        return sheaf_error_set(err, status,
-                               "every worker of the pool waits for a task of the pool, or tasks "
-                               "wait inside each other more than %d deep",
-                               DEPTH_MAX);
-    return status;
+    return SHEAF_OK;
 }
 
-static sheaf_status final_status(const sheaf_future *future, sheaf_error *err)
+/* How a future that is done ended. */
+static sheaf_status outcome(const sheaf_future *future, sheaf_error *err)
 {
-    if (state_of(future) == SHEAF__CANCELLED)
+    if (sheaf_future_cancelled(future))
         return sheaf_error_set(err, SHEAF_ECANCELLED, "the task was cancelled");
     if (future->status < 0 && future->error)
         sheaf__error_copy(err, future->error);
     else if (future->status == SHEAF_EBROKEN)
-        sheaf__error_copy(err, &future->pool->broken_error); /* const once the pool is broken */
+        sheaf__error_copy(err, sheaf__pool_why_broken(future->owner->pool));
     else if (future->status < 0)
         sheaf_error_set(err, future->status, "%s", sheaf_status_text(future->status));
     return future->status;
 }
 
-/* Wait, and look at the result or move it out. */
-static sheaf_status retrieve(sheaf_future *future, int64_t timeout_ms, bool take, void **result,
-                             sheaf_error *err)
+sheaf_status sheaf_future_result(sheaf_future *future, int64_t timeout_ms, void **result,
+                                 sheaf_error *err)
 {
-    sheaf_status status = wait_until_final(future, timeout_ms, err);
-    if (status == SHEAF_OK)
-        status = final_status(future, err);
+    sheaf_status status = wait_until_done(future, timeout_ms, err);
     if (status < 0)
         return status;
-    /*
-     * Of a final future nothing is guarded by the mutex: in a child of fork() that may be held for
-     * ever.
-     */
-    bool was_taken = take ? atomic_exchange(&future->taken, true) : atomic_load(&future->taken);
-    if (was_taken)
+    status = outcome(future, err);
+    if (status == SHEAF_OK && atomic_load_explicit(&future->taken, memory_order_relaxed))
+        return sheaf_error_set(err, SHEAF_ESTATE, "the result was taken before");
+    if (result && status != SHEAF_ECANCELLED)
+        *result = future->result;
+    return status;
+}
+
+sheaf_status sheaf_future_take(sheaf_future *future, int64_t timeout_ms, void **result,
+                               sheaf_error *err)
+{
+    sheaf_status status = wait_until_done(future, timeout_ms, err);
+    if (status == SHEAF_OK)
+        status = outcome(future, err);
+    if (status < 0)
+        return status;
+    if (atomic_exchange_explicit(&future->taken, true, memory_order_relaxed))
         return sheaf_error_set(err, SHEAF_ESTATE, "the result was taken before");
     if (result)
         *result = future->result;
     return SHEAF_OK;
 }
 
-sheaf_status sheaf_future_result(sheaf_future *future, int64_t timeout_ms, void **result,
-                                 sheaf_error *err)
+void *sheaf__future_take_result(sheaf_future *future)
 {
-    return retrieve(future, timeout_ms, false, result, err);
+    bool taken = atomic_exchange_explicit(&future->taken, true, memory_order_relaxed);
+    return taken ? NULL : future->result;
 }
 
-sheaf_status sheaf_future_take(sheaf_future *future, int64_t timeout_ms, void **result,
-                               sheaf_error *err)
+sheaf_status sheaf_future_error(sheaf_future *future, int64_t timeout_ms, sheaf_error *of_task)
 {
-    return retrieve(future, timeout_ms, true, result, err);
+    sheaf_status status = wait_until_done(future, timeout_ms, of_task);
+    if (status < 0)
+        return status;
+    if (sheaf_future_cancelled(future))
+        return outcome(future, of_task);
+    sheaf_error_clear(of_task);
+    outcome(future, of_task);
+    return SHEAF_OK;
+}
+
+/* ---- bare futures ---- */
+
+typedef struct bare_future {
+    sheaf__owner owner; /* with one reference, the future's */
+    sheaf_future future;
+} bare_future;
+
+static void recycle_bare(sheaf__owner *owner, sheaf_future *future)
+{
+    (void)future; /* ends with its owner */
+    sheaf__owner_release(owner);
+}
+
+static void end_bare(sheaf__owner *owner)
+{
+    if (!sheaf__owner_is_foreign(owner))
+        pthread_mutex_destroy(&owner->mutex);
+    free(owner);
+}
+
+sheaf_status sheaf_future_create(sheaf_drop_fn drop_result, sheaf_future **future,
+                                 sheaf_error *err)
+{
+    bare_future *made = aligned_alloc(_Alignof(bare_future), sizeof *made);
+    if (!made)
+        return sheaf__error_memory(err, "a future");
+    made->owner = (sheaf__owner){.recycle = recycle_bare, .end = end_bare};
+    sheaf__owner_init(&made->owner, NULL);
+    sheaf_task task = {.drop_result = drop_result};
+    sheaf__future_init(&made->future, &made->owner, &task, 1);
+    *future = &made->future;
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf_future_set_running_or_notify_cancel(sheaf_future *future)
+{
+    if (future->owner->pool)
+        return SHEAF_ESTATE;
+    if (sheaf__future_claim(future, SHEAF_FUTURE_RUNNING))
+        return SHEAF_OK;
+    /* Only one may tell that it is cancelled; who comes later finds it NOTIFIED. */
+    if (sheaf__state_of(future) != SHEAF_FUTURE_CANCELLED ||
+        atomic_exchange_explicit(&future->completing, true, memory_order_relaxed))
+        return SHEAF_ESTATE;
+    sheaf__future_publish(future, SHEAF_FUTURE_NOTIFIED);
+    return SHEAF_ECANCELLED;
+}
+
+/*
+ * From PENDING or RUNNING on, only the one who gets here first may finish it. A cancel that comes
+ * between claim and publish finds it RUNNING.
+ */
+static bool begin_completing(sheaf_future *future)
+{
+    if (future->owner->pool)
+        return false;
+    if (!sheaf__future_claim(future, SHEAF_FUTURE_RUNNING) &&
+        sheaf__state_of(future) != SHEAF_FUTURE_RUNNING)
+        return false;
+    return !atomic_exchange_explicit(&future->completing, true, memory_order_relaxed);
+}
+
+/* The callbacks may release the caller's reference. */
+static void complete(sheaf_future *future)
+{
+    sheaf_future_retain(future);
+    sheaf__future_publish(future, SHEAF_FUTURE_FINISHED);
+    sheaf_future_release(future);
+}
+
+sheaf_status sheaf_future_set_result(sheaf_future *future, void *result)
+{
+    if (!begin_completing(future))
+        return SHEAF_ESTATE;
+    future->result = result;
+    complete(future);
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf_future_set_error(sheaf_future *future, const sheaf_error *error)
+{
+    if (!error || error->status >= 0)
+        return SHEAF_EINVAL;
+    sheaf_error *copy = malloc(sizeof *copy);
+    if (!copy)
+        return SHEAF_ENOMEM;
+    if (!begin_completing(future)) {
+        free(copy);
+        return SHEAF_ESTATE;
+    }
+    *copy = *error;
+    future->error = copy;
+    future->status = error->status;
+    complete(future);
+    return SHEAF_OK;
 }

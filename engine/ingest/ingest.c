@@ -6,8 +6,10 @@
  * A destination that keeps nothing needs no headers beforehand. Everything that can be refused
  * without reading a file is refused before one is read.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,9 +35,10 @@ struct sheaf_ingest {
     char *format;
     char *table;
     sheaf__sink_target target;
-    atomic_bool stop;
+    sheaf__shared own_shared;
+    sheaf__shared *shared; /* it, or a page that worker processes see too */
+    int shared_fd;         /* of that page, or -1 */
     atomic_bool was_run;
-    atomic_ullong read_bytes;
     atomic_ullong records_done;
     atomic_ullong files_done;
     atomic_ullong files;
@@ -64,8 +67,27 @@ static sheaf_status check_options(const sheaf_ingest_options *options, sheaf_err
     if (options->chunk_bytes > RECORD_BYTES_LIMIT)
         return sheaf_error_set(err, SHEAF_EINVAL, "chunk_bytes can be %d at most",
                                RECORD_BYTES_LIMIT);
+    if ((unsigned)options->executor > SHEAF_EXECUTOR_PROCESSES)
+        return sheaf_error_set(err, SHEAF_EINVAL, "there is no such kind of executor");
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
+    return SHEAF_OK;
+}
+
+/* What worker processes are to see lies in a page that they can map. */
+static sheaf_status share(sheaf_ingest *ingest, sheaf_error *err)
+{
+    ingest->shared = &ingest->own_shared;
+    if (ingest->options.executor != SHEAF_EXECUTOR_PROCESSES)
+        return SHEAF_OK;
+    void *page = MAP_FAILED;
+    ingest->shared_fd = memfd_create("sheaf-ingest", MFD_CLOEXEC);
+    if (ingest->shared_fd >= 0 && ftruncate(ingest->shared_fd, sizeof(sheaf__shared)) == 0)
+        page = mmap(NULL, sizeof(sheaf__shared), PROT_READ | PROT_WRITE, MAP_SHARED,
+                    ingest->shared_fd, 0);
+    if (page == MAP_FAILED)
+        return sheaf__error_system(err, errno, "there is no shared memory", NULL);
+    ingest->shared = page;
     return SHEAF_OK;
 }
 
@@ -90,6 +112,12 @@ sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_inge
     if (!made)
         return sheaf__error_memory(err, "an ingest");
     made->options = *options;
+    made->shared_fd = -1;
+    status = share(made, err);
+    if (status < 0) {
+        sheaf_ingest_destroy(made);
+        return status;
+    }
     if (!copy_text(&made->destination, options->destination) ||
         !copy_text(&made->format, options->format) || !copy_text(&made->table, options->table))
         status = sheaf__error_memory(err, "an ingest");
@@ -101,7 +129,7 @@ sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_inge
         return status;
     }
     made->target.if_exists = options->if_exists;
-    made->target.stop = &made->stop;
+    made->target.stop = &made->shared->stop;
     *ingest = made;
     return SHEAF_OK;
 }
@@ -113,18 +141,22 @@ void sheaf_ingest_destroy(sheaf_ingest *ingest)
     free(ingest->destination);
     free(ingest->format);
     free(ingest->table);
+    if (ingest->shared != &ingest->own_shared && ingest->shared)
+        munmap(ingest->shared, sizeof *ingest->shared);
+    if (ingest->shared_fd >= 0)
+        close(ingest->shared_fd);
     free(ingest);
 }
 
 void sheaf_ingest_cancel(sheaf_ingest *ingest)
 {
-    atomic_store_explicit(&ingest->stop, true, memory_order_relaxed);
+    atomic_store_explicit(&ingest->shared->stop, true, memory_order_relaxed);
 }
 
 sheaf_progress sheaf_ingest_progress(const sheaf_ingest *ingest)
 {
     return (sheaf_progress){
-        .read_bytes = atomic_load_explicit(&ingest->read_bytes, memory_order_relaxed),
+        .read_bytes = atomic_load_explicit(&ingest->shared->read_bytes, memory_order_relaxed),
         .size_bytes = atomic_load_explicit(&ingest->size_bytes, memory_order_relaxed),
         .records = atomic_load_explicit(&ingest->records_done, memory_order_relaxed),
         .files_done = atomic_load_explicit(&ingest->files_done, memory_order_relaxed),
@@ -190,8 +222,11 @@ static void choose_sizes(sheaf__load *load, int *workers)
     size_t wanted = options->workers > 0 ? (size_t)options->workers
                                          : (size_t)sheaf__processor_count();
     wanted = at_most(wanted, at_most(files_max, WORKERS_MAX));
+    if (options->executor == SHEAF_EXECUTOR_SEQUENTIAL)
+        wanted = 1;
     *workers = (int)wanted;
-    load->window = at_most(wanted * WINDOW_PER_WORKER, files_max);
+    bool sequential = options->executor == SHEAF_EXECUTOR_SEQUENTIAL;
+    load->window = sequential ? 1 : at_most(wanted * WINDOW_PER_WORKER, files_max);
     size_t share = at_most(CHUNKS_BYTES_IN_ALL / load->window, CHUNK_BYTES);
     load->chunk_bytes = share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
     if (options->chunk_bytes > 0)
@@ -215,13 +250,13 @@ static sheaf_status load_init(sheaf__load *load, sheaf_ingest *ingest, const she
     *load = (sheaf__load){.options = &ingest->options,
                           .files = files,
                           .summary = summary,
-                          .stop = &ingest->stop,
-                          .read_bytes = &ingest->read_bytes,
+                          .shared = ingest->shared,
                           .records_done = &ingest->records_done,
                           .files_done = &ingest->files_done};
     size_t record_max = ingest->options.record_bytes_max;
     load->reader_options = (sheaf__reader_options){
-        .record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX, .stop = &ingest->stop};
+        .record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX,
+        .stop = &ingest->shared->stop};
     sheaf__freelist_init(&load->readers);
     sheaf__freelist_init(&load->batches);
     choose_sizes(load, &summary->workers);
@@ -232,14 +267,9 @@ static sheaf_status load_init(sheaf__load *load, sheaf_ingest *ingest, const she
     if (!load->states)
         return sheaf__error_memory(err, "the list of files");
     for (size_t i = 0; i < n_files; i++)
-        load->states[i] = (sheaf__load_file){.load = load, .layout = SHEAF__NO_NAME};
-    sheaf_executor_options options = {.size = sizeof options,
-                                      .max_workers = summary->workers,
-                                      .thread_name_prefix = "sheaf",
-                                      .initializer = sheaf__load_init_worker,
-                                      .init_arg = load,
-                                      .finalizer = sheaf__load_end_worker};
-    return sheaf_executor_create(&options, &load->executor, err);
+        load->states[i] = (sheaf__load_file){
+            .load = load, .found = sheaf_files_at(files, i), .layout = SHEAF__NO_NAME};
+    return SHEAF_OK;
 }
 
 /* The workers' heaps must outlive the batches, and the tasks everything else. */
@@ -247,6 +277,8 @@ static void load_end(sheaf__load *load)
 {
     if (load->executor)
         sheaf_executor_shutdown(load->executor, true, true);
+    if (load->stream_executor)
+        sheaf_executor_shutdown(load->stream_executor, true, true);
     for (size_t i = 0; load->states && i < sheaf_files_count(load->files); i++) {
         sheaf__reader_destroy(load->states[i].reader);
         sheaf__chunk_release(load->states[i].faulty);
@@ -255,6 +287,7 @@ static void load_end(sheaf__load *load)
     sheaf__freelist_end(&load->readers, destroy_reader);
     sheaf__freelist_end(&load->batches, destroy_batch);
     sheaf__schema_end(&load->schema);
+    sheaf_executor_destroy(load->stream_executor);
     sheaf_executor_destroy(load->executor);
 }
 
@@ -270,7 +303,7 @@ static sheaf_status run_phases(sheaf__load *load, sheaf_error *err)
         status = sheaf__merge_rows(load, err);
     if (status == SHEAF_OK)
         status = sheaf__merge_verify(load, err);
-    if (status == SHEAF_OK && atomic_load_explicit(load->stop, memory_order_relaxed))
+    if (status == SHEAF_OK && atomic_load_explicit(&load->shared->stop, memory_order_relaxed))
         status = sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
     if (status == SHEAF_OK)
         status = sink->ops->commit(sink, err);
@@ -290,7 +323,12 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
         status = sheaf__sink_open(&ingest->target, &load.sink, err);
     if (status == SHEAF_OK) {
         memcpy(summary->destination, load.sink->label, sizeof summary->destination);
-        status = run_phases(&load, err);
+        load.wants_rows = load.sink->wants_rows;
+        status = sheaf__ask_start(&load, ingest->shared_fd, err);
+        if (status == SHEAF_OK)
+            status = run_phases(&load, err);
+        else
+            load.sink->ops->abort(load.sink);
         summary->columns = load.schema.columns.n_items;
         summary->columns_renamed = load.sink->columns_renamed;
         load.sink->ops->destroy(load.sink);

@@ -3,6 +3,8 @@
  *
  *     ingest.c      the public functions, and the order of the phases
  *     read_task.c   what runs on the workers: a file in, a chunk of its rows out
+ *     ask.c         how a chunk is asked for: of a thread, or of another process
+ *     remote.c      the same tasks in another process: what goes there and what comes back
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink, accounts
  *
  * A chunk is the unit of work: about chunk_bytes of a file's rows. A file that is larger gives
@@ -16,7 +18,7 @@
 
 #include <stdatomic.h>
 
-#include <sheaf/executor.h>
+#include <sheaf/map.h>
 #include <sheaf/ingest.h>
 
 #include "engine/core/freelist.h"
@@ -30,10 +32,12 @@ typedef struct sheaf__chunk sheaf__chunk;
 /* What is known of a file between its tasks. Used by one task or by the merge at a time. */
 typedef struct sheaf__load_file {
     sheaf__load *load;
+    const sheaf_file *found;
     sheaf__reader *reader; /* of a stream whose header was read: it cannot be opened twice */
     sheaf__chunk *faulty;  /* with a fault that was met early, until the file's turn comes */
     uint32_t layout;       /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
+    bool here; /* among files that processes read: this one only we can open */
 } sheaf__load_file;
 
 /* What a task hands to the merge. */
@@ -41,19 +45,40 @@ struct sheaf__chunk {
     sheaf__load_file *file;
     sheaf__batch *header;  /* with the first chunk of a file that has one */
     sheaf__batch *batch;   /* rows; NULL when the sink does not want them, or there are none */
-    sheaf__reader *reader; /* goes on after these rows; NULL when the file is done */
+    sheaf__reader *reader; /* goes on after these rows; NULL when the file is done, or remote */
+    bool more;             /* there may be rows after these */
+    sheaf__reader_position at; /* where these begin, if they are remote */
     sheaf__reader_counts counts; /* so far */
     sheaf_error *fault;          /* behind the rows; NULL without one */
+    bool lost;                   /* with its process: the fault is all there is */
     bool flush;                  /* a stream has no more for now: let its rows be seen */
 };
+
+/* What a run shares with the processes that read for it. */
+typedef struct sheaf__shared {
+    atomic_bool stop;
+    atomic_ullong read_bytes; /* for progress */
+} sheaf__shared;
+
+/* What a worker keeps. */
+typedef struct sheaf__load_worker {
+    sheaf__parser *parser;
+    void *remote; /* in another process: see remote.c */
+} sheaf__load_worker;
+
+/* What is asked of a worker. */
+typedef enum sheaf__ask { SHEAF__ASK_HEADER, SHEAF__ASK_FIRST, SHEAF__ASK_MORE } sheaf__ask;
 
 struct sheaf__load {
     const sheaf_ingest_options *options; /* const during a run, like all up to the free lists */
     const sheaf_files *files;
     sheaf__load_file *states;             /* one for each file */
     sheaf__reader_options reader_options; /* but for what a file itself decides */
-    atomic_ullong *read_bytes;            /* for progress */
+    sheaf__shared *shared;
     sheaf_executor *executor;
+    sheaf_executor *stream_executor; /* threads, beside processes; made when needed */
+    bool remote;                     /* files are read by processes */
+    bool wants_rows;                 /* the sink does */
     sheaf__sink *sink;
     size_t chunk_bytes;
     size_t window; /* files in flight */
@@ -63,7 +88,6 @@ struct sheaf__load {
 
     sheaf__schema schema; /* the merge's thread only, like all below */
     sheaf_summary *summary;
-    const atomic_bool *stop;
     atomic_ullong *records_done; /* for progress */
     atomic_ullong *files_done;
 };
@@ -84,6 +108,19 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *file, void **chunk, s
 sheaf_status sheaf__load_more(sheaf_worker *worker, void *reader_of, void **chunk,
                               sheaf_error *err);
 
+/* The rows behind a position, by any worker. */
+sheaf_status sheaf__load_at(sheaf_worker *worker, sheaf__load_file *file,
+                            const sheaf__reader_position *position, void **chunk,
+                            sheaf_error *err);
+
+sheaf__chunk *sheaf__chunk_create(sheaf__load_file *file); /* NULL: no memory */
+
+/* A chunk that is nothing but a fault of its file. Takes the error's text over by copy. */
+sheaf__chunk *sheaf__chunk_of_fault(sheaf__load_file *file, const sheaf_error *fault);
+
+/* A batch of the run's, empty; NULL when there is no memory. */
+sheaf__batch *sheaf__load_take_batch(sheaf__load *load, const sheaf__heap *heap);
+
 /* Give back everything a chunk holds; NULL is allowed. */
 void sheaf__chunk_release(void *chunk);
 
@@ -92,6 +129,38 @@ void sheaf__chunk_strip(sheaf__chunk *chunk);
 
 /* The index of a file in the list. */
 size_t sheaf__load_index(const sheaf__load_file *file);
+
+/* ---- ask.c ---- */
+
+/* Submit what reads on behind a chunk; NULL when nothing does. */
+sheaf_status sheaf__ask_more(sheaf__load *load, sheaf__chunk *before, sheaf_future **future,
+                             sheaf_error *err);
+
+/*
+ * A task has ended with this status, result and *err: the chunk of its file. A process that was
+ * lost is a fault of the file that it was reading; every other failure is the run's.
+ */
+sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_file *file,
+                               sheaf_status status, void *result, sheaf__chunk **chunk,
+                               sheaf_error *err);
+
+/* Map a task over all files. */
+typedef struct sheaf__ask_cursor {
+    sheaf__load *load;
+    sheaf__ask what;
+    size_t next;  /* to be asked */
+    size_t taken; /* answers so far */
+    sheaf_map *map;
+} sheaf__ask_cursor;
+
+sheaf_status sheaf__ask_open(sheaf__load *load, sheaf__ask what, sheaf__ask_cursor *cursor,
+                             sheaf_error *err);
+/* OK with the next file's chunk, END, or the run's failure. */
+sheaf_status sheaf__ask_next(sheaf__ask_cursor *cursor, sheaf__chunk **chunk, sheaf_error *err);
+void sheaf__ask_close(sheaf__ask_cursor *cursor);
+
+/* The executor, by the options. */
+sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err);
 
 /* ---- merge.c ---- */
 

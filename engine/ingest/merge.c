@@ -148,7 +148,7 @@ static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_er
         return status;
     if (file->header_read && layout != file->layout) {
         sheaf_error_set(err, SHEAF_ECHANGED, "the header was changed after it was read");
-        sheaf__error_source(err, sheaf_files_at(load->files, sheaf__load_index(file))->path);
+        sheaf__error_source(err, file->found->path);
         sheaf_error_hint(err, "run again when nobody writes to the file");
         return SHEAF_ECHANGED;
     }
@@ -156,39 +156,9 @@ static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_er
     return SHEAF_OK;
 }
 
-/* ---- mapping over the files ---- */
-
-typedef struct cursor {
-    sheaf__load *load;
-    size_t next;
-} cursor;
-
-static sheaf_status next_file(void *source, void **file, sheaf_error *err)
-{
-    (void)err;
-    cursor *at = source;
-    if (at->next == sheaf_files_count(at->load->files))
-        return SHEAF_END;
-    *file = &at->load->states[at->next++];
-    return SHEAF_OK;
-}
-
-static sheaf_status open_map(sheaf__load *load, sheaf_task_fn run, cursor *at, sheaf_map **map,
-                             sheaf_error *err)
-{
-    *at = (cursor){.load = load};
-    sheaf_map_options options = {.size = sizeof options,
-                                 .run = run,
-                                 .next = next_file,
-                                 .source = at,
-                                 .drop_result = sheaf__chunk_release,
-                                 .buffersize = load->window};
-    return sheaf_map_open(load->executor, &options, map, err);
-}
-
 static sheaf_status check_stop(const sheaf__load *load, sheaf_error *err)
 {
-    if (atomic_load_explicit(load->stop, memory_order_relaxed))
+    if (atomic_load_explicit(&load->shared->stop, memory_order_relaxed))
         return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
     return SHEAF_OK;
 }
@@ -213,21 +183,20 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
 
 sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err)
 {
-    cursor at;
-    sheaf_map *map;
-    void *result;
-    sheaf_status status = open_map(load, sheaf__load_header, &at, &map, err);
+    sheaf__ask_cursor cursor;
+    sheaf__chunk *chunk;
+    sheaf_status status = sheaf__ask_open(load, SHEAF__ASK_HEADER, &cursor, err);
     if (status < 0)
         return status;
     while (status == SHEAF_OK) {
-        status = sheaf_map_next(map, &result, err);
+        status = sheaf__ask_next(&cursor, &chunk, err);
         if (status != SHEAF_OK)
             break;
-        status = merge_header(load, result, err);
+        status = merge_header(load, chunk, err);
         if (status == SHEAF_OK)
             status = check_stop(load, err);
     }
-    sheaf_map_close(map);
+    sheaf__ask_close(&cursor);
     return status == SHEAF_END ? SHEAF_OK : status;
 }
 
@@ -256,10 +225,9 @@ static sheaf_status write_rows(merge *m, const sheaf__chunk *chunk, uint64_t n_r
 static void fill_report(const sheaf__load *load, const sheaf__chunk *chunk,
                         sheaf_file_report *report)
 {
-    size_t index = sheaf__load_index(chunk->file);
     const sheaf__reader_counts *counts = &chunk->counts;
-    report->file = sheaf_files_at(load->files, index);
-    report->index = index;
+    report->file = chunk->file->found;
+    report->index = sheaf__load_index(chunk->file);
     report->gzip = counts->gzip;
     report->read_bytes = counts->stored_bytes;
     report->text_bytes = counts->text_bytes;
@@ -291,16 +259,6 @@ static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_rep
     return chunk->fault->status;
 }
 
-static sheaf_status submit_more(sheaf__load *load, sheaf__chunk *chunk, sheaf_future **future,
-                                sheaf_error *err)
-{
-    *future = NULL;
-    if (!chunk->reader)
-        return SHEAF_OK;
-    sheaf_task task = {.run = sheaf__load_more, .arg = chunk, .drop_result = sheaf__chunk_release};
-    return sheaf_executor_submit(load->executor, &task, future, err);
-}
-
 /*
  * Write one chunk while the next is read. *next is the chunk after it, or NULL at the end of the
  * file.
@@ -310,28 +268,33 @@ static sheaf_status merge_chunk(merge *m, sheaf__chunk *chunk, sheaf_file_report
 {
     sheaf__load *load = m->load;
     sheaf_future *future;
-    void *result = NULL;
     *next = NULL;
-    sheaf_status status = submit_more(load, chunk, &future, err);
+    sheaf_status status = sheaf__ask_more(load, chunk, &future, err);
     if (status < 0)
         return status;
     /* Of a file that is left out, not even the rows before the fault are wanted. */
     bool leave_out = chunk->fault && skips_files(load) && report->loaded == 0;
-    uint64_t n_rows = leave_out      ? 0
-                      : chunk->batch ? chunk->batch->n_rows
-                                     : chunk->counts.records - report->loaded;
+    uint64_t n_rows = 0;
+    if (!leave_out && load->wants_rows)
+        n_rows = chunk->batch ? chunk->batch->n_rows : 0;
+    else if (!leave_out)
+        n_rows = chunk->counts.records - report->loaded;
     status = write_rows(m, chunk, n_rows, err);
     if (status == SHEAF_OK)
         report->loaded += n_rows;
     if (future) {
         sheaf_error task_error;
+        void *result = NULL;
         sheaf_status task_status = sheaf_future_take(future, -1, &result, &task_error);
         sheaf_future_release(future);
+        task_status = sheaf__ask_answer(load, SHEAF__ASK_MORE, chunk->file, task_status, result,
+                                        next, &task_error);
+        if (*next && (*next)->lost)
+            (*next)->counts = chunk->counts;
         if (task_status < 0 && status == SHEAF_OK) {
             status = task_status;
             sheaf__error_copy(err, &task_error);
         }
-        *next = result;
     }
     return status;
 }
@@ -363,18 +326,17 @@ static sheaf_status merge_file(merge *m, sheaf__chunk *chunk, sheaf_error *err)
 sheaf_status sheaf__merge_rows(sheaf__load *load, sheaf_error *err)
 {
     merge m = {.load = load};
-    cursor at;
-    sheaf_map *map;
-    void *result;
-    sheaf_status status = open_map(load, sheaf__load_first, &at, &map, err);
+    sheaf__ask_cursor cursor;
+    sheaf__chunk *chunk;
+    sheaf_status status = sheaf__ask_open(load, SHEAF__ASK_FIRST, &cursor, err);
     if (status < 0)
         return status;
     while (status == SHEAF_OK) {
-        status = sheaf_map_next(map, &result, err);
+        status = sheaf__ask_next(&cursor, &chunk, err);
         if (status == SHEAF_OK)
-            status = merge_file(&m, result, err);
+            status = merge_file(&m, chunk, err);
     }
-    sheaf_map_close(map);
+    sheaf__ask_close(&cursor);
     free(m.projection.from);
     return status == SHEAF_END ? SHEAF_OK : status;
 }

@@ -20,17 +20,27 @@ enum { CHUNK_SLACK_BYTES = 16 << 10 };
 sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_error *err)
 {
     (void)load;
-    sheaf__parser *parser = sheaf__parser_create();
-    if (!parser)
-        return sheaf__error_memory(err, "a worker's parser");
-    sheaf_worker_set_local(worker, parser);
-    return SHEAF_OK;
+    sheaf__load_worker *local = calloc(1, sizeof *local);
+    if (!local)
+        return sheaf__error_memory(err, "a worker");
+    sheaf_worker_set_local(worker, local);
+    local->parser = sheaf__parser_create();
+    return local->parser ? SHEAF_OK : sheaf__error_memory(err, "a worker's parser");
 }
 
 void sheaf__load_end_worker(sheaf_worker *worker, void *load)
 {
     (void)load;
-    sheaf__parser_destroy(sheaf_worker_local(worker));
+    sheaf__load_worker *local = sheaf_worker_local(worker);
+    if (local)
+        sheaf__parser_destroy(local->parser);
+    free(local);
+}
+
+static sheaf__parser *parser_of(const sheaf_worker *worker)
+{
+    const sheaf__load_worker *local = sheaf_worker_local(worker);
+    return local->parser;
 }
 
 size_t sheaf__load_index(const sheaf__load_file *file)
@@ -40,10 +50,15 @@ size_t sheaf__load_index(const sheaf__load_file *file)
 
 /* ---- what is used again ---- */
 
-static sheaf__batch *take_batch(sheaf__load *load, sheaf_worker *worker)
+sheaf__batch *sheaf__load_take_batch(sheaf__load *load, const sheaf__heap *heap)
 {
     sheaf__batch *batch = sheaf__freelist_pop(&load->batches);
-    return batch ? batch : sheaf__batch_create(sheaf__worker_heap(worker));
+    return batch ? batch : sheaf__batch_create(heap);
+}
+
+static sheaf__batch *take_batch(sheaf__load *load, sheaf_worker *worker)
+{
+    return sheaf__load_take_batch(load, sheaf__worker_heap(worker));
 }
 
 static void give_batch(sheaf__load *load, sheaf__batch *batch)
@@ -70,11 +85,25 @@ static void give_reader(sheaf__load *load, sheaf__reader *reader)
 
 /* ---- chunks ---- */
 
-static sheaf__chunk *chunk_create(sheaf__load_file *file)
+sheaf__chunk *sheaf__chunk_create(sheaf__load_file *file)
 {
     sheaf__chunk *chunk = calloc(1, sizeof *chunk);
     if (chunk)
         chunk->file = file;
+    return chunk;
+}
+
+sheaf__chunk *sheaf__chunk_of_fault(sheaf__load_file *file, const sheaf_error *fault)
+{
+    sheaf__chunk *chunk = sheaf__chunk_create(file);
+    sheaf_error *copy = chunk ? malloc(sizeof *copy) : NULL;
+    if (!copy) {
+        free(chunk);
+        return NULL;
+    }
+    *copy = *fault;
+    sheaf__error_source(copy, file->found->path);
+    chunk->fault = copy;
     return chunk;
 }
 
@@ -110,7 +139,7 @@ static sheaf_status conclude(sheaf__chunk *chunk, sheaf_status status, sheaf_err
 {
     sheaf__load *load = chunk->file->load;
     if (is_fatal(status)) {
-        sheaf__error_source(err, sheaf_files_at(load->files, sheaf__load_index(chunk->file))->path);
+        sheaf__error_source(err, chunk->file->found->path);
         return status;
     }
     if (chunk->reader)
@@ -120,13 +149,13 @@ static sheaf_status conclude(sheaf__chunk *chunk, sheaf_status status, sheaf_err
         if (!chunk->fault)
             return sheaf__error_memory(err, "an error");
         *chunk->fault = *err;
-        sheaf__error_source(chunk->fault,
-                            sheaf_files_at(load->files, sheaf__load_index(chunk->file))->path);
+        sheaf__error_source(chunk->fault, chunk->file->found->path);
     }
     if (status != SHEAF_OK) {
         give_reader(load, chunk->reader);
         chunk->reader = NULL;
     }
+    chunk->more = chunk->reader != NULL;
     return SHEAF_OK;
 }
 
@@ -152,15 +181,21 @@ static char delimiter_of(const sheaf__load *load, const char *path)
                                                                                          : ',';
 }
 
+static sheaf__reader_options options_for(const sheaf__load_file *file, bool counted)
+{
+    sheaf__reader_options options = file->load->reader_options;
+    options.delimiter = delimiter_of(file->load, file->found->path);
+    if (counted)
+        options.read_bytes = &file->load->shared->read_bytes;
+    return options;
+}
+
 static sheaf_status open_file(sheaf__load_file *file, sheaf__reader *reader, bool counted,
                               sheaf_error *err)
 {
     const sheaf__load *load = file->load;
-    const sheaf_file *found = sheaf_files_at(load->files, sheaf__load_index(file));
-    sheaf__reader_options options = load->reader_options;
-    options.delimiter = delimiter_of(load, found->path);
-    if (counted)
-        options.read_bytes = load->read_bytes;
+    const sheaf_file *found = file->found;
+    sheaf__reader_options options = options_for(file, counted);
     if (load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE)
         return sheaf__reader_open_spooled(reader, found, &options, err);
     return sheaf__reader_open(reader, found, &options, err);
@@ -177,7 +212,7 @@ static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool c
     if (file->reader) { /* a stream: its header was read before */
         chunk->reader = file->reader;
         file->reader = NULL;
-        sheaf__reader_count_into(chunk->reader, file->load->read_bytes);
+        sheaf__reader_count_into(chunk->reader, &file->load->shared->read_bytes);
         return sheaf__reader_columns(chunk->reader) > 0 ? SHEAF_OK : SHEAF_END;
     }
     chunk->reader = take_reader(file->load);
@@ -186,7 +221,7 @@ static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool c
         return sheaf__error_memory(err, "a reader");
     sheaf_status status = open_file(file, chunk->reader, counted, err);
     if (status == SHEAF_OK)
-        status = sheaf__reader_header(chunk->reader, sheaf_worker_local(worker), chunk->header,
+        status = sheaf__reader_header(chunk->reader, parser_of(worker), chunk->header,
                                       err);
     if (status != SHEAF_OK) {
         give_batch(file->load, chunk->header);
@@ -198,7 +233,7 @@ static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool c
 static sheaf_status read_rows(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__load *load = chunk->file->load;
-    if (load->sink->wants_rows && !chunk->batch) {
+    if (load->wants_rows && !chunk->batch) {
         chunk->batch = take_batch(load, worker);
         /*
          * All the room of a chunk at once: growing would leave the smaller arrays behind in the
@@ -209,7 +244,7 @@ static sheaf_status read_rows(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_e
             sheaf__batch_reserve(chunk->batch, n_bytes, n_bytes / sizeof(sheaf__cell)) < 0)
             return sheaf__error_memory(err, "a batch");
     }
-    sheaf_status status = sheaf__reader_next(chunk->reader, sheaf_worker_local(worker),
+    sheaf_status status = sheaf__reader_next(chunk->reader, parser_of(worker),
                                              chunk->batch, load->chunk_bytes, err);
     chunk->flush = sheaf__reader_is_waiting(chunk->reader);
     return status;
@@ -222,7 +257,7 @@ static sheaf_status read_rows(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_e
 static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_stream,
                            sheaf_error *err)
 {
-    sheaf__parser *parser = sheaf_worker_local(worker);
+    sheaf__parser *parser = parser_of(worker);
     sheaf_status status = sheaf__reader_next(chunk->reader, parser, NULL, 0, err);
     if (status != SHEAF_END || !is_stream)
         return status;
@@ -236,11 +271,10 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
                                 sheaf_error *err)
 {
     sheaf__load_file *file = argument;
-    sheaf__chunk *chunk = chunk_create(file);
+    sheaf__chunk *chunk = sheaf__chunk_create(file);
     if (!chunk)
         return sheaf__error_memory(err, "a chunk");
-    const sheaf_file *found = sheaf_files_at(file->load->files, sheaf__load_index(file));
-    bool is_stream = found->kind != SHEAF_FILE_REGULAR;
+    bool is_stream = file->found->kind != SHEAF_FILE_REGULAR;
     bool whole = file->load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
     sheaf_status status = begin_file(worker, chunk, whole, err);
     if (status == SHEAF_OK && whole)
@@ -261,7 +295,7 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
         file->faulty = NULL;
         return SHEAF_OK;
     }
-    sheaf__chunk *chunk = chunk_create(file);
+    sheaf__chunk *chunk = sheaf__chunk_create(file);
     if (!chunk)
         return sheaf__error_memory(err, "a chunk");
     sheaf_status status = begin_file(worker, chunk, true, err);
@@ -273,10 +307,30 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
 sheaf_status sheaf__load_more(sheaf_worker *worker, void *argument, void **result, sheaf_error *err)
 {
     sheaf__chunk *before = argument;
-    sheaf__chunk *chunk = chunk_create(before->file);
+    sheaf__chunk *chunk = sheaf__chunk_create(before->file);
     if (!chunk)
         return sheaf__error_memory(err, "a chunk");
     chunk->reader = before->reader;
     before->reader = NULL;
     return finish(chunk, read_rows(worker, chunk, err), result, err);
+}
+
+sheaf_status sheaf__load_at(sheaf_worker *worker, sheaf__load_file *file,
+                            const sheaf__reader_position *position, void **result,
+                            sheaf_error *err)
+{
+    sheaf__chunk *chunk = sheaf__chunk_create(file);
+    if (!chunk)
+        return sheaf__error_memory(err, "a chunk");
+    chunk->reader = take_reader(file->load);
+    if (!chunk->reader) {
+        sheaf__chunk_release(chunk);
+        return sheaf__error_memory(err, "a reader");
+    }
+    sheaf__reader_options options = options_for(file, true);
+    sheaf_status status = sheaf__reader_open_at(chunk->reader, file->found, &options, position,
+                                                err);
+    if (status == SHEAF_OK)
+        status = read_rows(worker, chunk, err);
+    return finish(chunk, status, result, err);
 }

@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include <sheaf/ingest.h>
+#include <sheaf/destination.h>
 #include <sheaf/status.h>
 
 #include "engine/table/batch.h"

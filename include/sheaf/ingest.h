@@ -29,7 +29,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sheaf/call.h>
+#include <sheaf/destination.h>
 #include <sheaf/discover.h>
+#include <sheaf/executor.h>
 #include <sheaf/status.h>
 
 SHEAF_BEGIN_DECLS
@@ -45,12 +48,6 @@ typedef enum sheaf_on_error {
     /* The file is left out whole, and counted. */
     SHEAF_ON_ERROR_SKIP_FILE
 } sheaf_on_error;
-
-/* What to do when the destination already holds something. */
-typedef enum sheaf_if_exists {
-    SHEAF_IF_EXISTS_FAIL = 0, /* EEXIST, before anything is read */
-    SHEAF_IF_EXISTS_REPLACE   /* put the new rows in its place, when all of them are there */
-} sheaf_if_exists;
 
 /* What became of one file. */
 typedef struct sheaf_file_report {
@@ -116,6 +113,13 @@ typedef struct sheaf_ingest_options {
     sheaf_if_exists if_exists;
 
     int workers; /* 0: one for each processor that the process may use */
+    /*
+     * Who reads: threads; the caller's thread alone (SEQUENTIAL); or processes, so that a file
+     * whose reading crashes is a fault of that file (EWORKER) and nothing else. A program that
+     * asks for processes begins with sheaf_worker_main(), see sheaf_ingest_functions(). The rows
+     * are the same, byte by byte.
+     */
+    sheaf_executor_kind executor;
     sheaf_on_error on_error;
     char delimiter;          /* 0: by the file's ending */
     size_t record_bytes_max; /* a record may have; 0: 64 MiB */
@@ -138,12 +142,25 @@ SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_ingest_create(const sheaf_ingest_o
                                                             sheaf_error *err);
 
 /*
+ * What worker processes of an ingest run: for sheaf_worker_main() of a program that reads with
+ * .executor = SHEAF_EXECUTOR_PROCESSES (beside its own functions, if it has any).
+ *
+ *     size_t n;
+ *     const sheaf_function *functions = sheaf_ingest_functions(&n);
+ *     int code = sheaf_worker_main(argc, argv, functions, n);
+ *     if (code >= 0)
+ *         return code;
+ */
+SHEAF_API const sheaf_function *sheaf_ingest_functions(size_t *n);
+
+/*
  * Read all files into the destination. Once per ingest.
  *
  * Returns    OK: all is committed. Otherwise nothing is: a fault's status (ESHAPE, EQUOTE,
  *            EENCODING, ELIMIT, EGZIP, ECHANGED) or EIO/ENOENT for a file; EEXIST, EIO, EDATABASE
  *            for the destination; EPIPE when the reader of standard output went away; ECANCELLED;
- *            EACCOUNT; ENOMEM; ESTATE when it was run before. *summary (may be NULL) is filled as
+ *            EACCOUNT; ENOMEM; EWORKER, EBROKEN: a worker process was lost, or none could be
+ *            started; ESTATE when it was run before. *summary (may be NULL) is filled as
  *            far as the run came, whatever is returned. The fault is the one that a single worker,
  *            reading the files in order, would meet first.
  * Threads    the caller's thread writes the destination; files must stay unchanged and alive.

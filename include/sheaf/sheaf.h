@@ -27,9 +27,13 @@
 #define SHEAF_SHEAF_H
 
 #include <sheaf/arena.h>
+#include <sheaf/call.h>
+#include <sheaf/destination.h>
 #include <sheaf/discover.h>
 #include <sheaf/executor.h>
+#include <sheaf/future.h>
 #include <sheaf/ingest.h>
+#include <sheaf/map.h>
 #include <sheaf/status.h>
 #include <sheaf/text.h>
 #include <sheaf/version.h>

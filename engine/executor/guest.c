@@ -1,0 +1,184 @@
+/*
+ * Guests: threads of the program that run tasks themselves, in submit.
+ *
+ * In a sequential executor that is how every task runs, by one guest for whom callers take turns;
+ * in a pool whose queue is full and whose policy is CALLER_RUNS, there are as many as there are
+ * callers at once. A guest is a worker without a thread: it has a scratch arena and what its
+ * initializer keeps, so a task does not see where it runs. It is made when it is first needed and
+ * used again by whichever thread comes next.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/core/error.h"
+#include "engine/executor/nested.h"
+#include "engine/executor/pool.h"
+
+static bool is_sequential(const sheaf__pool *pool)
+{
+    return pool->max_workers == 0;
+}
+
+static sheaf_worker *make_guest_locked(sheaf__pool *pool)
+{
+    sheaf_worker *guest = calloc(1, sizeof *guest);
+    if (!guest)
+        return NULL;
+    guest->pool = pool;
+    guest->index = pool->max_workers + pool->n_guests++;
+    snprintf(guest->name, sizeof guest->name, "%s_%d", pool->prefix, guest->index);
+    guest->next_idle = atomic_load_explicit(&pool->guests, memory_order_relaxed);
+    atomic_store_explicit(&pool->guests, guest, memory_order_release);
+    pool->n_threads += is_sequential(pool);
+    return guest;
+}
+
+static sheaf_worker *find_free_locked(sheaf__pool *pool)
+{
+    sheaf_worker *guest = atomic_load_explicit(&pool->guests, memory_order_relaxed);
+    while (guest && (guest->in_use || guest->gone))
+        guest = guest->next_idle;
+    return guest;
+}
+
+static void use_locked(sheaf_worker *guest)
+{
+    guest->in_use = true;
+    guest->pool->n_guests_in_use++;
+    atomic_store_explicit(&guest->self, (unsigned long long)pthread_self(), memory_order_relaxed);
+    atomic_store_explicit(&guest->state, SHEAF_WORKER_BUSY, memory_order_relaxed);
+}
+
+/* A free guest, or a new one, for this thread; NULL when there is no memory. */
+static sheaf_worker *take_guest(sheaf__pool *pool)
+{
+    sheaf_worker *guest;
+    pthread_mutex_lock(&pool->owner.mutex);
+    while (!(guest = find_free_locked(pool)) && is_sequential(pool) && pool->n_guests > 0)
+        pthread_cond_wait(&pool->left, &pool->owner.mutex);
+    if (!guest)
+        guest = make_guest_locked(pool);
+    if (guest)
+        use_locked(guest);
+    pthread_mutex_unlock(&pool->owner.mutex);
+    return guest;
+}
+
+/* Back to the others. */
+static void give_locked(sheaf_worker *guest)
+{
+    sheaf__pool *pool = guest->pool;
+    atomic_store_explicit(&guest->self, 0, memory_order_relaxed);
+    if (!guest->gone)
+        atomic_store_explicit(&guest->state, SHEAF_WORKER_IDLE, memory_order_relaxed);
+    guest->in_use = false;
+    pool->n_guests_in_use--;
+    sheaf__nested_cut_knot_locked(pool);
+    pthread_cond_broadcast(&pool->left);
+}
+
+/* The first task of a guest: its initializer. A failure breaks the pool. */
+static bool begin_guest(sheaf_worker *guest)
+{
+    sheaf_error err;
+    if (guest->begun)
+        return !guest->refused;
+    guest->begun = guest->refused = true;
+    sheaf_error_clear(&err);
+    if (sheaf__worker_begin(guest, &err) == SHEAF_OK)
+        guest->refused = false;
+    else
+        sheaf__pool_break(guest->pool, &err, NULL);
+    return !guest->refused;
+}
+
+static void fail(sheaf_future *future, sheaf_status status)
+{
+    future->status = status;
+    atomic_fetch_add_explicit(&future->owner->pool->n_cancelled, 1, memory_order_relaxed);
+    sheaf__future_drop_argument(future);
+    sheaf__future_publish(future, SHEAF_FUTURE_FINISHED);
+    sheaf_future_release(future);
+}
+
+/* A task is through; after a shutdown the last one sends the guests home. */
+static void finish(sheaf__pool *pool, sheaf_worker *guest)
+{
+    pthread_mutex_lock(&pool->owner.mutex);
+    if (guest)
+        give_locked(guest);
+    pool->n_guest_tasks--;
+    pthread_mutex_unlock(&pool->owner.mutex);
+    sheaf__guests_end(pool);
+}
+
+/* A guest and the task that it is there for. */
+typedef struct visit {
+    sheaf_worker *guest;
+    sheaf_future *future; /* NULL once it is begun */
+} visit;
+
+/* The task ends the caller's own thread, or its initializer does. */
+static void lose_guest(void *argument)
+{
+    visit *this = argument;
+    sheaf_worker *guest = this->guest;
+    pthread_cleanup_push(lose_guest, this);
+    sheaf__worker_fail_running(guest, "the task ended the thread that ran it");
+    sheaf_future *unbegun = this->future;
+    this->future = NULL;
+    if (unbegun) {
+        sheaf_error err;
+        sheaf_error_set(&err, SHEAF_EWORKER, "the initializer ended its thread");
+        sheaf__pool_break(guest->pool, &err, unbegun);
+    }
+    pthread_cleanup_pop(0);
+    finish(guest->pool, guest);
+}
+
+static void run_by(sheaf_worker *guest, sheaf_future *future)
+{
+    visit this = {.guest = guest, .future = future};
+    pthread_cleanup_push(lose_guest, &this);
+    bool begun = begin_guest(guest);
+    this.future = NULL;
+    if (begun)
+        sheaf__worker_run(guest, future, false);
+    else
+        fail(future, SHEAF_EBROKEN);
+    pthread_cleanup_pop(0);
+}
+
+void sheaf__guest_run(sheaf__pool *pool, sheaf_future *future)
+{
+    sheaf_worker *self = sheaf__pool_self(pool);
+    sheaf_worker *guest = self ? NULL : take_guest(pool);
+    if (self) /* a task that submits, in the sequential executor: it runs inside */
+        sheaf__worker_run(self, future, false);
+    else if (guest)
+        run_by(guest, future);
+    else
+        fail(future, SHEAF_ENOMEM);
+    finish(pool, guest);
+}
+
+void sheaf__guests_end(sheaf__pool *pool)
+{
+    sheaf_worker *guest;
+    do {
+        pthread_mutex_lock(&pool->owner.mutex);
+        bool now = pool->shut_down && pool->n_guest_tasks == 0;
+        guest = now ? find_free_locked(pool) : NULL;
+        if (guest) {
+            guest->gone = true;
+            use_locked(guest);
+        }
+        pthread_mutex_unlock(&pool->owner.mutex);
+        if (guest && guest->begun)
+            sheaf__worker_end(guest);
+        pthread_mutex_lock(&pool->owner.mutex);
+        if (guest)
+            give_locked(guest);
+        pthread_mutex_unlock(&pool->owner.mutex);
+    } while (guest);
+}

@@ -1,0 +1,332 @@
+/*
+ * How the merge asks for a chunk of a file: of a thread, which gives the chunk itself, or of
+ * another process, which gives it as bytes (remote.h). See load.h.
+ *
+ * A stream can be read by this process only, and so can a file that is named by a descriptor of it
+ * (/dev/stdin): among files that processes read such a one is given to a thread when its turn has
+ * come.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/core/error.h"
+#include "engine/ingest/remote.h"
+
+static bool goes_elsewhere(const sheaf__load *load, const sheaf__load_file *file)
+{
+    return load->remote && file->found->kind == SHEAF_FILE_REGULAR && !file->here && !file->faulty;
+}
+
+/* ---- executors ---- */
+
+static sheaf_status start_threads(sheaf__load *load, sheaf_executor_kind kind, int workers,
+                                  sheaf_executor **executor, sheaf_error *err)
+{
+    sheaf_executor_options options = {.size = sizeof options,
+                                      .kind = kind,
+                                      .max_workers = workers,
+                                      .thread_name_prefix = "sheaf",
+                                      .initializer = sheaf__load_init_worker,
+                                      .init_arg = load,
+                                      .finalizer = sheaf__load_end_worker};
+    return sheaf_executor_create(&options, executor, err);
+}
+
+static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_error *err)
+{
+    const sheaf_ingest_options *given = load->options;
+    sheaf__remote_settings settings = {.record_bytes_max = load->reader_options.record_bytes_max,
+                                       .chunk_bytes = load->chunk_bytes,
+                                       .on_error = (int32_t)given->on_error,
+                                       .parent = getpid(),
+                                       .shared_fd = shared_fd,
+                                       .delimiter = given->delimiter,
+                                       .wants_rows = load->wants_rows};
+    sheaf_executor_options options = {.size = sizeof options,
+                                      .kind = SHEAF_EXECUTOR_PROCESSES,
+                                      .max_workers = load->summary->workers,
+                                      .thread_name_prefix = "sheaf",
+                                      .child_lost = SHEAF_CHILD_LOST_RESTART,
+                                      .init_function =
+                                          &sheaf__remote_functions[SHEAF__REMOTE_BEGIN],
+                                      .init_bytes = &settings,
+                                      .n_init_bytes = sizeof settings,
+                                      .end_function =
+                                          &sheaf__remote_functions[SHEAF__REMOTE_END]};
+    return sheaf_executor_create(&options, &load->executor, err);
+}
+
+sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err)
+{
+    sheaf_executor_kind kind = load->options->executor;
+    load->remote = kind == SHEAF_EXECUTOR_PROCESSES;
+    if (load->remote)
+        return start_processes(load, shared_fd, err);
+    return start_threads(load, kind, load->summary->workers, &load->executor, err);
+}
+
+/* Who reads this file, or what is left of it. */
+static sheaf_status executor_of(sheaf__load *load, const sheaf__load_file *file,
+                                sheaf_executor **executor, sheaf_error *err)
+{
+    sheaf_status status = SHEAF_OK;
+    if (load->remote && !goes_elsewhere(load, file)) {
+        if (!load->stream_executor)
+            status = start_threads(load, SHEAF_EXECUTOR_THREADS, 1, &load->stream_executor, err);
+        *executor = load->stream_executor;
+    } else {
+        *executor = load->executor;
+    }
+    return status;
+}
+
+/* ---- questions ---- */
+
+static sheaf_status make_call(sheaf__load *load, sheaf__ask what, const sheaf__load_file *file,
+                              const sheaf__chunk *before, sheaf_call **call, sheaf_error *err)
+{
+    (void)load;
+    if (!goes_elsewhere(file->load, file))
+        return sheaf_call_create(&sheaf__remote_functions[SHEAF__REMOTE_SKIP], NULL, 0, call, err);
+    const sheaf_file *found = file->found;
+    size_t n_path = strlen(found->path) + 1;
+    sheaf__remote_question question = {.what = what,
+                                       .kind = found->kind,
+                                       .index = sheaf__load_index(file),
+                                       .size_bytes = found->size_bytes,
+                                       .mtime_ns = found->mtime_ns,
+                                       .device = found->device,
+                                       .inode = found->inode};
+    if (before)
+        question.at = before->at;
+    unsigned char *bytes = malloc(sizeof question + n_path);
+    if (!bytes)
+        return sheaf__error_memory(err, "a file");
+    memcpy(bytes, &question, sizeof question);
+    memcpy(bytes + sizeof question, found->path, n_path);
+    sheaf_status status = sheaf_call_create(&sheaf__remote_functions[SHEAF__REMOTE_READ], bytes,
+                                            sizeof question + n_path, call, err);
+    free(bytes);
+    return status;
+}
+
+static sheaf_task thread_task(sheaf__ask what, sheaf__load_file *file, sheaf__chunk *before)
+{
+    static const sheaf_task_fn run[] = {[SHEAF__ASK_HEADER] = sheaf__load_header,
+                                        [SHEAF__ASK_FIRST] = sheaf__load_first,
+                                        [SHEAF__ASK_MORE] = sheaf__load_more};
+    return (sheaf_task){.run = run[what],
+                        .arg = what == SHEAF__ASK_MORE ? (void *)before : (void *)file,
+                        .drop_result = sheaf__chunk_release};
+}
+
+static sheaf_status submit(sheaf__load *load, sheaf__ask what, sheaf__load_file *file,
+                           sheaf__chunk *before, sheaf_future **future, sheaf_error *err)
+{
+    sheaf_executor *executor;
+    sheaf_call *call = NULL;
+    sheaf_task task = thread_task(what, file, before);
+    sheaf_status status = executor_of(load, file, &executor, err);
+    if (status == SHEAF_OK && goes_elsewhere(load, file)) {
+        status = make_call(load, what, file, before, &call, err);
+        task = (sheaf_task){.run = sheaf_call_run,
+                            .arg = call,
+                            .drop_arg = sheaf_call_drop,
+                            .drop_result = sheaf_block_drop};
+    }
+    if (status < 0)
+        return status;
+    status = sheaf_executor_submit(executor, &task, future, err);
+    if (status < 0)
+        sheaf_call_drop(call);
+    return status;
+}
+
+sheaf_status sheaf__ask_more(sheaf__load *load, sheaf__chunk *before, sheaf_future **future,
+                             sheaf_error *err)
+{
+    *future = NULL;
+    return before->more ? submit(load, SHEAF__ASK_MORE, before->file, before, future, err)
+                        : SHEAF_OK;
+}
+
+/* ---- answers ---- */
+
+typedef struct bytes_left {
+    const unsigned char *at;
+    size_t n;
+} bytes_left;
+
+static const void *take(bytes_left *left, size_t n_bytes)
+{
+    size_t filled_up = (n_bytes + 7) & ~(size_t)7;
+    const void *at = left->at;
+    if (filled_up < n_bytes || filled_up > left->n)
+        return NULL;
+    left->at += filled_up;
+    left->n -= filled_up;
+    return at;
+}
+
+static sheaf_status damaged(sheaf_error *err)
+{
+    return sheaf_error_set(err, SHEAF_EBROKEN, "a worker process answered what cannot be read");
+}
+
+static sheaf_status read_batch(sheaf__load *load, const sheaf__remote_batch *sizes,
+                               bytes_left *left, sheaf__batch **batch, sheaf_error *err)
+{
+    const void *cells = sizes->n_cells < SIZE_MAX / sizeof(sheaf__cell)
+                            ? take(left, sizes->n_cells * sizeof(sheaf__cell))
+                            : NULL;
+    const void *bytes = cells ? take(left, sizes->n_bytes) : NULL;
+    if (!bytes)
+        return damaged(err);
+    sheaf__batch *made = *batch = sheaf__load_take_batch(load, NULL);
+    if (!made || sheaf__batch_reserve(made, sizes->n_bytes + 1, sizes->n_cells + 1) < 0)
+        return sheaf__error_memory(err, "a batch");
+    memcpy(made->cells, cells, sizes->n_cells * sizeof(sheaf__cell));
+    memcpy(made->bytes, bytes, sizes->n_bytes);
+    made->n_cells = sizes->n_cells;
+    made->n_bytes = sizes->n_bytes;
+    made->n_columns = sizes->n_columns;
+    made->n_rows = sizes->n_rows;
+    return SHEAF_OK;
+}
+
+static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, sheaf__chunk *chunk,
+                                sheaf_error *err)
+{
+    bytes_left left = {block->bytes, block->n_bytes};
+    const sheaf__remote_answer *answer = take(&left, sizeof *answer);
+    if (!answer)
+        return damaged(err);
+    chunk->counts = answer->counts;
+    chunk->at = answer->at;
+    chunk->more = answer->more;
+    sheaf_status status = SHEAF_OK;
+    if (answer->has_header)
+        status = read_batch(load, &answer->header, &left, &chunk->header, err);
+    if (status == SHEAF_OK && answer->has_batch)
+        status = read_batch(load, &answer->batch, &left, &chunk->batch, err);
+    if (status < 0 || !answer->has_fault)
+        return status;
+    const void *fault = take(&left, sizeof *chunk->fault);
+    chunk->fault = fault ? malloc(sizeof *chunk->fault) : NULL;
+    if (!chunk->fault)
+        return fault ? sheaf__error_memory(err, "an error") : damaged(err);
+    memcpy(chunk->fault, fault, sizeof *chunk->fault);
+    return SHEAF_OK;
+}
+
+/* The turn of a file that only we can read, or whose fault was met before. */
+static sheaf_status read_here(sheaf__load *load, sheaf__ask what, sheaf__load_file *file,
+                              sheaf__chunk **chunk, sheaf_error *err)
+{
+    sheaf_future *future;
+    void *result = NULL;
+    sheaf_status status = submit(load, what, file, NULL, &future, err);
+    if (status < 0)
+        return status;
+    status = sheaf_future_take(future, -1, &result, err);
+    sheaf_future_release(future);
+    *chunk = result;
+    return status;
+}
+
+/* A process was lost with this file: that is the file's fault, if it is anybody's. */
+static sheaf_status blame_file(sheaf__load_file *file, sheaf__chunk **chunk, sheaf_error *err)
+{
+    if (atomic_load_explicit(&file->load->shared->stop, memory_order_relaxed))
+        return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
+    sheaf_error fault = *err;
+    sheaf_error_hint(&fault, "reading this file ends its worker process: leave it out "
+                             "(--on-error skip-file), and please report it");
+    *chunk = sheaf__chunk_of_fault(file, &fault);
+    if (!*chunk)
+        return sheaf__error_memory(err, "an error");
+    (*chunk)->lost = true;
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_file *file,
+                               sheaf_status status, void *result, sheaf__chunk **chunk,
+                               sheaf_error *err)
+{
+    *chunk = NULL;
+    if (status == SHEAF_EWORKER && load->remote)
+        return blame_file(file, chunk, err);
+    if (status < 0)
+        return status;
+    if (!load->remote || (what == SHEAF__ASK_MORE && !goes_elsewhere(load, file))) {
+        *chunk = result;
+        return SHEAF_OK;
+    }
+    sheaf_block *block = result;
+    if (block->n_bytes == 0) {
+        file->here = true;
+        status = read_here(load, what, file, chunk, err);
+    } else {
+        sheaf__chunk *made = sheaf__chunk_create(file);
+        status = made ? read_answer(load, block, made, err) : sheaf__error_memory(err, "a chunk");
+        if (status < 0)
+            sheaf__chunk_release(made);
+        else
+            *chunk = made;
+    }
+    sheaf_block_drop(block);
+    return status;
+}
+
+/* ---- mapping over the files ---- */
+
+static sheaf_status next_question(void *source, void **argument, sheaf_error *err)
+{
+    sheaf__ask_cursor *cursor = source;
+    sheaf__load *load = cursor->load;
+    if (cursor->next == sheaf_files_count(load->files))
+        return SHEAF_END;
+    sheaf__load_file *file = &load->states[cursor->next++];
+    if (!load->remote) {
+        *argument = file;
+        return SHEAF_OK;
+    }
+    sheaf_call *call;
+    sheaf_status status = make_call(load, cursor->what, file, NULL, &call, err);
+    *argument = call;
+    return status;
+}
+
+sheaf_status sheaf__ask_open(sheaf__load *load, sheaf__ask what, sheaf__ask_cursor *cursor,
+                             sheaf_error *err)
+{
+    *cursor = (sheaf__ask_cursor){.load = load, .what = what};
+    sheaf_task task = thread_task(what, NULL, NULL);
+    sheaf_map_options options = {.size = sizeof options,
+                                 .run = load->remote ? sheaf_call_run : task.run,
+                                 .next = next_question,
+                                 .source = cursor,
+                                 .drop_arg = load->remote ? sheaf_call_drop : NULL,
+                                 .drop_result = load->remote ? sheaf_block_drop
+                                                             : task.drop_result,
+                                 .buffersize = load->window,
+                                 .yield_failures = load->remote};
+    return sheaf_map_open(load->executor, &options, &cursor->map, err);
+}
+
+sheaf_status sheaf__ask_next(sheaf__ask_cursor *cursor, sheaf__chunk **chunk, sheaf_error *err)
+{
+    sheaf__load *load = cursor->load;
+    void *result = NULL;
+    sheaf_status status = sheaf_map_next(cursor->map, &result, err);
+    if (status == SHEAF_END || (status < 0 && cursor->taken == cursor->next))
+        return status; /* over, or a question could not be asked */
+    sheaf__load_file *file = &load->states[cursor->taken++];
+    return sheaf__ask_answer(load, cursor->what, file, status, result, chunk, err);
+}
+
+void sheaf__ask_close(sheaf__ask_cursor *cursor)
+{
+    sheaf_map_close(cursor->map);
+}
