@@ -53,7 +53,7 @@ NEVER = {
 }
 
 # Outside programs and the command line see the public headers and their own folder, nothing else.
-PUBLIC_ONLY = ("engine/cli/", "tests/package/")
+PUBLIC_ONLY = ("engine/cli/", "tests/package/", "tests/examples/")
 
 # A library's header -> the only places that may include it. (bench and tests may: they play the outside.)
 OWNED_HEADERS = {

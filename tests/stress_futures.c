@@ -445,7 +445,8 @@ static void watch_pool(client *self)
     sheaf_executor_stats stats = sheaf_executor_stats_get(any_executor(self));
     CHECK(stats.finished <= stats.started && stats.started <= stats.submitted);
     sheaf_worker_view view = {.name = "none"};
-    CHECK(sheaf_executor_workers(any_executor(self), &view, 1) <= 4 + CLIENTS && *view.name);
+    sheaf_executor_workers(any_executor(self), &view, 1);
+    CHECK(*view.name);
 }
 
 static void add_callbacks(client *self, const slot *s)
@@ -511,9 +512,7 @@ static sheaf_executor *new_executor(round *r, int index, uint32_t *random)
 static void check_accounts(const sheaf_executor_stats stats[EXECUTORS])
 {
     int n = atomic_load(&n_items);
-    uint64_t n_accepted = 0;
-    uint64_t n_runs = 0;
-    uint64_t n_failures = 0;
+    uint64_t n_accepted = 0, n_runs = 0, n_failures = 0;
     for (int i = 0; i < n && i < ITEMS_MAX; i++) {
         check_item(&items[i]);
         n_accepted += (uint64_t)items[i].accepted;

@@ -137,7 +137,7 @@ static void odd_results(sheaf_executor *executor)
     sheaf_future_release(future);
     sheaf_task none = {.run = NULL};
     tell("%s\n", sheaf_status_name(sheaf_executor_submit(executor, &none, NULL, NULL)));
-    (void)submit_number(executor, square_some, 8);
+    sheaf_future_release(submit_number(executor, square_some, 8));
 }
 
 static void say_callback(sheaf_future *future, void *context)

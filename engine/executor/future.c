@@ -15,6 +15,7 @@ atomic_uint sheaf__generation;
 void sheaf__owner_init(sheaf__owner *owner, sheaf__pool *pool)
 {
     atomic_init(&owner->references, 1);
+    SHEAF__ATOMIC(owner->references);
     owner->generation = atomic_load_explicit(&sheaf__generation, memory_order_relaxed);
     owner->pool = pool;
     pthread_mutex_init(&owner->mutex, NULL);
@@ -22,8 +23,11 @@ void sheaf__owner_init(sheaf__owner *owner, sheaf__pool *pool)
 
 void sheaf__owner_release(sheaf__owner *owner)
 {
-    if (atomic_fetch_sub_explicit(&owner->references, 1, memory_order_acq_rel) == 1)
-        owner->end(owner);
+    SHEAF__HAPPENS_BEFORE(&owner->references);
+    if (atomic_fetch_sub_explicit(&owner->references, 1, memory_order_acq_rel) != 1)
+        return;
+    SHEAF__HAPPENS_AFTER(&owner->references);
+    owner->end(owner);
 }
 
 void sheaf__future_init(sheaf_future *future, sheaf__owner *owner, const sheaf_task *task,
@@ -31,6 +35,11 @@ void sheaf__future_init(sheaf_future *future, sheaf__owner *owner, const sheaf_t
 {
     *future = (sheaf_future){.owner = owner, .task = *task};
     atomic_init(&future->references, references);
+    SHEAF__ATOMIC(future->word);
+    SHEAF__ATOMIC(future->references);
+    SHEAF__ATOMIC(future->taken);
+    SHEAF__ATOMIC(future->completing);
+    SHEAF__ATOMIC(future->stop_requested);
 }
 
 sheaf_future *sheaf_future_retain(sheaf_future *future)
@@ -53,8 +62,12 @@ static void drop_watches(sheaf__watch *watch)
 
 void sheaf_future_release(sheaf_future *future)
 {
-    if (!future || atomic_fetch_sub_explicit(&future->references, 1, memory_order_acq_rel) != 1)
+    if (!future)
         return;
+    SHEAF__HAPPENS_BEFORE(&future->references);
+    if (atomic_fetch_sub_explicit(&future->references, 1, memory_order_acq_rel) != 1)
+        return;
+    SHEAF__HAPPENS_AFTER(&future->references);
     if (future->result && !atomic_load_explicit(&future->taken, memory_order_relaxed) &&
         future->task.drop_result)
         future->task.drop_result(future->result);

@@ -2,9 +2,9 @@
  * Futures from the inside: a state word, and who is told when it changes.
  *
  * The word holds the state and flags: SLEEPER, somebody sleeps on the word; WATCHED, the future has
- * callbacks or waiters; CALLBACK, it has callbacks. To become final is one atomic exchange; only if it finds a flag
- * is there anything else to do. So a future that nobody waits for yet costs its completion nothing,
- * and completion allocates nothing and cannot fail.
+ * callbacks or waiters; CALLBACK, it has callbacks. To become final is one atomic exchange; only if
+ * it finds a flag is there anything else to do. So a future that nobody waits for yet costs its
+ * completion nothing, and completion allocates nothing and cannot fail.
  *
  *     PENDING --claim--> RUNNING --publish--> FINISHED
  *        |  \--claim---> NOTIFIED              (of an executor: cancelled in one step)
@@ -23,6 +23,8 @@
 #include <stdatomic.h>
 
 #include <sheaf/executor.h>
+
+#include "engine/core/annotate.h"
 
 enum {
     SHEAF__STATE = 7, /* mask: a sheaf_future_state */
@@ -87,8 +89,9 @@ struct sheaf_future {
 
 static inline sheaf_future_state sheaf__state_of(const sheaf_future *future)
 {
-    return (sheaf_future_state)(atomic_load_explicit(&future->word, memory_order_acquire) &
-                                SHEAF__STATE);
+    unsigned word = atomic_load_explicit(&future->word, memory_order_acquire);
+    SHEAF__HAPPENS_AFTER(&future->word);
+    return (sheaf_future_state)(word & SHEAF__STATE);
 }
 
 static inline bool sheaf__state_is_done(sheaf_future_state state)
@@ -139,6 +142,7 @@ void sheaf__future_publish(sheaf_future *future, sheaf_future_state to);
  */
 static inline unsigned sheaf__future_exchange(sheaf_future *future, sheaf_future_state to)
 {
+    SHEAF__HAPPENS_BEFORE(&future->word);
     return atomic_exchange_explicit(&future->word, (unsigned)to, memory_order_acq_rel);
 }
 

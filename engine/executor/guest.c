@@ -7,7 +7,6 @@
  * initializer keeps, so a task does not see where it runs. It is made when it is first needed and
  * used again by whichever thread comes next.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/core/error.h"
@@ -24,9 +23,7 @@ static sheaf_worker *make_guest_locked(sheaf__pool *pool)
     sheaf_worker *guest = calloc(1, sizeof *guest);
     if (!guest)
         return NULL;
-    guest->pool = pool;
-    guest->index = pool->max_workers + pool->n_guests++;
-    snprintf(guest->name, sizeof guest->name, "%s_%d", pool->prefix, guest->index);
+    sheaf__worker_init(guest, pool, pool->max_workers + pool->n_guests++);
     guest->next_idle = atomic_load_explicit(&pool->guests, memory_order_relaxed);
     atomic_store_explicit(&pool->guests, guest, memory_order_release);
     pool->n_threads += is_sequential(pool);

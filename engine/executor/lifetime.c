@@ -188,6 +188,11 @@ sheaf_status sheaf__pool_create(const sheaf_executor_options *options, sheaf__po
     pthread_cond_init(&made->room, NULL);
     pthread_cond_init(&made->left, NULL);
     made->workers = calloc((size_t)made->max_workers + 1, sizeof *made->workers);
+    SHEAF__ATOMICS(made->workers, ((size_t)made->max_workers + 1) * sizeof *made->workers);
+    SHEAF__ATOMIC(made->n_idle);
+    SHEAF__ATOMIC(made->guests);
+    SHEAF__ATOMIC(made->n_cancelled);
+    SHEAF__ATOMIC(made->returned);
     if (!made->workers || !copy_init_bytes(made) || !copy_command(made) ||
         sheaf__registry_add(made) != 0) {
         sheaf__owner_release(&made->owner);
@@ -207,9 +212,7 @@ int sheaf__pool_start_worker_locked(sheaf__pool *pool)
     sheaf_worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return ENOMEM;
-    worker->pool = pool;
-    worker->index = slot;
-    snprintf(worker->name, sizeof worker->name, "%s_%d", pool->prefix, slot);
+    sheaf__worker_init(worker, pool, slot);
     worker->handed = sheaf__queue_pop(&pool->queue);
     sheaf__owner_retain(&pool->owner, 1);
     atomic_store_explicit(&pool->workers[slot], worker, memory_order_release);

@@ -71,6 +71,7 @@ sheaf_status sheaf__nested_block(sheaf__pool *pool, sheaf__blocked *blocked, ato
     pthread_mutex_unlock(&pool->owner.mutex);
     while (atomic_load_explicit(word, memory_order_acquire) == 0)
         sheaf__futex_wait(word, 0, SHEAF__FOREVER);
+    SHEAF__HAPPENS_AFTER(word);
     /* Whoever set the word still holds the mutex, and may be looking at *blocked. */
     pthread_mutex_lock(&pool->owner.mutex);
     sheaf__nested_unblock_locked(pool, blocked);
@@ -97,6 +98,7 @@ static void notify(sheaf__watch *watch, sheaf_future *future)
     (void)future;
     nested_wait *wait = (nested_wait *)watch;
     sheaf__nested_unblock_locked(wait->pool, &wait->blocked);
+    SHEAF__HAPPENS_BEFORE(&wait->word);
     atomic_store_explicit(&wait->word, 1, memory_order_release);
     sheaf__futex_wake(&wait->word, 1);
 }
@@ -104,6 +106,7 @@ static void notify(sheaf__watch *watch, sheaf_future *future)
 sheaf_status sheaf__nested_result(sheaf_worker *self, sheaf_future *future, sheaf_error *err)
 {
     nested_wait wait = {.watch = {.notify = notify}, .pool = self->pool};
+    SHEAF__ATOMIC(wait.word);
     if (sheaf__nested_run(self, future) || !sheaf__future_watch(future, &wait.watch))
         return SHEAF_OK;
     sheaf_status status = sheaf__nested_block(self->pool, &wait.blocked, &wait.word, err);

@@ -68,6 +68,7 @@ sheaf_future *sheaf__batch_pop(sheaf_worker *worker)
         if (!atomic_compare_exchange_weak_explicit(&worker->batch_word, &word, word + 1,
                                                    memory_order_acq_rel, memory_order_acquire))
             continue;
+        SHEAF__HAPPENS_AFTER(&worker->batch_word);
         if (batch_next(word) + 1 < batch_count(word)) /* it lies in the submitter's cache */
             __builtin_prefetch(atomic_load_explicit(&worker->batch[batch_next(word) + 1],
                                                     memory_order_relaxed),
@@ -105,6 +106,7 @@ static void fill_batch_locked(sheaf__pool *pool, sheaf_worker *worker)
         atomic_store_explicit(&worker->batch[i], sheaf__queue_pop(&pool->queue),
                               memory_order_relaxed);
     uint64_t generation = atomic_load_explicit(&worker->batch_word, memory_order_relaxed) >> 16;
+    SHEAF__HAPPENS_BEFORE(&worker->batch_word);
     atomic_store_explicit(&worker->batch_word, (generation + 1) << 16 | (uint64_t)n << 8,
                           memory_order_release);
 }

@@ -252,7 +252,10 @@ void sheaf__pool_free_futures(sheaf__pool *pool);
 
 extern const sheaf__worker_ops sheaf__thread_ops;
 
-/* Create the thread; worker->index and name are set. Returns 0 or an errno. */
+/* Of zeroed memory. */
+void sheaf__worker_init(sheaf_worker *worker, sheaf__pool *pool, int index);
+
+/* Create the thread. Returns 0 or an errno. */
 int sheaf__worker_start(sheaf_worker *worker);
 
 /* Heap, scratch, hooks: to be run in the worker's thread (or the guest's). */

@@ -77,6 +77,7 @@ sheaf_future *sheaf__pool_take_future_locked(sheaf__pool *pool)
 {
     if (!pool->free)
         pool->free = atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
+    SHEAF__HAPPENS_AFTER(&pool->returned);
     sheaf_future *future = pool->free;
     if (!future)
         return take_fresh_locked(pool);
@@ -101,6 +102,7 @@ void sheaf__pool_recycle(sheaf__owner *owner, sheaf_future *future)
             return;
         }
         future->after = first;
+        SHEAF__HAPPENS_BEFORE(&pool->returned);
     } while (!atomic_compare_exchange_weak_explicit(&pool->returned, &first, future,
                                                     memory_order_release, memory_order_relaxed));
 }
@@ -119,6 +121,7 @@ void sheaf__pool_close(sheaf__pool *pool)
     sheaf__owner_retain(&pool->owner, (unsigned)(pool->n_made - length(pool->free)));
     const sheaf_future *returned = atomic_exchange_explicit(&pool->returned, CLOSED,
                                                             memory_order_acq_rel);
+    SHEAF__HAPPENS_AFTER(&pool->returned);
     atomic_fetch_sub_explicit(&pool->owner.references, (unsigned)length(returned),
                               memory_order_acq_rel);
     pthread_mutex_unlock(&pool->owner.mutex);

@@ -56,6 +56,7 @@ static void wake_group(group *g)
 {
     if (g->common_pool) /* its mutex is held: the future that has come is its own */
         sheaf__nested_unblock_locked(g->common_pool, &g->blocked);
+    SHEAF__HAPPENS_BEFORE(&g->word);
     atomic_store_explicit(&g->word, 1, memory_order_release);
     sheaf__futex_wake(&g->word, 1);
 }
@@ -98,6 +99,7 @@ static sheaf_status sleep_group(group *g, int64_t deadline_ns, sheaf_error *err)
     bool in_time = true;
     while (atomic_load_explicit(&g->word, memory_order_acquire) == 0 && in_time)
         in_time = sheaf__futex_wait(&g->word, 0, deadline_ns);
+    SHEAF__HAPPENS_AFTER(&g->word);
     return atomic_load_explicit(&g->word, memory_order_acquire) ? SHEAF_OK : SHEAF_ETIMEDOUT;
 }
 
@@ -216,6 +218,8 @@ sheaf_status sheaf_wait(sheaf_future *const *futures, size_t n, int64_t timeout_
         return SHEAF_OK;
     int64_t deadline_ns = sheaf__deadline_ns(timeout_ms);
     group g = {.n = n, .first_exception = when == SHEAF_FIRST_EXCEPTION};
+    SHEAF__ATOMIC(g.word);
+    SHEAF__ATOMIC(g.missing);
     atomic_init(&g.missing, (when == SHEAF_FIRST_COMPLETED ? 1 : n) + 1);
     g.members = calloc(n, sizeof *g.members);
     if (!g.members)
@@ -352,6 +356,7 @@ sheaf_status sheaf_as_completed_open(sheaf_future *const *futures, size_t n, int
     }
     fill_members(g, futures);
     remove_duplicates(g);
+    SHEAF__ATOMIC(g->word);
     made->deadline_ns = sheaf__deadline_ns(timeout_ms);
     made->generation = atomic_load_explicit(&sheaf__generation, memory_order_relaxed);
     pthread_mutex_init(&g->mutex, NULL);

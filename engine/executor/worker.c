@@ -23,6 +23,22 @@ enum {
     KERNEL_NAME_BYTES = 15
 };
 
+void sheaf__worker_init(sheaf_worker *worker, sheaf__pool *pool, int index)
+{
+    worker->pool = pool;
+    worker->index = index;
+    snprintf(worker->name, sizeof worker->name, "%s_%d", pool->prefix, index);
+    SHEAF__ATOMIC(worker->self);
+    SHEAF__ATOMIC(worker->state);
+    SHEAF__ATOMIC(worker->wake);
+    SHEAF__ATOMIC(worker->batch_word);
+    SHEAF__ATOMIC(worker->batch);
+    SHEAF__ATOMIC(worker->running);
+    SHEAF__ATOMIC(worker->n_started);
+    SHEAF__ATOMIC(worker->n_finished);
+    SHEAF__ATOMIC(worker->n_failed);
+}
+
 /* ---- tasks ---- */
 
 /* One writer: no need for a locked addition. */

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/core/annotate.h"
 #include "engine/core/error.h"
 #include "engine/core/options.h"
 #include "engine/core/system.h"
@@ -78,6 +79,12 @@ static sheaf_status check_options(const sheaf_ingest_options *options, sheaf_err
 static sheaf_status share(sheaf_ingest *ingest, sheaf_error *err)
 {
     ingest->shared = &ingest->own_shared;
+    SHEAF__ATOMIC(ingest->own_shared);
+    SHEAF__ATOMIC(ingest->was_run);
+    SHEAF__ATOMIC(ingest->records_done);
+    SHEAF__ATOMIC(ingest->files_done);
+    SHEAF__ATOMIC(ingest->files);
+    SHEAF__ATOMIC(ingest->size_bytes);
     if (ingest->options.executor != SHEAF_EXECUTOR_PROCESSES)
         return SHEAF_OK;
     void *page = MAP_FAILED;

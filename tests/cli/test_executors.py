@@ -107,7 +107,8 @@ class SmallFiles(ExecutorsTest):
             self.assertEqual("n\n" + "".join(f"{i}\n" for i in range(count)), run.out.decode())
 
     def test_names_of_any_bytes(self):
-        names = [b"\xff\xfe.csv", b"new\nline.csv", b" .csv", "é漢.csv".encode(), b"x" * 250 + b".csv", b"a'\"$.csv"]
+        names = [b"\xff\xfe.csv", b"new\nline.csv", b" .csv", "é漢.csv".encode(), b"x" * 250 + b".csv",
+                 b"a'\"$.csv"]
         for i, name in enumerate(names):
             self.write(b"d/" + name, f"n\n{i}\n")
         self.assert_commands_alike("d", kinds=("csv",))
@@ -328,7 +329,8 @@ class Usage(ExecutorsTest):
 class Corpora(ExecutorsTest):
     @unittest.skipUnless(FOOTBALL.is_dir(), f"NOT TESTED: no corpus at {FOOTBALL}")
     def test_football(self):
-        self.ways = [("threads", "2"), ("processes", "1"), ("processes", "3"), ("processes", "8"), ("sequential", "1")]
+        self.ways = [("threads", "2"), ("processes", "1"), ("processes", "3"), ("processes", "8"),
+                     ("sequential", "1")]
         self.assert_commands_alike(str(FOOTBALL), kinds=("db",))
 
     @unittest.skipUnless(MIXED.is_dir(), f"NOT TESTED: no corpus at {MIXED}")

@@ -39,10 +39,10 @@ fi
 
 grep -E 'errors:|states, stored|^pan' said || true
 wrong=
-grep -q 'errors: 0' said || wrong="an error was found"
-grep -qE 'search depth too small|MEMLIM|not completed' said && wrong="the search was not complete"
 grep -A1 'unreached in proctype judge' said | grep -q '(0 of' ||
     wrong="the judge never got to his end"
+grep -qE 'search depth too small|MEMLIM|not completed' said && wrong="the search was not complete"
+grep -q 'errors: 0' said || wrong="an error was found"
 [ -z "$wrong" ] && exit 0
 cat said
 [ -f ./*.trail ] && "$spin" "$@" -t -p -g "$(basename "$model")" | tail -100 # the way to it
