@@ -6,8 +6,8 @@
  * 2 workers and 1,000,000 tasks by default. Each case runs 7 times, the cases in turn (A B C A B C
  * ...), so that what else happens on the machine meets them all. A run makes a pool and does the
  * same once before the clock begins: what is measured is a pool at work, whose memory is there. But
- * for the line that says so: a million futures are 110 MB, and on a virtual machine the kernel's
- * pages may cost as much as the tasks.
+ * for the line that says so: a million futures are more than 100 MB, and on a virtual machine the
+ * kernel's pages may cost as much as the tasks.
  *
  * The table shows the best, the median and the largest time per task, the median of the CPU time of
  * the whole process per task, and CPU over wall time. `ratio` compares a line with the nearest one
@@ -16,7 +16,8 @@
  *
  * Ours gives a future for every task unless a line says otherwise; the others have none. Futures
  * are kept, waited for at the end in the order of submitting, and released, within the time that
- * counts. The peers are measured if they were found when this was configured.
+ * counts. The peers are measured if they were found when this was configured; if not, the first
+ * lines say so.
  *
  * The bench is linked with jemalloc, as the program is, so that it measures what people run: with
  * glibc's malloc the figures differ, because tasks are made in one thread and ended in another. So
@@ -332,7 +333,7 @@ static void print_peer(const char *name, const char *version, const char *packag
     if (version)
         printf(", %s %s", name, version);
     else
-        printf(", without %s (not found when this was built; Debian: %s)", name, package);
+        printf(", without %s (Debian: %s)", name, package);
 }
 
 /* So that the digits that say something are there, and no more. */

@@ -351,7 +351,7 @@ Test(process_workers, a_command_that_is_no_worker_breaks_the_pool_and_is_explain
         {{"/bin/true", SHEAF_WORKER_ARGUMENT}, "exit code 0 before it was ready"},
         {{"/bin/cat"}, "exit code 0 before it was ready"},
         {{"/bin/sh", "-c", "exit 7"}, "exit code 7 before it was ready"},
-        {{"/bin/sh", "-c", "kill -TERM $$"}, "signal 15"},
+        {{"/bin/sh", "-c", "kill -KILL $$"}, "signal 9"},
         {{"/bin/sh", "-c", "head -c 1000 /dev/zero >&3; exec sleep 1000"}, "no message of ours"},
         {{"/nonexistent/worker", SHEAF_WORKER_ARGUMENT}, "No such file"},
         {{"/etc/passwd", SHEAF_WORKER_ARGUMENT}, "ermission denied"},

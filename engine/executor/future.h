@@ -68,7 +68,7 @@ typedef struct sheaf__watch {
  * line of the cache comes from the core that submitted it.
  */
 struct sheaf_future {
-    _Alignas(64) atomic_uint word;
+    _Alignas(128) atomic_uint word;
     atomic_uint references;
     sheaf_task task;     /* const; of a bare future only drop_result is used */
     void *result;        /* written by who makes it final, before it does */

@@ -62,7 +62,6 @@ static void end_source(sheaf_map *map, sheaf_status status)
 
 static bool pull(sheaf_map *map, void **argument)
 {
-    sheaf_error_clear(&map->ending_error);
     sheaf_status status = map->options.next(map->options.source, argument, &map->ending_error);
     if (status != SHEAF_OK)
         end_source(map, status);
@@ -175,7 +174,7 @@ static size_t room(const sheaf_map *map)
 
 static void fill_window(sheaf_map *map)
 {
-    size_t n_free = map->source_ended ? 0 : room(map);
+    size_t n_free = room(map);
     bool within = true;
     while (!map->source_ended && n_free > 0 && within) {
         sheaf_task tasks[SUBMIT_AT_ONCE];
@@ -226,6 +225,7 @@ static sheaf_map *map_create(sheaf_executor *executor, const sheaf_map_options *
         made->chunksize = options->buffersize;
     made->chunked = made->chunksize > 1 || options->buffer_bytes > 0;
     made->deadline_ns = sheaf__deadline_ns(options->deadline_ms > 0 ? options->deadline_ms : -1);
+    sheaf_error_clear(&made->ending_error);
     made->capacity = CAPACITY_MIN;
     made->ring = calloc(made->capacity, sizeof *made->ring);
     bool bounded = options->buffer_bytes > 0;
@@ -235,8 +235,10 @@ static sheaf_map *map_create(sheaf_executor *executor, const sheaf_map_options *
         free(made);
         return NULL;
     }
-    if (bounded)
+    if (bounded) {
         atomic_init(&made->budget->references, 1);
+        SHEAF__ATOMIC(*made->budget);
+    }
     return made;
 }
 
@@ -366,7 +368,8 @@ sheaf_status sheaf_map_next(sheaf_map *map, void **result, sheaf_error *err)
         return SHEAF_END;
     if (!result)
         result = &unwanted;
-    fill_window(map);
+    if (!map->source_ended && room(map) > 0)
+        fill_window(map);
     bool goes_on = false;
     sheaf_status status = map->chunked ? next_chunked(map, result, err)
                                        : next_single(map, result, &goes_on, err);

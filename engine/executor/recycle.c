@@ -82,7 +82,10 @@ sheaf_future *sheaf__pool_take_future_locked(sheaf__pool *pool)
     if (!future)
         return take_fresh_locked(pool);
     pool->free = future->after;
-    __builtin_prefetch(pool->free, 1);
+    if (pool->free) { /* long ago in the cache, if there are many */
+        __builtin_prefetch(pool->free, 1);
+        __builtin_prefetch(&pool->free->after, 1);
+    }
     return future;
 }
 

@@ -235,11 +235,18 @@ static sheaf_status read_here(sheaf__load *load, sheaf__ask what, sheaf__load_fi
     return status;
 }
 
+/* Whatever ends processes in a run that was told to stop was meant for all of it. */
+static sheaf_status unless_stopped(const sheaf__load *load, sheaf_status status, sheaf_error *err)
+{
+    if (status >= 0 || !load->remote ||
+        !atomic_load_explicit(&load->shared->stop, memory_order_relaxed))
+        return status;
+    return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
+}
+
 /* A process was lost with this file: that is the file's fault, if it is anybody's. */
 static sheaf_status blame_file(sheaf__load_file *file, sheaf__chunk **chunk, sheaf_error *err)
 {
-    if (atomic_load_explicit(&file->load->shared->stop, memory_order_relaxed))
-        return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
     sheaf_error fault = *err;
     sheaf_error_hint(&fault, "reading this file ends its worker process: leave it out "
                              "(--on-error skip-file), and please report it");
@@ -255,6 +262,7 @@ sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_f
                                sheaf_error *err)
 {
     *chunk = NULL;
+    status = unless_stopped(load, status, err);
     if (status == SHEAF_EWORKER && load->remote)
         return blame_file(file, chunk, err);
     if (status < 0)
@@ -321,7 +329,7 @@ sheaf_status sheaf__ask_next(sheaf__ask_cursor *cursor, sheaf__chunk **chunk, sh
     void *result = NULL;
     sheaf_status status = sheaf_map_next(cursor->map, &result, err);
     if (status == SHEAF_END || (status < 0 && cursor->taken == cursor->next))
-        return status; /* over, or a question could not be asked */
+        return unless_stopped(load, status, err); /* over, or a question could not be asked */
     sheaf__load_file *file = &load->states[cursor->taken++];
     return sheaf__ask_answer(load, cursor->what, file, status, result, chunk, err);
 }

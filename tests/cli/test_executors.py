@@ -223,11 +223,15 @@ class Streams(ExecutorsTest):
                     self.assertEqual((CLEAN, b"n\n1\n1\n", b""), (run.code, run.out, run.err))
 
     def test_a_file_that_has_no_name_any_more(self):
+        """Whatever another process has by that number, or if it has nothing."""
         self.write("a.csv", "n\n1\n")
         with open(self.path("a.csv"), "rb") as file:
             os.unlink(self.path("a.csv"))
-            run, _ = self.assert_alike("cat", f"/dev/fd/{file.fileno()}", pass_fds=[file.fileno()])
-        self.assertEqual(b"n\n1\n", run.out)
+            for number in (3, 9, 40):
+                def inherit():
+                    os.dup2(file.fileno(), number)
+                run, _ = self.assert_alike("cat", f"/dev/fd/{number}", pass_fds=[number], preexec_fn=inherit)
+                self.assertEqual(b"n\n1\n", run.out)
 
 
 GOOD = b"a,b\n" + b"1,some text\n" * 3000

@@ -238,6 +238,17 @@ class Interrupts(ProcessesTest):
                 process = self.start_reading("count", "-j", "3", start_new_session=True)
                 self.assert_interrupted(process, lambda: os.killpg(process.pid, number))
 
+    def test_to_the_whole_group_while_workers_start(self):
+        """A process that does not know yet that it is a worker gets it too: the run is interrupted, not broken."""
+        self.write_big("big.csv", 20)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            for _ in range(15):
+                process = self.start_processes("count", *["big.csv"] * 1000, "-j", "4", start_new_session=True)
+                started = set()
+                wait_until(lambda: started.update(children_of(process.pid)) or started, "a process is started")
+                self.seen.update(started)
+                self.assert_interrupted(process, lambda: os.killpg(process.pid, number))
+
     def test_through_a_terminal(self):
         self.write_big("big.csv", 20)
         pid, master = os.forkpty()
@@ -292,7 +303,9 @@ class Losses(ProcessesTest):
         self.write_big("big.csv", 6)
         for j in ("1", "3"):
             process = self.start_at_full_pipe("cat", "big.csv", "big.csv", "-j", j)
-            self.kill_workers(self.workers(process))
+            workers = self.workers(process)
+            self.kill_workers(workers)
+            wait_until(lambda: not any(map(is_running, workers)), "they are dead")
             run = self.finish(process)
             self.assertEqual((CLEAN, b""), (run.code, run.err), run)
             expected = self.read("big.csv")

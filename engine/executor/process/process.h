@@ -49,7 +49,10 @@ bool sheaf__child_has_ended(const sheaf__child *child);
 /* Ask it to leave, and wait; one that does not within the time is killed. */
 void sheaf__child_leave(sheaf__child *child, int64_t patience_ms);
 
-/* Kill it, unless it has ended, and reap it: `how` says how it ended, as part of a sentence. */
-void sheaf__child_reap(sheaf__child *child, char *how, size_t size);
+/*
+ * Kill it, unless it has ended, and reap it: `how` says how it ended, as part of a sentence.
+ * Returns whether it was by a signal.
+ */
+bool sheaf__child_reap(sheaf__child *child, char *how, size_t size);
 
 #endif

@@ -216,6 +216,9 @@ int sheaf_worker_main(int argc, char **argv, const sheaf_function *functions, si
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     allow_large_memory();
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     server *s = calloc(1, sizeof *s);
     if (!s)
         return EXIT_FAILURE;

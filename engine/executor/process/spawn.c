@@ -3,7 +3,8 @@
  *
  * posix_spawn(3), because a process with threads cannot be forked and go on. The child gets its end
  * of the socket as descriptor 3, /dev/null for its input, our output and errors, and nothing else;
- * all signals unblocked and at their defaults.
+ * all signals at their defaults, those blocked that a terminal or a service manager sends to the
+ * whole group until the worker is ready for them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,15 +28,18 @@
 
 extern char **environ;
 
-enum { HELLO_PATIENCE_MS = 60000, NS_PER_MS = 1000000 };
+enum { HELLO_PATIENCE_MS = 60000, NS_PER_MS = 1000000, TRIES = 3 };
 
 /* ---- the process ---- */
 
 static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int socket)
 {
-    sigset_t none;
+    sigset_t early; /* until it has said what they are to do: sheaf_worker_main() */
     sigset_t all;
-    sigemptyset(&none);
+    sigemptyset(&early);
+    sigaddset(&early, SIGINT);
+    sigaddset(&early, SIGHUP);
+    sigaddset(&early, SIGTERM);
     sigfillset(&all);
     int failure = posix_spawn_file_actions_adddup2(actions, socket, SHEAF__WIRE_SOCKET);
     if (!failure)
@@ -43,7 +47,7 @@ static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attri
     if (!failure)
         failure = posix_spawn_file_actions_addclosefrom_np(actions, SHEAF__WIRE_SOCKET + 1);
     if (!failure)
-        failure = posix_spawnattr_setsigmask(attributes, &none);
+        failure = posix_spawnattr_setsigmask(attributes, &early);
     if (!failure)
         failure = posix_spawnattr_setsigdefault(attributes, &all);
     if (!failure)
@@ -147,13 +151,11 @@ static sheaf_status await_ready(const sheaf__wire *wire, sheaf_error *err)
 }
 
 /* Why a child that was started cannot be used. */
-static void explain(sheaf_status status, const char *how, sheaf_error *err)
+static void explain(sheaf_status status, bool killed, const char *how, sheaf_error *err)
 {
     if (status == SHEAF_END)
-        sheaf_error_set(err, SHEAF_EWORKER,
-                        "a worker process %s before it was ready: it did not come to "
-                        "sheaf_worker_main()",
-                        how);
+        sheaf_error_set(err, SHEAF_EWORKER, "a worker process %s before it was ready%s", how,
+                        killed ? "" : ": it did not come to sheaf_worker_main()");
     else if (status == SHEAF_ETIMEDOUT)
         sheaf_error_set(err, SHEAF_EWORKER,
                         "a worker process was not ready within %d s: it did not come to "
@@ -170,7 +172,8 @@ static void free_child(sheaf__child *child)
     free(child);
 }
 
-sheaf__child *sheaf__child_spawn(const sheaf_worker *worker, sheaf_error *err)
+/* `killed`: it was, by a signal, before it was ready: another one may do better. */
+static sheaf__child *try_spawn(const sheaf_worker *worker, bool *killed, sheaf_error *err)
 {
     int ends[2];
     sheaf__child *child = calloc(1, sizeof *child);
@@ -208,10 +211,25 @@ sheaf__child *sheaf__child_spawn(const sheaf_worker *worker, sheaf_error *err)
     if (status == SHEAF_OK)
         return child;
     char how[64];
-    sheaf__child_reap(child, how, sizeof how);
-    explain(status, how, err);
+    bool by_signal = sheaf__child_reap(child, how, sizeof how);
+    *killed = by_signal && status == SHEAF_END;
+    explain(status, by_signal, how, err);
     return NULL;
 }
+
+sheaf__child *sheaf__child_spawn(const sheaf_worker *worker, sheaf_error *err)
+{
+    bool restart = worker->pool->options.child_lost == SHEAF_CHILD_LOST_RESTART;
+    sheaf__child *child = NULL;
+    bool again = true;
+    for (int i = 0; i < TRIES && again; i++) {
+        again = false;
+        child = try_spawn(worker, &again, err);
+        again = again && restart;
+    }
+    return child;
+}
+
 
 /* ---- the end ---- */
 
@@ -250,7 +268,7 @@ static void describe(const siginfo_t *info, char *how, size_t size)
         snprintf(how, size, "was killed by signal %d (%s)", info->si_status, name ? name : "?");
 }
 
-void sheaf__child_reap(sheaf__child *child, char *how, size_t size)
+bool sheaf__child_reap(sheaf__child *child, char *how, size_t size)
 {
     siginfo_t info = {0};
     /*
@@ -269,6 +287,7 @@ void sheaf__child_reap(sheaf__child *child, char *how, size_t size)
     if (child->pidfd >= 0)
         close(child->pidfd);
     free_child(child);
+    return result == 0 && info.si_code != CLD_EXITED;
 }
 
 void sheaf__child_leave(sheaf__child *child, int64_t patience_ms)
