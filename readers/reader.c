@@ -207,14 +207,18 @@ static sheaf_status begin_text(sheaf__reader *reader, sheaf_error *err)
 }
 
 static sheaf_status open_source(sheaf__reader *reader, const sheaf_file *file,
-                                const sheaf__reader_options *options, bool spool, sheaf_error *err)
+                                const sheaf__reader_options *options, uint64_t counted_bytes,
+                                bool spool, sheaf_error *err)
 {
     reader->options = *options;
     reader->counts = (sheaf__reader_counts){0}; /* also of a file that cannot be opened */
     reader->n_columns = 0;
     reader->named_gzip = sheaf__path_ends_with(file->path, ".gz");
     reader->source = (sheaf__file_source){
-        .fd = -1, .stop = options->stop, .read_bytes = options->read_bytes};
+        .fd = -1,
+        .counted_bytes = counted_bytes,
+        .stop = options->stop,
+        .read_bytes = options->read_bytes};
     sheaf_status status = sheaf__file_open(&reader->source, file, err);
     if (status == SHEAF_OK && spool && !reader->source.can_seek)
         status = sheaf__file_spool(&reader->source, err);
@@ -226,13 +230,13 @@ static sheaf_status open_source(sheaf__reader *reader, const sheaf_file *file,
 sheaf_status sheaf__reader_open(sheaf__reader *reader, const sheaf_file *file,
                                 const sheaf__reader_options *options, sheaf_error *err)
 {
-    return open_source(reader, file, options, false, err);
+    return open_source(reader, file, options, 0, false, err);
 }
 
 sheaf_status sheaf__reader_open_spooled(sheaf__reader *reader, const sheaf_file *file,
                                         const sheaf__reader_options *options, sheaf_error *err)
 {
-    return open_source(reader, file, options, true, err);
+    return open_source(reader, file, options, 0, true, err);
 }
 
 void sheaf__reader_count_into(sheaf__reader *reader, atomic_ullong *read_bytes)
@@ -254,7 +258,7 @@ sheaf__reader_position sheaf__reader_tell(const sheaf__reader *reader)
         .offset_bytes = reader->window.base_bytes + reader->window.record,
         .line = reader->line,
         .n_columns = reader->n_columns,
-        .counts = reader->counts};
+        .counts = sheaf__reader_counts_get(reader)};
 }
 
 static sheaf_status read_failure(const sheaf__reader *reader, sheaf_error *err)
@@ -288,7 +292,8 @@ sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file
                                    const sheaf__reader_options *options,
                                    const sheaf__reader_position *position, sheaf_error *err)
 {
-    sheaf_status status = open_source(reader, file, options, false, err);
+    sheaf_status status = open_source(reader, file, options, position->counts.stored_bytes, false,
+                                      err);
     if (status == SHEAF_OK && !reader->counts.gzip) {
         sheaf__window_reset(&reader->window);
         reader->window.base_bytes = reader->source.offset_bytes = position->offset_bytes;

@@ -65,7 +65,9 @@ void sheaf_future_release(sheaf_future *future)
     if (!future)
         return;
     SHEAF__HAPPENS_BEFORE(&future->references);
-    if (atomic_fetch_sub_explicit(&future->references, 1, memory_order_acq_rel) != 1)
+    /* Who holds the only one need not tell anybody: no locked subtraction. */
+    if (atomic_load_explicit(&future->references, memory_order_acquire) != 1 &&
+        atomic_fetch_sub_explicit(&future->references, 1, memory_order_acq_rel) != 1)
         return;
     SHEAF__HAPPENS_AFTER(&future->references);
     if (future->result && !atomic_load_explicit(&future->taken, memory_order_relaxed) &&

@@ -35,7 +35,7 @@ static void drop_argument(const sheaf__item_chunk *chunk, void *argument)
         chunk->options.drop_arg(argument);
 }
 
-static void forget_bytes(sheaf__item_chunk *chunk, size_t n_items, size_t n_bytes)
+void sheaf__item_chunk_forget(sheaf__item_chunk *chunk, size_t n_items, size_t n_bytes)
 {
     if (!chunk->budget)
         return;
@@ -49,7 +49,7 @@ void sheaf__item_chunk_drop(void *object)
     if (!chunk)
         return;
     if (chunk->ran)
-        forget_bytes(chunk, chunk->n_done - chunk->n_yielded, chunk->n_bytes);
+        sheaf__item_chunk_forget(chunk, chunk->n_done - chunk->n_yielded, chunk->n_bytes);
     for (size_t i = chunk->n_yielded; i < chunk->n_done; i++)
         if (chunk->items[i] && chunk->options.drop_result)
             chunk->options.drop_result(chunk->items[i]);
@@ -68,7 +68,7 @@ void sheaf__item_chunk_drop_arg(void *object)
         sheaf__item_chunk_drop(object);
 }
 
-void sheaf__item_chunk_put(sheaf__item_chunk *chunk, void *result)
+static inline void put(sheaf__item_chunk *chunk, void *result)
 {
     drop_argument(chunk, chunk->items[chunk->n_done]);
     chunk->items[chunk->n_done] = result;
@@ -77,6 +77,11 @@ void sheaf__item_chunk_put(sheaf__item_chunk *chunk, void *result)
         chunk->n_bytes += chunk->sizes[chunk->n_done];
     }
     chunk->n_done++;
+}
+
+void sheaf__item_chunk_put(sheaf__item_chunk *chunk, void *result)
+{
+    put(chunk, result);
 }
 
 sheaf_status sheaf__item_chunk_end(sheaf__item_chunk *chunk, sheaf_status status, sheaf_error *err)
@@ -116,20 +121,10 @@ sheaf_status sheaf__item_chunk_run(sheaf_worker *worker, void *object, void **re
         }
         status = chunk->options.run(worker, chunk->items[chunk->n_done], &given, err);
         if (status >= 0)
-            sheaf__item_chunk_put(chunk, given);
+            put(chunk, given);
         else if (given && chunk->options.drop_result)
             chunk->options.drop_result(given);
     }
     *result = chunk;
     return sheaf__item_chunk_end(chunk, status, err);
-}
-
-void *sheaf__item_chunk_take(sheaf__item_chunk *chunk)
-{
-    if (chunk->budget) {
-        size_t n_bytes = chunk->sizes[chunk->n_yielded];
-        chunk->n_bytes -= n_bytes;
-        forget_bytes(chunk, 1, n_bytes);
-    }
-    return chunk->items[chunk->n_yielded++];
 }

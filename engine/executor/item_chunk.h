@@ -53,7 +53,18 @@ void sheaf__item_chunk_drop(void *chunk);
 void sheaf__item_chunk_put(sheaf__item_chunk *chunk, void *result);
 sheaf_status sheaf__item_chunk_end(sheaf__item_chunk *chunk, sheaf_status status, sheaf_error *err);
 
+/* So many results, of so many bytes, are not waiting any more. */
+void sheaf__item_chunk_forget(sheaf__item_chunk *chunk, size_t n_items, size_t n_bytes);
+
 /* Move the next result out. The caller knows that there is one. */
-void *sheaf__item_chunk_take(sheaf__item_chunk *chunk);
+static inline void *sheaf__item_chunk_take(sheaf__item_chunk *chunk)
+{
+    if (chunk->budget) {
+        size_t n_bytes = chunk->sizes[chunk->n_yielded];
+        chunk->n_bytes -= n_bytes;
+        sheaf__item_chunk_forget(chunk, 1, n_bytes);
+    }
+    return chunk->items[chunk->n_yielded++];
+}
 
 #endif

@@ -232,12 +232,11 @@ static sheaf_status answer(remote *self, const sheaf__remote_question *question,
     return status;
 }
 
-/* The path means the same file here. If not: /dev/stdin and its kin, or it was replaced. */
+/* The path means the same file here. If not: /dev/stdin and its kin, or it is gone. */
 static bool is_mine(const sheaf_file *file)
 {
     struct stat st;
-    return stat(file->path, &st) != 0 ||
-           (st.st_dev == file->device && st.st_ino == file->inode);
+    return stat(file->path, &st) == 0 && st.st_dev == file->device && st.st_ino == file->inode;
 }
 
 static sheaf_status read_for(sheaf_worker *worker, const void *bytes, size_t n_bytes,

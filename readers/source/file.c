@@ -97,8 +97,12 @@ sheaf_status sheaf__file_read(sheaf__file_source *source, uint8_t *buffer, size_
     source->offset_bytes += (uint64_t)n;
     if (source->can_seek && source->offset_bytes > (uint64_t)source->opened.st_size)
         return changed(err, "while it was read"); /* it grows: to its end may be for ever */
+    uint64_t fresh = source->offset_bytes > source->counted_bytes
+                         ? source->offset_bytes - source->counted_bytes
+                         : 0;
+    fresh = fresh < (uint64_t)n ? fresh : (uint64_t)n;
     if (source->read_bytes)
-        atomic_fetch_add_explicit(source->read_bytes, (unsigned long long)n, memory_order_relaxed);
+        atomic_fetch_add_explicit(source->read_bytes, fresh, memory_order_relaxed);
     *n_bytes = (size_t)n;
     return SHEAF_OK;
 }

@@ -3,7 +3,9 @@
 What happens to the processes themselves is in test_worker_processes.py.
 """
 
+import fcntl
 import gzip
+import json
 import os
 import random
 import re
@@ -179,6 +181,13 @@ class LargeFiles(ExecutorsTest):
         run, _ = self.assert_alike("cat", "a.csv")
         self.assertTrue(run.out == self.read("a.csv"))
 
+    def test_files_of_equal_shape(self):
+        """Every chunk of one ends where the other's does: whoever has both half read must not confuse them."""
+        for i in range(5):
+            self.write(f"d/{i}.csv", b"n,text\n" + b"%d,%s\n" % (i, b"x" * 61) * 50_000)
+        run, _ = self.assert_alike("cat", "d")
+        self.assertTrue(run.out == b"n,text\n" + b"".join(self.read(f"d/{i}.csv")[7:] for i in range(5)))
+
     def test_one_file_many_times(self):
         self.write("a.csv", self.table(4, 3 * CHUNK))
         self.assert_alike("cat", *["a.csv"] * 6)
@@ -223,15 +232,15 @@ class Streams(ExecutorsTest):
                     self.assertEqual((CLEAN, b"n\n1\n1\n", b""), (run.code, run.out, run.err))
 
     def test_a_file_that_has_no_name_any_more(self):
-        """Whatever another process has by that number, or if it has nothing."""
+        """Another process may have something else by its number, or nothing."""
         self.write("a.csv", "n\n1\n")
         with open(self.path("a.csv"), "rb") as file:
             os.unlink(self.path("a.csv"))
-            for number in (3, 9, 40):
-                def inherit():
-                    os.dup2(file.fileno(), number)
-                run, _ = self.assert_alike("cat", f"/dev/fd/{number}", pass_fds=[number], preexec_fn=inherit)
+            for least in (0, 9, 17):
+                number = fcntl.fcntl(file.fileno(), fcntl.F_DUPFD, least)
+                run, _ = self.assert_alike("cat", f"/dev/fd/{number}", pass_fds=[number])
                 self.assertEqual(b"n\n1\n", run.out)
+                os.close(number)
 
 
 GOOD = b"a,b\n" + b"1,some text\n" * 3000
@@ -328,6 +337,25 @@ class Usage(ExecutorsTest):
         self.write("a.csv", "n\n1\n")
         facts = self.totals("a.csv", "-o", "null:", "-j", "8", "--executor", "processes", "--executor", "sequential")
         self.assertEqual(1, facts["workers"])
+
+
+class Progress(ExecutorsTest):
+    def test_what_is_read_again_does_not_count_again(self):
+        """Nobody takes the last of the output until the same is told twice: by then all is read."""
+        rows = b"".join(b"%09d,%s\n" % (n, b"x" * 90) for n in range(100_000))
+        for name in (self.write_gzip("a.csv.gz", b"n,text\n" + rows, 1), self.write("a.csv", b"n,text\n" + rows)):
+            for way in (("processes", "1"), ("processes", "3")):
+                executor, j = way
+                process = self.start("cat", name, name, name, "--progress", "json", "--executor", executor, "-j", j)
+                self.assertTrue(process.stdout.read(3 * len(rows) - CHUNK // 2))
+                facts = {}
+                while facts.get("read_bytes") != (latest := json.loads(process.stderr.readline()))["read_bytes"]:
+                    facts = latest
+                self.assertTrue(process.stdout.read())
+                self.assertEqual(CLEAN, self.finish(process).code)
+                with self.subTest(way=way, name=name):
+                    self.assertLessEqual(facts["read_bytes"], facts["size_bytes"])
+                    self.assertGreater(facts["read_bytes"], facts["size_bytes"] * 0.7)
 
 
 class Corpora(ExecutorsTest):

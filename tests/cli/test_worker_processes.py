@@ -156,7 +156,7 @@ class ProcessesTest(SheafTest):
     def write_many(self, count=50, rows=2000):
         return [self.write_rows(f"many/{i:03}.csv", rows, i * rows) for i in range(count)]
 
-    def start_in_the_middle(self, *args, j="3"):
+    def start_in_the_middle(self, *args, j="3", **options):
         """
         Each worker is in the middle of a file, and stopped there. A FIFO, the first source, holds the run when the
         window is full; workers are stopped; then it goes on, and gives each of them a file.
@@ -164,7 +164,7 @@ class ProcessesTest(SheafTest):
         if "fifo" not in self.names():
             self.make_fifo("fifo")
         command, *others = args
-        process = self.start_processes(command, "fifo", *others, "-j", j)
+        process = self.start_processes(command, "fifo", *others, "-j", j, **options)
         with open(self.path("fifo"), "wb") as fifo:
             wait_until(lambda: self.rests(process, is_in_stream) and len(self.workers(process)) == int(j),
                        "only the stream is waited for")
@@ -248,6 +248,22 @@ class Interrupts(ProcessesTest):
                 wait_until(lambda: started.update(children_of(process.pid)) or started, "a process is started")
                 self.seen.update(started)
                 self.assert_interrupted(process, lambda: os.killpg(process.pid, number))
+
+    def test_that_the_program_ignores_are_ignored_by_its_workers(self):
+        """As nohup, or `trap '' INT` in a script, has it."""
+        def ignore():
+            for number in (signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+        names = self.write_many()
+        self.make_fifo("fifo")
+        for number in (signal.SIGINT, signal.SIGHUP):
+            with self.subTest(number=number):
+                process = self.start_in_the_middle("count", *names, start_new_session=True, preexec_fn=ignore)
+                os.killpg(process.pid, number)
+                self.go_on(process)
+                run = self.finish(process)
+                self.assertEqual((CLEAN, b""), (run.code, run.err), run)
+                self.assertEqual(50 * 2000, run.counts()[1])
 
     def test_through_a_terminal(self):
         self.write_big("big.csv", 20)
@@ -579,6 +595,12 @@ class Resources(ProcessesTest):
                     run = self.sheaf("cat", "d", "-q", *PROCESSES, "--on-error", on_error,
                                      preexec_fn=harness.limit_file_size(limit))
                     self.assert_whole_or_nothing(run)
+
+    def test_a_limit_of_the_size_of_files_that_may_be_raised_costs_nothing(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+        run = self.succeed("cat", "d", *PROCESSES, preexec_fn=limit)
+        self.assertTrue(run.out == self.expected)
 
     def test_a_shortage_of_processes_leaves_no_file_out(self):
         options = self.unprivileged()
