@@ -2,20 +2,20 @@
  * The queue of a pool: submitting, taking, parking, giving up. See pool.h for how it works.
  *
  * What the choices are worth: ns per empty task, a million of them submitted one by one, each with
- * a future that is kept, waited for and released; 2 workers on 2 shared cores; each against the one
- * above it in one run, best of several (medians are up to 1.6 times that, the machine being what it
- * is):
+ * a future that is kept, waited for and released; 2 workers on 2 shared cores; the best of several
+ * runs (medians are up to 1.6 times that, the machine being what it is):
  *
- *     a mutex and a condition variable for all, malloc and free           780
- *     a word and a futex per future, LIFO parking, one wake-up under way  247
- *     the same, the memory of ended futures used again                    165
- *     the queue a ring, futures in slabs, a line for the worker           126
- *     64 in a submit                                                      109
+ *     a mutex and a condition variable for all, malloc and free            780
+ *     a word and a futex per future, LIFO parking, one wake-up at a time   247
+ *     the same, the memory of ended futures used again                     165
+ *     the queue a ring, futures in slabs, one line of cache for the worker 126
+ *     64 in a submit                                                       109
  *
  * A lock-free queue was not tried: prototypes of one were slower than the plain mutex here, because
  * what costs is the wake-up and the line of the cache that changes cores. Yielding before parking
- * makes small windows of a map three times as fast on an idle machine, and costs a third more CPU
- * time on a busy one: it is left out. An adaptive mutex cost more CPU time and no less of the clock.
+ * made small windows of a map three times as fast on an idle machine, and cost a third more CPU
+ * time for tasks without a consumer: it is left out. An adaptive mutex cost more CPU time and no
+ * less of the clock.
  */
 #include "engine/executor/pool.h"
 
