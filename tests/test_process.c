@@ -8,8 +8,6 @@
 #include "engine/executor/process/wire.h"
 #include "tests/support_process.h"
 
-PROCESS_SUITE(process);
-
 /* ---- the same on every kind ---- */
 
 static sheaf_executor *pool_of_kind(sheaf_executor_kind which)
@@ -114,7 +112,7 @@ static sheaf_error an_error_with_everything(void)
     return err;
 }
 
-Test(process, calls_give_what_threads_and_a_loop_give, .timeout = LIMIT)
+PROCESS_TEST(process, calls_give_what_threads_and_a_loop_give, LIMIT)
 {
     int64_t numbers[] = {0, -3, 46341, INT32_MAX};
     uint64_t scratch[] = {0, 1, 300000};
@@ -140,7 +138,7 @@ Test(process, calls_give_what_threads_and_a_loop_give, .timeout = LIMIT)
     assert_same_on_every_kind(cases, sizeof cases / sizeof cases[0]);
 }
 
-Test(process, failures_are_told_as_threads_and_a_loop_tell_them, .timeout = LIMIT)
+PROCESS_TEST(process, failures_are_told_as_threads_and_a_loop_tell_them, LIMIT)
 {
     sheaf_error whole = an_error_with_everything();
     int64_t below = -10;
@@ -167,7 +165,7 @@ Test(process, failures_are_told_as_threads_and_a_loop_tell_them, .timeout = LIMI
     sheaf_executor_destroy(executors[1]);
 }
 
-Test(process, what_a_failed_call_said_before_is_there_as_with_threads, .timeout = LIMIT)
+PROCESS_TEST(process, what_a_failed_call_said_before_is_there_as_with_threads, LIMIT)
 {
     sheaf_error whole = an_error_with_everything();
     int64_t below = -10;
@@ -239,7 +237,7 @@ static void transcribe(sheaf_executor *executor, size_t buffersize, size_t chunk
     sheaf_map_close(map);
 }
 
-Test(process, maps_give_what_a_loop_gives_in_chunks_of_any_size, .timeout = LIMIT)
+PROCESS_TEST(process, maps_give_what_a_loop_gives_in_chunks_of_any_size, LIMIT)
 {
     static const size_t chunks[] = {1, 2, 7, 64, 1000};
     static const size_t buffers[] = {0, 1, 10};
@@ -264,7 +262,7 @@ Test(process, maps_give_what_a_loop_gives_in_chunks_of_any_size, .timeout = LIMI
 }
 
 /* One that is closed in the middle leaves nothing behind, and nothing running. */
-Test(process, a_map_may_be_closed_before_its_end, .timeout = LIMIT)
+PROCESS_TEST(process, a_map_may_be_closed_before_its_end, LIMIT)
 {
     sheaf_executor *executor = restarting_pool(2);
     for (size_t chunksize = 1; chunksize <= 16; chunksize *= 4) {
@@ -305,7 +303,7 @@ static void assert_travels(sheaf_executor *executor, size_t n_bytes)
     free(bytes);
 }
 
-Test(process, blocks_of_any_size_arrive_whole_and_aligned_on_both_ways, .timeout = LIMIT)
+PROCESS_TEST(process, blocks_of_any_size_arrive_whole_and_aligned_on_both_ways, LIMIT)
 {
     enum { AROUND = 65536 - (int)sizeof(sheaf__item) };
     static const size_t sizes[] = {65535, 65536, 65537, AROUND, 100000, 1 << 20, (1 << 20) + 1};
@@ -320,7 +318,46 @@ Test(process, blocks_of_any_size_arrive_whole_and_aligned_on_both_ways, .timeout
     sheaf_executor_destroy(executor);
 }
 
-Test(process, blocks_of_64_mib_arrive_whole_on_both_ways, .timeout = 60)
+static sheaf_status next_size(void *source, void **arg, sheaf_error *err)
+{
+    static const unsigned char bytes[64];
+    size_t *n_bytes = source;
+    sheaf_call *made = NULL;
+    if (*n_bytes == sizeof bytes)
+        return SHEAF_END;
+    sheaf_status status = sheaf_call_create(function_named("look_at_bytes"), bytes, (*n_bytes)++,
+                                            &made, err);
+    *arg = made;
+    return status;
+}
+
+PROCESS_TEST(process, each_of_several_calls_in_one_message_is_aligned, LIMIT)
+{
+    size_t source = 0;
+    size_t n = 0;
+    sheaf_map *map = NULL;
+    void *result = NULL;
+    sheaf_executor *executor = restarting_pool(1);
+    sheaf_map_options options = {.size = sizeof options,
+                                 .run = sheaf_call_run,
+                                 .next = next_size,
+                                 .source = &source,
+                                 .drop_arg = sheaf_call_drop,
+                                 .drop_result = sheaf_block_drop,
+                                 .chunksize = 64};
+    cr_assert_eq(sheaf_map_open(executor, &options, &map, NULL), SHEAF_OK);
+    for (; sheaf_map_next(map, &result, NULL) == SHEAF_OK; n++) {
+        const seen_bytes *seen = ((const sheaf_block *)result)->bytes;
+        cr_assert_eq(seen->n_bytes, n);
+        cr_assert_eq(seen->misaligned, 0, "%zu bytes", n);
+        sheaf_block_drop(result);
+    }
+    cr_assert_eq(n, 64);
+    sheaf_map_close(map);
+    sheaf_executor_destroy(executor);
+}
+
+PROCESS_TEST(process, blocks_of_64_mib_arrive_whole_on_both_ways, 60)
 {
     sheaf_executor *executor = restarting_pool(2);
     assert_travels(executor, (size_t)64 << 20);
@@ -328,7 +365,7 @@ Test(process, blocks_of_64_mib_arrive_whole_on_both_ways, .timeout = 60)
     sheaf_executor_destroy(executor);
 }
 
-Test(process, large_blocks_lie_in_shared_memory_and_small_ones_do_not, .timeout = LIMIT)
+PROCESS_TEST(process, large_blocks_lie_in_shared_memory_and_small_ones_do_not, LIMIT)
 {
     static const char shared[] = "/memfd:sheaf";
     static unsigned char bytes[200000];
@@ -349,7 +386,7 @@ Test(process, large_blocks_lie_in_shared_memory_and_small_ones_do_not, .timeout 
 }
 
 /* Neither the future nor the pool is needed for a reply that was taken. */
-Test(process, a_reply_that_was_taken_outlives_its_pool, .timeout = LIMIT)
+PROCESS_TEST(process, a_reply_that_was_taken_outlives_its_pool, LIMIT)
 {
     static unsigned char bytes[100000];
     void *taken[2] = {NULL, NULL};
@@ -369,7 +406,7 @@ Test(process, a_reply_that_was_taken_outlives_its_pool, .timeout = LIMIT)
     }
 }
 
-Test(process, the_bytes_of_a_call_are_copied_when_it_is_made, .timeout = LIMIT)
+PROCESS_TEST(process, the_bytes_of_a_call_are_copied_when_it_is_made, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);
@@ -388,7 +425,7 @@ Test(process, the_bytes_of_a_call_are_copied_when_it_is_made, .timeout = LIMIT)
 
 /* ---- what cannot be called ---- */
 
-Test(process, a_function_that_the_worker_does_not_know_fails_that_call_only, .timeout = LIMIT)
+PROCESS_TEST(process, a_function_that_the_worker_does_not_know_fails_that_call_only, LIMIT)
 {
     sheaf_executor *executor = breaking_pool(1);
     sheaf_error err;
@@ -401,7 +438,7 @@ Test(process, a_function_that_the_worker_does_not_know_fails_that_call_only, .ti
     sheaf_executor_destroy(executor);
 }
 
-Test(process, a_call_needs_a_function_with_a_name_that_is_not_too_long, .timeout = LIMIT)
+PROCESS_TEST(process, a_call_needs_a_function_with_a_name_that_is_not_too_long, LIMIT)
 {
     static const char too_long[] = LONGEST_NAME "x";
     const sheaf_function wrong[] = {{NULL, echo}, {too_long, echo}, {"echo", NULL}};
@@ -416,7 +453,7 @@ Test(process, a_call_needs_a_function_with_a_name_that_is_not_too_long, .timeout
 }
 
 /* Pointers mean nothing in another process, so no function of this one can be run there. */
-Test(process, a_task_that_is_no_call_is_refused_at_submit, .timeout = LIMIT)
+PROCESS_TEST(process, a_task_that_is_no_call_is_refused_at_submit, LIMIT)
 {
     sheaf_executor *executor = restarting_pool(1);
     thing argument = {0};
@@ -452,7 +489,7 @@ static sheaf_status next_thing(void *source, void **arg, sheaf_error *err)
     return SHEAF_OK;
 }
 
-Test(process, nor_is_a_map_of_such_tasks_begun, .timeout = LIMIT)
+PROCESS_TEST(process, nor_is_a_map_of_such_tasks_begun, LIMIT)
 {
     sheaf_executor *executor = restarting_pool(1);
     for (size_t chunksize = 1; chunksize <= 4; chunksize += 3) {

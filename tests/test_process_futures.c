@@ -4,9 +4,7 @@
  */
 #include "tests/support_process.h"
 
-PROCESS_SUITE(process_futures);
-
-Test(process_futures, many_calls_at_once_give_each_its_own_reply, .timeout = LIMIT)
+PROCESS_TEST(process_futures, many_calls_at_once_give_each_its_own_reply, LIMIT)
 {
     enum { MANY = 500 };
     static sheaf_task tasks[MANY];
@@ -23,7 +21,7 @@ Test(process_futures, many_calls_at_once_give_each_its_own_reply, .timeout = LIM
     sheaf_executor_destroy(executor);
 }
 
-Test(process_futures, futures_of_all_kinds_are_waited_for_together, .timeout = LIMIT)
+PROCESS_TEST(process_futures, futures_of_all_kinds_are_waited_for_together, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);
@@ -61,7 +59,7 @@ Test(process_futures, futures_of_all_kinds_are_waited_for_together, .timeout = L
     test_gate_end(&g);
 }
 
-Test(process_futures, callbacks_run_once_for_every_end, .timeout = LIMIT)
+PROCESS_TEST(process_futures, callbacks_run_once_for_every_end, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);
@@ -99,7 +97,7 @@ static void submit_and_wait_for_room(void *arg)
     self->future = call_square(self->executor, 9);
 }
 
-Test(process_futures, a_queue_with_a_limit_refuses_or_makes_wait, .timeout = LIMIT)
+PROCESS_TEST(process_futures, a_queue_with_a_limit_refuses_or_makes_wait, LIMIT)
 {
     for (int policy = SHEAF_QUEUE_FULL_BLOCK; policy <= SHEAF_QUEUE_FULL_REFUSE; policy++) {
         test_gate g;
@@ -130,7 +128,7 @@ Test(process_futures, a_queue_with_a_limit_refuses_or_makes_wait, .timeout = LIM
 
 /* ---- asked to stop ---- */
 
-Test(process_futures, a_request_to_stop_reaches_a_running_call_and_no_other, .timeout = LIMIT)
+PROCESS_TEST(process_futures, a_request_to_stop_reaches_a_running_call_and_no_other, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);
@@ -154,8 +152,7 @@ Test(process_futures, a_request_to_stop_reaches_a_running_call_and_no_other, .ti
     test_gate_end(&g);
 }
 
-Test(process_futures, a_request_to_stop_that_came_before_the_call_began_is_passed_on,
-     .timeout = LIMIT)
+PROCESS_TEST(process_futures, a_request_to_stop_that_came_before_the_call_began_is_passed_on, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);
@@ -177,7 +174,7 @@ Test(process_futures, a_request_to_stop_that_came_before_the_call_began_is_passe
 
 /* ---- the end ---- */
 
-Test(process_futures, a_shutdown_runs_what_is_queued_or_cancels_it, .timeout = LIMIT)
+PROCESS_TEST(process_futures, a_shutdown_runs_what_is_queued_or_cancels_it, LIMIT)
 {
     for (int cancel = 0; cancel <= 1; cancel++) {
         test_gate g;
@@ -201,7 +198,7 @@ Test(process_futures, a_shutdown_runs_what_is_queued_or_cancels_it, .timeout = L
     }
 }
 
-Test(process_futures, statistics_count_every_call_once, .timeout = LIMIT)
+PROCESS_TEST(process_futures, statistics_count_every_call_once, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);

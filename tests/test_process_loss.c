@@ -8,8 +8,6 @@
 
 #include "tests/support_process.h"
 
-PROCESS_SUITE(process_loss);
-
 /* ---- ways to be lost ---- */
 
 typedef struct way_to_end {
@@ -57,7 +55,7 @@ static void write_log(void *arg, const char *message)
 /* ---- RESTART ---- */
 
 /* One worker stands at a gate, calls wait behind: all of these are as if nothing had been. */
-Test(process_loss, with_restart_a_crash_costs_its_own_future_and_no_other, .timeout = LIMIT)
+PROCESS_TEST(process_loss, with_restart_a_crash_costs_its_own_future_and_no_other, LIMIT)
 {
     enum { QUEUED = 6 };
     for (int w = 0; w < WAYS; w++) {
@@ -97,7 +95,7 @@ Test(process_loss, with_restart_a_crash_costs_its_own_future_and_no_other, .time
     }
 }
 
-Test(process_loss, with_restart_any_number_may_be_lost_one_after_the_other, .timeout = LIMIT)
+PROCESS_TEST(process_loss, with_restart_any_number_may_be_lost_one_after_the_other, LIMIT)
 {
     enum { TIMES = 40 };
     sheaf_executor *executor = restarting_pool(1);
@@ -112,7 +110,7 @@ Test(process_loss, with_restart_any_number_may_be_lost_one_after_the_other, .tim
     sheaf_executor_destroy(executor);
 }
 
-Test(process_loss, with_restart_the_next_one_is_begun_like_the_first, .timeout = LIMIT)
+PROCESS_TEST(process_loss, with_restart_the_next_one_is_begun_like_the_first, LIMIT)
 {
     mark_file marks = marks_begin();
     sheaf_executor_options options = marking(&marks);
@@ -126,7 +124,7 @@ Test(process_loss, with_restart_the_next_one_is_begun_like_the_first, .timeout =
     assert_marks(&marks, "bcbce");
 }
 
-Test(process_loss, one_killed_from_outside_in_a_call_is_lost_likewise, .timeout = LIMIT)
+PROCESS_TEST(process_loss, one_killed_from_outside_in_a_call_is_lost_likewise, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);
@@ -143,7 +141,7 @@ Test(process_loss, one_killed_from_outside_in_a_call_is_lost_likewise, .timeout 
     test_gate_end(&g);
 }
 
-Test(process_loss, one_that_ended_while_idle_costs_no_call_with_restart, .timeout = LIMIT)
+PROCESS_TEST(process_loss, one_that_ended_while_idle_costs_no_call_with_restart, LIMIT)
 {
     sheaf_executor *executor = restarting_pool(1);
     for (uint64_t i = 1; i <= 3; i++) {
@@ -161,8 +159,8 @@ Test(process_loss, one_that_ended_while_idle_costs_no_call_with_restart, .timeou
 
 /* ---- BREAK ---- */
 
-Test(process_loss, with_break_a_crash_fails_all_that_run_and_wait_and_later_ones_are_refused,
-     .timeout = LIMIT)
+PROCESS_TEST(process_loss,
+             with_break_a_crash_fails_all_that_run_and_wait_and_later_ones_are_refused, LIMIT)
 {
     enum { QUEUED = 6 };
     for (int w = 0; w < WAYS; w++) {
@@ -194,7 +192,7 @@ Test(process_loss, with_break_a_crash_fails_all_that_run_and_wait_and_later_ones
     }
 }
 
-Test(process_loss, with_break_one_that_ended_while_idle_is_seen_by_the_next_call, .timeout = LIMIT)
+PROCESS_TEST(process_loss, with_break_one_that_ended_while_idle_is_seen_by_the_next_call, LIMIT)
 {
     sheaf_executor *executor = breaking_pool(1);
     pid_t child = (pid_t)who_answers(executor).process;
@@ -206,7 +204,7 @@ Test(process_loss, with_break_one_that_ended_while_idle_is_seen_by_the_next_call
     sheaf_executor_destroy(executor);
 }
 
-Test(process_loss, those_that_wait_for_a_broken_pool_are_woken, .timeout = LIMIT)
+PROCESS_TEST(process_loss, those_that_wait_for_a_broken_pool_are_woken, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);
@@ -228,7 +226,7 @@ Test(process_loss, those_that_wait_for_a_broken_pool_are_woken, .timeout = LIMIT
     test_gate_end(&g);
 }
 
-Test(process_loss, a_broken_pool_has_no_children_once_it_is_shut_down, .timeout = LIMIT)
+PROCESS_TEST(process_loss, a_broken_pool_has_no_children_once_it_is_shut_down, LIMIT)
 {
     enum { WORKERS = 3 };
     sheaf_executor *executor = breaking_pool(WORKERS + 1);
@@ -306,7 +304,7 @@ static void map_over_a_crash(sheaf_executor *executor, size_t chunksize, sheaf_s
     sheaf_map_close(map);
 }
 
-Test(process_loss, a_map_gives_what_came_before_the_loss_and_then_the_loss, .timeout = LIMIT)
+PROCESS_TEST(process_loss, a_map_gives_what_came_before_the_loss_and_then_the_loss, LIMIT)
 {
     static const size_t chunks[] = {1, 4, 7};
     sheaf_executor *executor = restarting_pool(2);
@@ -323,7 +321,7 @@ Test(process_loss, a_map_gives_what_came_before_the_loss_and_then_the_loss, .tim
     }
 }
 
-Test(process_loss, those_that_wait_for_many_are_told_of_a_loss, .timeout = LIMIT)
+PROCESS_TEST(process_loss, those_that_wait_for_many_are_told_of_a_loss, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);
@@ -359,7 +357,7 @@ Test(process_loss, those_that_wait_for_many_are_told_of_a_loss, .timeout = LIMIT
 
 static const int killing[] = {SIGTERM, SIGKILL};
 
-Test(process_loss, kill_ends_what_runs_cancels_what_waits_and_breaks_the_pool, .timeout = LIMIT)
+PROCESS_TEST(process_loss, kill_ends_what_runs_cancels_what_waits_and_breaks_the_pool, LIMIT)
 {
     for (int policy = SHEAF_CHILD_LOST_BREAK; policy <= SHEAF_CHILD_LOST_RESTART; policy++) {
         for (int k = 0; k < 2; k++) {
@@ -384,7 +382,7 @@ Test(process_loss, kill_ends_what_runs_cancels_what_waits_and_breaks_the_pool, .
     }
 }
 
-Test(process_loss, kill_ends_idle_and_stopped_ones_too, .timeout = LIMIT)
+PROCESS_TEST(process_loss, kill_ends_idle_and_stopped_ones_too, LIMIT)
 {
     for (int k = 0; k < 2; k++) {
         test_gate g;
@@ -404,7 +402,7 @@ Test(process_loss, kill_ends_idle_and_stopped_ones_too, .timeout = LIMIT)
     }
 }
 
-Test(process_loss, one_that_does_not_listen_to_sigterm_can_still_be_killed, .timeout = LIMIT)
+PROCESS_TEST(process_loss, one_that_does_not_listen_to_sigterm_can_still_be_killed, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);
@@ -419,7 +417,7 @@ Test(process_loss, one_that_does_not_listen_to_sigterm_can_still_be_killed, .tim
     test_gate_end(&g);
 }
 
-Test(process_loss, an_idle_one_that_does_not_listen_to_sigterm_ends_with_its_pool, .timeout = LIMIT)
+PROCESS_TEST(process_loss, an_idle_one_that_does_not_listen_to_sigterm_ends_with_its_pool, LIMIT)
 {
     sheaf_executor *executor = restarting_pool(1);
     sheaf_future_release(call(executor, "outlive_sigterm", NULL, 0));
@@ -429,7 +427,7 @@ Test(process_loss, an_idle_one_that_does_not_listen_to_sigterm_ends_with_its_poo
 }
 
 /* At whatever moment: before a child is there, while it starts, when it works. */
-Test(process_loss, kill_comes_at_any_moment, .timeout = 60)
+PROCESS_TEST(process_loss, kill_comes_at_any_moment, 60)
 {
     for (int i = 0; i < 60; i++) {
         sheaf_executor *executor = pool_that(2, (sheaf_child_lost)(i % 2));
@@ -452,7 +450,7 @@ Test(process_loss, kill_comes_at_any_moment, .timeout = 60)
     }
 }
 
-Test(process_loss, only_processes_are_killed_and_only_by_signals, .timeout = LIMIT)
+PROCESS_TEST(process_loss, only_processes_are_killed_and_only_by_signals, LIMIT)
 {
     sheaf_executor *executor = pool_of(1);
     cr_assert_eq(sheaf_executor_kill(executor, SIGKILL), SHEAF_EINVAL);
@@ -486,8 +484,8 @@ static sheaf_executor *impatient_pool(int max_workers, int policy)
                                                  .task_timeout_ms = SHORT_MS});
 }
 
-Test(process_loss, a_call_that_is_too_slow_or_stopped_fails_alone_whatever_the_policy,
-     .timeout = LIMIT)
+PROCESS_TEST(process_loss, a_call_that_is_too_slow_or_stopped_fails_alone_whatever_the_policy,
+             LIMIT)
 {
     for (int policy = SHEAF_CHILD_LOST_BREAK; policy <= SHEAF_CHILD_LOST_RESTART; policy++) {
         test_gate g;
@@ -511,7 +509,7 @@ Test(process_loss, a_call_that_is_too_slow_or_stopped_fails_alone_whatever_the_p
     }
 }
 
-Test(process_loss, the_time_of_a_call_does_not_count_while_nothing_runs, .timeout = LIMIT)
+PROCESS_TEST(process_loss, the_time_of_a_call_does_not_count_while_nothing_runs, LIMIT)
 {
     sheaf_executor *executor = impatient_pool(1, SHEAF_CHILD_LOST_BREAK);
     int64_t process = who_answers(executor).process;
@@ -521,7 +519,7 @@ Test(process_loss, the_time_of_a_call_does_not_count_while_nothing_runs, .timeou
     sheaf_executor_destroy(executor);
 }
 
-Test(process_loss, nor_while_a_call_waits_in_the_queue, .timeout = LIMIT)
+PROCESS_TEST(process_loss, nor_while_a_call_waits_in_the_queue, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);

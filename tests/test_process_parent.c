@@ -7,8 +7,6 @@
 #include "tests/support_process.h"
 #include "tests/support_program.h"
 
-PROCESS_SUITE(process_parent);
-
 /* ---- it forks ---- */
 
 static sheaf_executor *inherited;
@@ -36,7 +34,7 @@ static void use_what_is_inherited(void)
     _exit(7);
 }
 
-Test(process_parent, in_a_child_of_fork_the_pool_is_dead_and_a_new_one_works, .timeout = LIMIT)
+PROCESS_TEST(process_parent, in_a_child_of_fork_the_pool_is_dead_and_a_new_one_works, LIMIT)
 {
     test_gate g;
     test_gate_init(&g);
@@ -101,7 +99,7 @@ static void leave_by_exit(void) /* the pool is one that is not waited for */
     exit(0);
 }
 
-Test(process_parent, none_outlives_its_parent, .timeout = LIMIT)
+PROCESS_TEST(process_parent, none_outlives_its_parent, LIMIT)
 {
     static void (*const ends[])(void) = {die, leave, leave_by_exit};
     for (int i = 0; i < 3; i++) {
@@ -150,7 +148,7 @@ static void exit_with_a_full_queue(void)
     exit(6);
 }
 
-Test(process_parent, at_the_exit_of_the_parent_what_is_queued_is_run, .timeout = LIMIT)
+PROCESS_TEST(process_parent, at_the_exit_of_the_parent_what_is_queued_is_run, LIMIT)
 {
     program_marks = marks_begin();
     outcome all = run_program(exit_with_a_full_queue);
@@ -177,7 +175,7 @@ static void use_no_standard_descriptors(void)
     _exit(0);
 }
 
-Test(process_parent, a_parent_needs_no_standard_descriptors, .timeout = LIMIT)
+PROCESS_TEST(process_parent, a_parent_needs_no_standard_descriptors, LIMIT)
 {
     outcome all = run_program(use_no_standard_descriptors);
     cr_assert_str_eq(all.text, "");
@@ -197,7 +195,7 @@ static struct rlimit allow_descriptors(int more)
 }
 
 /* Shared memory is a descriptor, and a file whose size may be limited. The socket needs neither. */
-Test(process_parent, large_blocks_travel_without_descriptors_or_large_files, .timeout = LIMIT)
+PROCESS_TEST(process_parent, large_blocks_travel_without_descriptors_or_large_files, LIMIT)
 {
     static unsigned char bytes[3000000];
     for (int i = 0; i < 2; i++) {
@@ -230,7 +228,7 @@ Test(process_parent, large_blocks_travel_without_descriptors_or_large_files, .ti
 }
 
 /* The reply is lost, not the process, and not the pool. */
-Test(process_parent, a_large_reply_without_descriptors_fails_alone, .timeout = LIMIT)
+PROCESS_TEST(process_parent, a_large_reply_without_descriptors_fails_alone, LIMIT)
 {
     wanted_bytes large = {200000, 1};
     sheaf_executor *executor = breaking_pool(1);
@@ -247,7 +245,7 @@ Test(process_parent, a_large_reply_without_descriptors_fails_alone, .timeout = L
 }
 
 /* However many it has when they end, the pool is broken, says why, and leaves none open. */
-Test(process_parent, a_worker_that_cannot_be_started_leaves_no_descriptor, .timeout = LIMIT)
+PROCESS_TEST(process_parent, a_worker_that_cannot_be_started_leaves_no_descriptor, LIMIT)
 {
     for (int more = 0; more < 4; more++) {
         sheaf_executor *executor = restarting_pool(1);

@@ -5,8 +5,6 @@
 #include "engine/executor/process/wire.h"
 #include "tests/support_process.h"
 
-PROCESS_SUITE(process_socket);
-
 static const char garbage[] = "this is no message, and it is long enough to be taken for the "
                               "beginning of one, should nobody look at what it says";
 
@@ -18,8 +16,8 @@ static socket_order order_of(int32_t ends, int32_t stays, size_t n_bytes)
     return order;
 }
 
-Test(process_socket, an_answer_that_cannot_be_read_breaks_the_pool_whatever_the_policy,
-     .timeout = LIMIT)
+PROCESS_TEST(process_socket, an_answer_that_cannot_be_read_breaks_the_pool_whatever_the_policy,
+             LIMIT)
 {
     static const size_t sizes[] = {1, sizeof garbage, 4096}; /* 1: what follows is out of step */
     for (int i = 0; i < 6; i++) {
@@ -46,7 +44,7 @@ static forged_reply forge_item(uint64_t n_said, size_t n_bytes)
     return forged;
 }
 
-Test(process_socket, so_does_one_that_is_a_message_but_makes_no_sense, .timeout = LIMIT)
+PROCESS_TEST(process_socket, so_does_one_that_is_a_message_but_makes_no_sense, LIMIT)
 {
     enum { ITEM = (int)sizeof(sheaf__item) };
     forged_reply good = forge_item(8, ITEM + 8);
@@ -81,7 +79,7 @@ Test(process_socket, so_does_one_that_is_a_message_but_makes_no_sense, .timeout 
     sheaf_executor_destroy(executor);
 }
 
-Test(process_socket, one_that_ends_in_the_middle_of_a_message_is_lost, .timeout = LIMIT)
+PROCESS_TEST(process_socket, one_that_ends_in_the_middle_of_a_message_is_lost, LIMIT)
 {
     for (size_t n = 1; n <= 5; n += 4) {
         sheaf_executor *executor = restarting_pool(1);
@@ -93,7 +91,7 @@ Test(process_socket, one_that_ends_in_the_middle_of_a_message_is_lost, .timeout 
     }
 }
 
-Test(process_socket, one_that_closes_its_socket_is_lost_whether_it_ends_or_stays, .timeout = LIMIT)
+PROCESS_TEST(process_socket, one_that_closes_its_socket_is_lost_whether_it_ends_or_stays, LIMIT)
 {
     for (int32_t stays = 0; stays <= 1; stays++) {
         sheaf_executor *executor = restarting_pool(1);
@@ -107,7 +105,7 @@ Test(process_socket, one_that_closes_its_socket_is_lost_whether_it_ends_or_stays
 }
 
 /* The socket is not closed then: it is the end of the process that is seen. */
-Test(process_socket, one_whose_own_child_keeps_the_socket_open_is_lost_at_once, .timeout = LIMIT)
+PROCESS_TEST(process_socket, one_whose_own_child_keeps_the_socket_open_is_lost_at_once, LIMIT)
 {
     for (int policy = SHEAF_CHILD_LOST_BREAK; policy <= SHEAF_CHILD_LOST_RESTART; policy++) {
         test_gate g;

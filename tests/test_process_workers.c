@@ -9,11 +9,9 @@
 #include "engine/executor/process/wire.h"
 #include "tests/support_process.h"
 
-PROCESS_SUITE(process_workers);
-
 /* ---- how many there are ---- */
 
-Test(process_workers, none_is_started_before_it_is_needed, .timeout = LIMIT)
+PROCESS_TEST(process_workers, none_is_started_before_it_is_needed, LIMIT)
 {
     sheaf_executor *executor = restarting_pool(4);
     cr_assert_not(has_children());
@@ -24,7 +22,7 @@ Test(process_workers, none_is_started_before_it_is_needed, .timeout = LIMIT)
     sheaf_executor_destroy(executor);
 }
 
-Test(process_workers, one_after_the_other_use_one_process, .timeout = LIMIT)
+PROCESS_TEST(process_workers, one_after_the_other_use_one_process, LIMIT)
 {
     sheaf_executor *executor = restarting_pool(4);
     int64_t first = who_answers(executor).process;
@@ -34,7 +32,7 @@ Test(process_workers, one_after_the_other_use_one_process, .timeout = LIMIT)
     sheaf_executor_destroy(executor);
 }
 
-Test(process_workers, calls_that_stay_have_one_each_with_a_name_and_an_index, .timeout = LIMIT)
+PROCESS_TEST(process_workers, calls_that_stay_have_one_each_with_a_name_and_an_index, LIMIT)
 {
     enum { HELD = 3 };
     test_gate g;
@@ -79,7 +77,7 @@ Test(process_workers, calls_that_stay_have_one_each_with_a_name_and_an_index, .t
     test_gate_end(&g);
 }
 
-Test(process_workers, pools_do_not_disturb_each_other, .timeout = LIMIT)
+PROCESS_TEST(process_workers, pools_do_not_disturb_each_other, LIMIT)
 {
     sheaf_executor *first = restarting_pool(1);
     sheaf_executor *second = restarting_pool(1);
@@ -100,7 +98,7 @@ static surroundings look(sheaf_executor *executor)
     return all;
 }
 
-Test(process_workers, they_have_four_descriptors_whatever_the_parent_has_open, .timeout = LIMIT)
+PROCESS_TEST(process_workers, they_have_four_descriptors_whatever_the_parent_has_open, LIMIT)
 {
     int open_ones[6];
     sheaf_executor *executors[2];
@@ -125,7 +123,7 @@ Test(process_workers, they_have_four_descriptors_whatever_the_parent_has_open, .
         close(open_ones[i]);
 }
 
-Test(process_workers, their_signals_are_open_and_at_their_defaults_but_for_a_few, .timeout = LIMIT)
+PROCESS_TEST(process_workers, their_signals_are_open_and_at_their_defaults_but_for_a_few, LIMIT)
 {
     const uint64_t of_libc = UINT64_C(3) << 31; /* 32 and 33, which posix_spawn leaves ignored */
     const uint64_t ignored = UINT64_C(1) << (SIGINT - 1) | UINT64_C(1) << (SIGHUP - 1) |
@@ -149,7 +147,7 @@ Test(process_workers, their_signals_are_open_and_at_their_defaults_but_for_a_few
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-Test(process_workers, ctrl_c_and_the_end_of_the_terminal_are_the_parents, .timeout = LIMIT)
+PROCESS_TEST(process_workers, ctrl_c_and_the_end_of_the_terminal_are_the_parents, LIMIT)
 {
     sheaf_executor *executor = restarting_pool(1);
     pid_t child = (pid_t)who_answers(executor).process;
@@ -159,7 +157,7 @@ Test(process_workers, ctrl_c_and_the_end_of_the_terminal_are_the_parents, .timeo
     sheaf_executor_destroy(executor);
 }
 
-Test(process_workers, they_have_the_parents_directory_and_environment, .timeout = LIMIT)
+PROCESS_TEST(process_workers, they_have_the_parents_directory_and_environment, LIMIT)
 {
     char directory[256];
     cr_assert_not_null(getcwd(directory, sizeof directory));
@@ -174,7 +172,7 @@ Test(process_workers, they_have_the_parents_directory_and_environment, .timeout 
 }
 
 /* It must not be that a pool needs to hear of its children by wait(). */
-Test(process_workers, the_program_may_ignore_its_children, .timeout = LIMIT)
+PROCESS_TEST(process_workers, the_program_may_ignore_its_children, LIMIT)
 {
     struct sigaction before;
     cr_assert_eq(sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_IGN}, &before), 0);
@@ -192,7 +190,7 @@ Test(process_workers, the_program_may_ignore_its_children, .timeout = LIMIT)
 static const sheaf_executor_options remembering = {.child_lost = SHEAF_CHILD_LOST_RESTART,
                                                    .max_workers = 2};
 
-Test(process_workers, init_bytes_of_any_size_are_seen_before_the_first_call, .timeout = LIMIT)
+PROCESS_TEST(process_workers, init_bytes_of_any_size_are_seen_before_the_first_call, LIMIT)
 {
     static const size_t sizes[] = {0, 1, 7, 65000, 65536, 65537, 1 << 20};
     unsigned char *bytes = malloc(1 << 20);
@@ -221,7 +219,7 @@ Test(process_workers, init_bytes_of_any_size_are_seen_before_the_first_call, .ti
     free(bytes);
 }
 
-Test(process_workers, an_init_function_that_fails_breaks_the_pool_and_says_why, .timeout = LIMIT)
+PROCESS_TEST(process_workers, an_init_function_that_fails_breaks_the_pool_and_says_why, LIMIT)
 {
     sheaf_executor_options options = remembering;
     options.init_function = function_named("fail_to_begin");
@@ -233,7 +231,7 @@ Test(process_workers, an_init_function_that_fails_breaks_the_pool_and_says_why, 
     sheaf_executor_destroy(executor);
 }
 
-Test(process_workers, so_does_one_that_crashes_or_is_not_known, .timeout = LIMIT)
+PROCESS_TEST(process_workers, so_does_one_that_crashes_or_is_not_known, LIMIT)
 {
     crash_order order = {.signal_number = SIGKILL};
     sheaf_executor_options options = remembering;
@@ -253,7 +251,7 @@ Test(process_workers, so_does_one_that_crashes_or_is_not_known, .timeout = LIMIT
     }
 }
 
-Test(process_workers, each_begins_and_ends_once_around_its_calls, .timeout = LIMIT)
+PROCESS_TEST(process_workers, each_begins_and_ends_once_around_its_calls, LIMIT)
 {
     mark_file marks = marks_begin();
     sheaf_executor_options options = marking(&marks);
@@ -265,7 +263,7 @@ Test(process_workers, each_begins_and_ends_once_around_its_calls, .timeout = LIM
     assert_marks(&marks, "bccce");
 }
 
-Test(process_workers, after_max_tasks_a_process_ends_and_another_takes_its_place, .timeout = LIMIT)
+PROCESS_TEST(process_workers, after_max_tasks_a_process_ends_and_another_takes_its_place, LIMIT)
 {
     mark_file marks = marks_begin();
     sheaf_executor_options options = marking(&marks);
@@ -283,7 +281,7 @@ Test(process_workers, after_max_tasks_a_process_ends_and_another_takes_its_place
     assert_marks(&marks, "bccebccebce");
 }
 
-Test(process_workers, max_tasks_hold_for_each_process_and_no_call_is_lost_by_them, .timeout = LIMIT)
+PROCESS_TEST(process_workers, max_tasks_hold_for_each_process_and_no_call_is_lost_by_them, LIMIT)
 {
     enum { CALLS = 60, AT_MOST = 4 };
     sheaf_executor *executor = process_pool(
@@ -321,7 +319,7 @@ static void count_stopped(void *arg, int index, const char *name)
     atomic_fetch_add(&n_stopped, 1);
 }
 
-Test(process_workers, hooks_run_in_the_parent, .timeout = LIMIT)
+PROCESS_TEST(process_workers, hooks_run_in_the_parent, LIMIT)
 {
     sheaf_executor *executor = process_pool(
         (sheaf_executor_options){.max_workers = 1,
@@ -344,8 +342,7 @@ typedef struct wrong_command {
     const char *message;
 } wrong_command;
 
-Test(process_workers, a_command_that_is_no_worker_breaks_the_pool_and_is_explained,
-     .timeout = LIMIT)
+PROCESS_TEST(process_workers, a_command_that_is_no_worker_breaks_the_pool_and_is_explained, LIMIT)
 {
     const wrong_command commands[] = {
         {{"/bin/true", SHEAF_WORKER_ARGUMENT}, "exit code 0 before it was ready"},
@@ -386,7 +383,7 @@ static pid_t start_worker(int *socket)
     return child;
 }
 
-Test(process_workers, one_of_another_version_says_so, .timeout = LIMIT)
+PROCESS_TEST(process_workers, one_of_another_version_says_so, LIMIT)
 {
     sheaf__wire wire = {.process = -1, .deadline_ns = INT64_MAX};
     sheaf__hello hello = {
@@ -411,7 +408,7 @@ Test(process_workers, one_of_another_version_says_so, .timeout = LIMIT)
     close(wire.socket);
 }
 
-Test(process_workers, a_program_that_is_called_as_one_by_nobody_ends, .timeout = LIMIT)
+PROCESS_TEST(process_workers, a_program_that_is_called_as_one_by_nobody_ends, LIMIT)
 {
     pid_t child;
     int status;
@@ -439,8 +436,8 @@ static void end_thread(sheaf_worker *worker, void *arg)
     (void)worker, (void)arg;
 }
 
-Test(process_workers, options_that_are_not_for_processes_or_only_for_them_are_refused,
-     .timeout = LIMIT)
+PROCESS_TEST(process_workers, options_that_are_not_for_processes_or_only_for_them_are_refused,
+             LIMIT)
 {
     const sheaf_executor_options wrong[] = {
         {.kind = SHEAF_EXECUTOR_PROCESSES, .initializer = begin_thread},
@@ -467,7 +464,7 @@ Test(process_workers, options_that_are_not_for_processes_or_only_for_them_are_re
 }
 
 /* As the array of init bytes, that of the command is read at create and never again. */
-Test(process_workers, the_command_is_copied, .timeout = LIMIT)
+PROCESS_TEST(process_workers, the_command_is_copied, LIMIT)
 {
     char path[4096];
     char argument[] = SHEAF_WORKER_ARGUMENT;

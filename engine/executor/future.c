@@ -141,17 +141,44 @@ void sheaf__future_run_callbacks(sheaf_future *future)
     }
 }
 
-static void finish_callbacks(void *future)
+/*
+ * A thread that is no worker: should a callback end it, the others are run on its way out, as a
+ * worker's are (worker.c says why by thread-specific data). The futures whose callbacks it runs
+ * are linked by `after`, innermost first.
+ */
+static pthread_key_t telling_key;
+static bool telling_key_is_there;
+
+static void finish_telling(void *innermost)
 {
-    sheaf__future_run_callbacks(future);
+    for (sheaf_future *future = innermost; future;) {
+        pthread_setspecific(telling_key, future); /* once more, should it end again */
+        sheaf__future_run_callbacks(future);
+        sheaf_future *outer = future->after;
+        future->after = NULL;
+        pthread_setspecific(telling_key, outer);
+        future = outer;
+    }
 }
 
-/* A thread that is no worker: should a callback end it, the others are run by its handler. */
+static void make_telling_key(void)
+{
+    telling_key_is_there = pthread_key_create(&telling_key, finish_telling) == 0;
+}
+
 static void run_callbacks_outside(sheaf_future *future)
 {
-    pthread_cleanup_push(finish_callbacks, future);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_telling_key);
+    if (telling_key_is_there) {
+        future->after = pthread_getspecific(telling_key);
+        pthread_setspecific(telling_key, future);
+    }
     sheaf__future_run_callbacks(future);
-    pthread_cleanup_pop(0);
+    if (telling_key_is_there) {
+        pthread_setspecific(telling_key, future->after);
+        future->after = NULL;
+    }
 }
 
 void sheaf__future_tell(sheaf_future *future, unsigned flags, bool final, bool by_worker)

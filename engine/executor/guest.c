@@ -109,41 +109,53 @@ static void finish(sheaf__pool *pool, sheaf_worker *guest)
     sheaf__guests_end(pool);
 }
 
-/* A guest and the task that it is there for. */
-typedef struct visit {
-    sheaf_worker *guest;
-    sheaf_future *future; /* NULL once it is begun */
-} visit;
+/*
+ * The task ends the caller's own thread, or its initializer does: told on the thread's way out, as
+ * of a worker (worker.c). The guests of one thread, one inside the other, are linked by `outer`.
+ */
+static pthread_key_t visiting_key;
+static bool visiting_key_is_there;
 
-/* The task ends the caller's own thread, or its initializer does. */
-static void lose_guest(void *argument)
+static void lose_guests(void *innermost)
 {
-    visit *this = argument;
-    sheaf_worker *guest = this->guest;
-    pthread_cleanup_push(lose_guest, this);
-    sheaf__worker_fail_running(guest, "the task ended the thread that ran it");
-    sheaf_future *unbegun = this->future;
-    this->future = NULL;
-    if (unbegun) {
-        sheaf_error err;
-        sheaf_error_set(&err, SHEAF_EWORKER, "the initializer ended its thread");
-        sheaf__pool_break(guest->pool, &err, unbegun);
+    for (sheaf_worker *guest = innermost; guest;) {
+        pthread_setspecific(visiting_key, guest); /* once more, should it end again */
+        sheaf__worker_fail_running(guest, "the task ended the thread that ran it");
+        sheaf_future *unbegun = guest->handed;
+        guest->handed = NULL;
+        if (unbegun) {
+            sheaf_error err;
+            sheaf_error_set(&err, SHEAF_EWORKER, "the initializer ended its thread");
+            sheaf__pool_break(guest->pool, &err, unbegun);
+        }
+        sheaf_worker *outer = guest->outer;
+        pthread_setspecific(visiting_key, outer);
+        finish(guest->pool, guest);
+        guest = outer;
     }
-    pthread_cleanup_pop(0);
-    finish(guest->pool, guest);
+}
+
+static void make_visiting_key(void)
+{
+    visiting_key_is_there = pthread_key_create(&visiting_key, lose_guests) == 0;
 }
 
 static void run_by(sheaf_worker *guest, sheaf_future *future)
 {
-    visit this = {.guest = guest, .future = future};
-    pthread_cleanup_push(lose_guest, &this);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_visiting_key);
+    guest->outer = visiting_key_is_there ? pthread_getspecific(visiting_key) : NULL;
+    guest->handed = future;
+    if (visiting_key_is_there)
+        pthread_setspecific(visiting_key, guest);
     bool begun = begin_guest(guest);
-    this.future = NULL;
+    guest->handed = NULL;
     if (begun)
         sheaf__worker_run(guest, future, false);
     else
         fail(future, SHEAF_EBROKEN);
-    pthread_cleanup_pop(0);
+    if (visiting_key_is_there)
+        pthread_setspecific(visiting_key, guest->outer);
 }
 
 void sheaf__guest_run(sheaf__pool *pool, sheaf_future *future)

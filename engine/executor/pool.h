@@ -80,6 +80,7 @@ struct sheaf_worker {
     bool in_use;         /* a guest: some thread runs a task by it */
     bool begun;          /* a guest: its initializer has run */
     bool refused;        /* a guest: it has failed */
+    sheaf_worker *outer; /* a guest: the one inside whose task this one runs; its thread's */
     sheaf_future *handed;
     sheaf_worker *next_idle; /* the stack of parked workers, or the list of lost ones, or guests */
 

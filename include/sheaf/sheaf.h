@@ -19,9 +19,9 @@
  * Rules of the whole library: it never prints, exits or aborts; a function that can fail returns a
  * sheaf_status, and where there is more to say fills a sheaf_error on the caller's stack; text that
  * it was given is copied unless the comment of the function says otherwise; there is no hidden
- * thread-local state. Structs of options begin with their size, so that they may grow. Until
- * version 1.0, a new minor version may break what was built against the one before: the SONAME
- * carries it.
+ * thread-local state, but for learning that a thread ends in the middle of a task. Structs of
+ * options begin with their size, so that they may grow. Until version 1.0, a new minor version may
+ * break what was built against the one before: the SONAME carries it.
  */
 #ifndef SHEAF_SHEAF_H
 #define SHEAF_SHEAF_H
