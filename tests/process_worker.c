@@ -15,6 +15,12 @@
 
 /* ---- ending ---- */
 
+static void stay(void)
+{
+    for (;;)
+        pause();
+}
+
 /* A sanitizer's handler would turn the signal into an exit code. */
 static void die_by(int signal_number)
 {
@@ -49,6 +55,14 @@ CALL_FUNCTION(outlive_sigterm)
     return n_bytes > 0 ? pass_gate_at(bytes, err) : SHEAF_OK;
 }
 
+/* For an end function. */
+CALL_FUNCTION(never_end)
+{
+    UNUSED_IN_CALL;
+    stay();
+    return SHEAF_OK;
+}
+
 /* A process that is forked here has all the descriptors, and lives on at the gate. */
 CALL_FUNCTION(leave_a_grandchild)
 {
@@ -65,12 +79,6 @@ CALL_FUNCTION(leave_a_grandchild)
 }
 
 /* ---- the socket ---- */
-
-static void stay(void)
-{
-    for (;;)
-        pause();
-}
 
 static void write_all_to_socket(const char *bytes, size_t n_bytes)
 {

@@ -405,7 +405,8 @@ CALL_FUNCTION(fail_to_begin)
     X(close_socket)                                                                                \
     X(leave_a_grandchild)                                                                          \
     X(forge_a_reply)                                                                               \
-    X(outlive_sigterm)
+    X(outlive_sigterm)                                                                             \
+    X(never_end)
 
 /* End the process, once the gate is passed. */
 typedef struct crash_order {

@@ -192,6 +192,31 @@ PROCESS_TEST(process_loss,
     }
 }
 
+/* Also a worker that was between two calls when the others were sent home. */
+PROCESS_TEST(process_loss, with_break_all_are_told_the_same_reason_whenever_it_comes, 60)
+{
+    enum { ROUNDS = 100, CALLS = 40 };
+    for (int round = 0; round < ROUNDS; round++) {
+        sheaf_task tasks[CALLS];
+        sheaf_future *futures[CALLS];
+        size_t n = 0;
+        sheaf_executor *executor = breaking_pool(3);
+        crash_order order = {.signal_number = SIGKILL};
+        for (int64_t i = 0; i < CALLS; i++)
+            tasks[i] = i == 10 + round % 20 ? task_of("crash", &order, sizeof order)
+                                            : task_of("square", &i, sizeof i);
+        cr_assert_eq(sheaf_executor_submit_many(executor, tasks, CALLS, futures, &n, NULL),
+                     SHEAF_OK);
+        for (int i = 0; i < CALLS; i++) {
+            if (sheaf_future_result(futures[i], -1, NULL, NULL) == SHEAF_OK)
+                sheaf_future_release(futures[i]);
+            else
+                assert_fails(futures[i], SHEAF_EBROKEN, "signal 9");
+        }
+        sheaf_executor_destroy(executor);
+    }
+}
+
 PROCESS_TEST(process_loss, with_break_one_that_ended_while_idle_is_seen_by_the_next_call, LIMIT)
 {
     sheaf_executor *executor = breaking_pool(1);
@@ -417,10 +442,14 @@ PROCESS_TEST(process_loss, one_that_does_not_listen_to_sigterm_can_still_be_kill
     test_gate_end(&g);
 }
 
-PROCESS_TEST(process_loss, an_idle_one_that_does_not_listen_to_sigterm_ends_with_its_pool, LIMIT)
+/* It neither ends by the signal nor leaves when it is told to: it has a second. */
+PROCESS_TEST(process_loss, one_that_does_not_end_at_all_is_no_hindrance_to_the_end_of_a_killed_pool,
+             LIMIT)
 {
-    sheaf_executor *executor = restarting_pool(1);
-    sheaf_future_release(call(executor, "outlive_sigterm", NULL, 0));
+    sheaf_executor *executor = process_pool(
+        (sheaf_executor_options){.max_workers = 1,
+                                 .init_function = function_named("outlive_sigterm"),
+                                 .end_function = function_named("never_end")});
     assert_works(executor);
     cr_assert_eq(sheaf_executor_kill(executor, SIGTERM), SHEAF_OK);
     sheaf_executor_destroy(executor);
@@ -429,25 +458,29 @@ PROCESS_TEST(process_loss, an_idle_one_that_does_not_listen_to_sigterm_ends_with
 /* At whatever moment: before a child is there, while it starts, when it works. */
 PROCESS_TEST(process_loss, kill_comes_at_any_moment, 60)
 {
+    test_gate g;
+    test_gate_init(&g);
     for (int i = 0; i < 60; i++) {
         sheaf_executor *executor = pool_that(2, (sheaf_child_lost)(i % 2));
         sheaf_future *futures[4];
         int n = i % 5;
-        for (int64_t k = 0; k < n; k++)
-            futures[k] = call_square(executor, k);
+        for (int64_t k = 0; k < n; k++) /* the gate is never opened */
+            futures[k] = k % 2 == 0 ? call(executor, "wait_at_gate", &g.path, sizeof g.path)
+                                    : call_square(executor, k);
         for (int k = 0; k < i * 10; k++)
             sched_yield();
         cr_assert_eq(sheaf_executor_kill(executor, killing[i % 2]), SHEAF_OK);
         assert_refuses(executor, SHEAF_EBROKEN, "killed");
         for (int64_t k = 0; k < n; k++) {
-            void *block = NULL;
-            sheaf_status status = sheaf_future_result(futures[k], -1, &block, NULL);
-            cr_assert(status == SHEAF_OK || status == SHEAF_EBROKEN || status == SHEAF_ECANCELLED,
+            sheaf_status status = sheaf_future_result(futures[k], -1, NULL, NULL);
+            cr_assert(status == SHEAF_EBROKEN || status == SHEAF_ECANCELLED ||
+                          (status == SHEAF_OK && k % 2 == 1),
                       "%s", sheaf_status_name(status));
             sheaf_future_release(futures[k]);
         }
         sheaf_executor_destroy(executor);
     }
+    test_gate_end(&g);
 }
 
 PROCESS_TEST(process_loss, only_processes_are_killed_and_only_by_signals, LIMIT)

@@ -304,6 +304,32 @@ PROCESS_TEST(process_workers, max_tasks_hold_for_each_process_and_no_call_is_los
     sheaf_executor_destroy(executor);
 }
 
+/* Pages that a process has in memory. */
+static long resident_pages(pid_t process)
+{
+    char path[64];
+    long total = 0;
+    long resident = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)process);
+    FILE *file = fopen(path, "re");
+    cr_assert_not_null(file);
+    cr_assert_eq(fscanf(file, "%ld %ld", &total, &resident), 2);
+    fclose(file);
+    return resident;
+}
+
+PROCESS_TEST(process_workers, scratch_memory_is_given_back_after_each_call, LIMIT)
+{
+    const uint64_t n_bytes = 3 << 20;
+    sheaf_executor *executor = restarting_pool(1);
+    pid_t child = (pid_t)who_answers(executor).process;
+    for (int i = 0; i < 200; i++)
+        sheaf_future_release(call(executor, "use_scratch", &n_bytes, sizeof n_bytes));
+    cr_assert_eq(who_answers(executor).process, child);
+    cr_assert_lt(resident_pages(child) * sysconf(_SC_PAGESIZE), (long)(100 * n_bytes));
+    sheaf_executor_destroy(executor);
+}
+
 /* The hooks that watch the workers run here, not there. */
 static atomic_int n_started, n_stopped;
 

@@ -119,6 +119,10 @@ static sheaf_status ensure_child(sheaf_worker *worker, sheaf_error *err)
     sheaf__pool *pool = worker->pool;
     sheaf__child *child = worker->child;
     int calls_max = pool->options.max_tasks_per_child;
+    if (is_broken(pool)) { /* by somebody else, between two calls */
+        sheaf__error_copy(err, sheaf__pool_why_broken(pool));
+        return SHEAF_EBROKEN;
+    }
     if (child && sheaf__child_has_ended(child)) {
         char how[64];
         sheaf__child_reap(hide_child(worker), how, sizeof how);
