@@ -1,5 +1,6 @@
 /*
- * What helgrind cannot see: that an atomic is one, and that it orders what stands around it.
+ * What helgrind cannot see: that an atomic is one, and that it orders what stands around it; and
+ * that pthread_once() does.
  *
  * Built with SHEAF_HELGRIND (-DSHEAF_HELGRIND=ON), these become requests to valgrind; else nothing.
  * ThreadSanitizer knows C11's atomics and needs none of this. Pairs: what a thread did before

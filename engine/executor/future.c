@@ -164,12 +164,14 @@ static void finish_telling(void *innermost)
 static void make_telling_key(void)
 {
     telling_key_is_there = pthread_key_create(&telling_key, finish_telling) == 0;
+    SHEAF__HAPPENS_BEFORE(&telling_key);
 }
 
 static void run_callbacks_outside(sheaf_future *future)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_telling_key);
+    SHEAF__HAPPENS_AFTER(&telling_key);
     if (telling_key_is_there) {
         future->after = pthread_getspecific(telling_key);
         pthread_setspecific(telling_key, future);

@@ -138,12 +138,14 @@ static void lose_guests(void *innermost)
 static void make_visiting_key(void)
 {
     visiting_key_is_there = pthread_key_create(&visiting_key, lose_guests) == 0;
+    SHEAF__HAPPENS_BEFORE(&visiting_key);
 }
 
 static void run_by(sheaf_worker *guest, sheaf_future *future)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_visiting_key);
+    SHEAF__HAPPENS_AFTER(&visiting_key);
     guest->outer = visiting_key_is_there ? pthread_getspecific(visiting_key) : NULL;
     guest->handed = future;
     if (visiting_key_is_there)

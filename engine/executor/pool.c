@@ -308,9 +308,9 @@ void sheaf__pool_break(sheaf__pool *pool, const sheaf_error *err, sheaf_future *
     }
     pthread_cond_broadcast(&pool->room);
     pthread_mutex_unlock(&pool->owner.mutex);
-    sheaf__pool_abandon_all(list);
-    if (first)
+    if (first) /* before anybody can see it in a future */
         sheaf__pool_log(pool, "%s: the pool is broken: %s", pool->prefix, err->message);
+    sheaf__pool_abandon_all(list);
 }
 
 void sheaf__pool_forget(sheaf__pool *pool, sheaf_future *future)

@@ -278,6 +278,7 @@ static void lose_worker(void *argument)
 static void make_ending_key(void)
 {
     ending_key_failure = pthread_key_create(&ending_key, lose_worker);
+    SHEAF__HAPPENS_BEFORE(&ending_key);
 }
 
 static void *worker_main(void *argument)
@@ -312,6 +313,7 @@ int sheaf__worker_start(sheaf_worker *worker)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_attr_t attributes;
     pthread_once(&once, make_ending_key);
+    SHEAF__HAPPENS_AFTER(&ending_key);
     int failure = ending_key_failure ? ending_key_failure : pthread_attr_init(&attributes);
     if (failure)
         return failure;
