@@ -75,6 +75,43 @@ Test(executor_submit_many, each_task_has_its_future_whatever_their_number, .time
     }
 }
 
+/*
+ * Every second task waits until the one behind it has begun. With two workers that always comes to
+ * its end if, and only if, no task begins before one that was submitted earlier.
+ */
+static sem_t next_has_begun;
+
+static sheaf_status wait_for_the_next(sheaf_worker *worker, void *arg, void **result,
+                                      sheaf_error *err)
+{
+    (void)worker, (void)result, (void)err;
+    if (arg)
+        sem_post(&next_has_begun);
+    else
+        sem_wait(&next_has_begun);
+    return SHEAF_OK;
+}
+
+Test(executor_submit_many, two_workers_begin_them_in_the_order_of_submission, .timeout = LIMIT)
+{
+    enum { ROUNDS = 200, MANY = 100 };
+    sem_init(&next_has_begun, 0, 0);
+    sheaf_task tasks[MANY];
+    sheaf_future *futures[MANY];
+    for (int i = 0; i < MANY; i++)
+        tasks[i] = (sheaf_task){.run = wait_for_the_next, .arg = i % 2 ? &garbage : NULL};
+    sheaf_executor *executor = pool_of(2);
+    for (int round = 0; round < ROUNDS; round++) {
+        cr_assert_eq(sheaf_executor_submit_many(executor, tasks, MANY, futures, NULL, NULL),
+                     SHEAF_OK);
+        for (int i = 0; i < MANY; i++) {
+            cr_assert_eq(sheaf_future_result(futures[i], -1, NULL, NULL), SHEAF_OK);
+            sheaf_future_release(futures[i]);
+        }
+    }
+    sheaf_executor_destroy(executor);
+}
+
 Test(executor_submit_many, one_worker_runs_them_in_the_order_of_submission, .timeout = LIMIT)
 {
     enum { ROUNDS = 10, MANY = 7 };

@@ -28,4 +28,14 @@ bool sheaf__futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_ns
 /* Wake so many threads that sleep on the word. */
 void sheaf__futex_wake(atomic_uint *word, int count);
 
+/* Between two looks at memory that another processor is about to write. */
+static inline void sheaf__relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 #endif

@@ -18,7 +18,12 @@ void sheaf__owner_init(sheaf__owner *owner, sheaf__pool *pool)
     SHEAF__ATOMIC(owner->references);
     owner->generation = atomic_load_explicit(&sheaf__generation, memory_order_relaxed);
     owner->pool = pool;
-    pthread_mutex_init(&owner->mutex, NULL);
+    /* Held for less time than it takes to sleep and to be woken: it is worth looking twice. */
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&owner->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
 }
 
 void sheaf__owner_release(sheaf__owner *owner)

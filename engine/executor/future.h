@@ -11,7 +11,7 @@
  *        \-----claim---> CANCELLED --publish--> NOTIFIED    (bare: in two)
  *
  * Whoever moves a future out of PENDING, by compare and exchange, owns its argument. Where the
- * future stands meanwhile (in a queue, handed to a worker, in a worker's batch) says nothing about
+ * future stands meanwhile (in a queue, handed to a worker, at the front) says nothing about
  * that: who finds one there that is not PENDING any more just gives back the reference.
  *
  * The protocol of the word, and that of parking (pool.h), are modelled in tests/model/.

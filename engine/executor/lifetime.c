@@ -66,6 +66,7 @@ static void end_pool(sheaf__owner *owner)
     if (!foreign) {
         pthread_cond_destroy(&pool->left);
         pthread_cond_destroy(&pool->room);
+        pthread_mutex_destroy(&pool->supply);
         pthread_mutex_destroy(&owner->mutex);
     }
     free(pool);
@@ -172,9 +173,10 @@ sheaf_status sheaf__pool_create(const sheaf_executor_options *options, sheaf__po
     sheaf_status status = check_options(options, err);
     if (status < 0)
         return status;
-    sheaf__pool *made = calloc(1, sizeof *made);
+    sheaf__pool *made = aligned_alloc(_Alignof(sheaf__pool), sizeof *made);
     if (!made)
         return sheaf__error_memory(err, "an executor");
+    memset(made, 0, sizeof *made);
     bool sequential = options->kind == SHEAF_EXECUTOR_SEQUENTIAL;
     bool processes = options->kind == SHEAF_EXECUTOR_PROCESSES;
     made->owner = (sheaf__owner){.recycle = sheaf__pool_recycle, .end = end_pool};
@@ -185,6 +187,7 @@ sheaf_status sheaf__pool_create(const sheaf_executor_options *options, sheaf__po
                         : options->max_workers > 0 ? options->max_workers
                                                    : default_workers();
     choose_prefix(made);
+    pthread_mutex_init(&made->supply, NULL);
     pthread_cond_init(&made->room, NULL);
     pthread_cond_init(&made->left, NULL);
     made->workers = calloc((size_t)made->max_workers + 1, sizeof *made->workers);
@@ -192,7 +195,9 @@ sheaf_status sheaf__pool_create(const sheaf_executor_options *options, sheaf__po
     SHEAF__ATOMIC(made->n_idle);
     SHEAF__ATOMIC(made->guests);
     SHEAF__ATOMIC(made->n_cancelled);
+    SHEAF__ATOMIC(made->n_submitted);
     SHEAF__ATOMIC(made->returned);
+    SHEAF__ATOMIC(made->front);
     if (!made->workers || !copy_init_bytes(made) || !copy_command(made) ||
         sheaf__registry_add(made) != 0) {
         sheaf__owner_release(&made->owner);
@@ -213,7 +218,8 @@ int sheaf__pool_start_worker_locked(sheaf__pool *pool)
     if (!worker)
         return ENOMEM;
     sheaf__worker_init(worker, pool, slot);
-    worker->handed = sheaf__queue_pop(&pool->queue);
+    if (sheaf__front_count(&pool->front) == 0) /* else it finds older ones there */
+        worker->handed = sheaf__queue_pop(&pool->queue);
     sheaf__owner_retain(&pool->owner, 1);
     atomic_store_explicit(&pool->workers[slot], worker, memory_order_release);
     int failure = sheaf__worker_start(worker);
@@ -240,28 +246,6 @@ int sheaf__pool_start_worker_locked(sheaf__pool *pool)
     return 0;
 }
 
-/* What it had taken goes back to the front of the queue; what finds no room there fails. */
-static sheaf_future *give_back_locked(sheaf__pool *pool, sheaf_worker *worker)
-{
-    sheaf_future *rest[SHEAF__BATCH_MAX];
-    sheaf_future *failed = NULL;
-    int n = 0;
-    for (sheaf_future *each; (each = sheaf__batch_pop(worker)) != NULL;)
-        rest[n++] = each;
-    while (n-- > 0) {
-        if (sheaf__queue_reserve(&pool->queue)) {
-            sheaf__queue_push_front(&pool->queue, rest[n]);
-        } else if (sheaf__future_claim(rest[n], SHEAF_FUTURE_RUNNING)) {
-            rest[n]->status = SHEAF_ENOMEM;
-            rest[n]->after = failed;
-            failed = rest[n];
-        } else {
-            sheaf_future_release(rest[n]);
-        }
-    }
-    return failed;
-}
-
 /*
  * Its place is free for another one. If none can be started and none is left, what waits would
  * wait for ever. Returns 0 or an errno.
@@ -272,7 +256,7 @@ static int replace_locked(sheaf__pool *pool, sheaf_worker *worker)
     atomic_store_explicit(&pool->workers[worker->index], NULL, memory_order_relaxed);
     worker->next_idle = pool->lost;
     pool->lost = worker;
-    if (pool->queue.n == 0 || pool->broken)
+    if (sheaf__pool_n_waiting_locked(pool) == 0 || pool->broken)
         return 0;
     int failure = sheaf__pool_start_worker_locked(pool);
     return pool->n_alive > 0 ? 0 : failure;
@@ -289,11 +273,9 @@ void sheaf__pool_leave(sheaf_worker *worker, bool lost)
     pool->n_alive--;
     worker->gone = true;
     atomic_store_explicit(&worker->self, 0, memory_order_relaxed);
-    sheaf_future *failed = lost ? give_back_locked(pool, worker) : NULL;
     int failure = lost ? replace_locked(pool, worker) : 0;
     sheaf__nested_cut_knot_locked(pool);
     pthread_mutex_unlock(&pool->owner.mutex);
-    sheaf__pool_abandon_all(failed);
     if (failure) {
         sheaf_error err;
         sheaf__error_system(&err, failure, "no worker could take the place of a lost one", NULL);

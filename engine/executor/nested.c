@@ -27,7 +27,7 @@ bool sheaf__nested_run(sheaf_worker *self, sheaf_future *future)
     /* One that was handed to a worker which is just starting is as good as begun. */
     bool claimed = !future->handed_to && sheaf__future_claim(future, SHEAF_FUTURE_RUNNING);
     if (claimed && !sheaf__pool_unlink_locked(pool, future))
-        sheaf_future_retain(future); /* in a batch, which keeps its reference till its turn */
+        sheaf_future_retain(future); /* at the front, which keeps its reference till its turn */
     pthread_mutex_unlock(&pool->owner.mutex);
     if (claimed)
         sheaf__worker_run(self, future, false);
@@ -50,7 +50,7 @@ void sheaf__nested_cut_knot_locked(sheaf__pool *pool)
 {
     sheaf__blocked *last = pool->blocked;
     int n_active = pool->n_alive + pool->n_guests_in_use - pool->n_parked - pool->n_blocked;
-    if (!last || n_active > 0 || (pool->queue.n > 0 && pool->n_parked > 0))
+    if (!last || n_active > 0 || (sheaf__pool_n_waiting_locked(pool) > 0 && pool->n_parked > 0))
         return;
     sheaf__nested_unblock_locked(pool, last);
     last->in_knot = true;

@@ -11,22 +11,41 @@
  *     the queue a ring, futures in slabs, one line of cache for the worker 126
  *     64 in a submit                                                       109
  *
- * A lock-free queue was not tried: prototypes of one were slower than the plain mutex here, because
- * what costs is the wake-up and the line of the cache that changes cores. Yielding before parking
+ * and in one run each on another day, medians of 9, which is how things are judged since:
+ *
+ *                                         one by one   by 64   map, window 256   CPU by 64
+ *     as above                                   204     121               244         155
+ *     futures fetched 8 tasks ahead              207     125
+ *     their memory not under the pool's mutex    244     127
+ *     the pool's mutex an adaptive one           275      71
+ *     an idle worker no hindrance to a batch     172      60               240         100
+ *     the batch for all workers (front.h)        175      71
+ *     lingering before parking                   158      59                73          99
+ *
+ * What cost most was the mutex: who met it locked slept, and to be woken takes 2 to 25 us here.
+ * Batches of each worker's own, which the others could steal from, were as fast, and wrong: tasks
+ * began out of order, and one that waits for an earlier one could wait for ever. A lock-free queue
+ * was not tried: prototypes of one were slower than the plain mutex here. Yielding before parking
  * made small windows of a map three times as fast on an idle machine, and cost a third more CPU
- * time for tasks without a consumer: it is left out. An adaptive mutex cost more CPU time and no
- * less of the clock.
+ * time for tasks without a consumer. Lingering that reacts at once instead of every 3 us is worse
+ * than none (237 one by one): it takes tasks singly. Spinning before a consumer sleeps changed
+ * nothing.
  */
 #include "engine/executor/pool.h"
 
 #include <stdlib.h>
 
 #include "engine/core/error.h"
+#include "engine/core/system.h"
 #include "engine/executor/futex.h"
 #include "engine/executor/nested.h"
 #include "engine/executor/registry.h"
 
-enum { SUBMIT_AT_ONCE = 64 };
+enum {
+    SUBMIT_AT_ONCE = 64,
+    N_LOOKS = 2,   /* of a worker that lingers */
+    LOOK_NS = 3000 /* between them: enough for a handful of tasks to come together */
+};
 
 /* ---- the queue ---- */
 
@@ -52,100 +71,41 @@ static sheaf_future *pop_any_locked(sheaf__pool *pool)
     return oldest;
 }
 
-/* ---- batches ---- */
+/* ---- taking ---- */
 
-static unsigned batch_next(uint64_t word)
+/* The oldest task of the front that is still to be run, claimed. */
+static sheaf_future *take_front(sheaf__pool *pool, sheaf_future_state to)
 {
-    return (unsigned)(word & 0xff);
-}
-
-static unsigned batch_count(uint64_t word)
-{
-    return (unsigned)(word >> 8 & 0xff);
-}
-
-bool sheaf__batch_is_empty(const sheaf_worker *worker)
-{
-    uint64_t word = atomic_load_explicit(&((sheaf_worker *)(uintptr_t)worker)->batch_word,
-                                         memory_order_relaxed);
-    return batch_next(word) == batch_count(word);
-}
-
-/* Any thread. The release by the owner's refill pairs with the acquire here. */
-sheaf_future *sheaf__batch_pop(sheaf_worker *worker)
-{
-    unsigned long long word = atomic_load_explicit(&worker->batch_word, memory_order_acquire);
-    while (batch_next(word) != batch_count(word)) {
-        sheaf_future *future = atomic_load_explicit(&worker->batch[batch_next(word)],
-                                                    memory_order_relaxed);
-        if (!atomic_compare_exchange_weak_explicit(&worker->batch_word, &word, word + 1,
-                                                   memory_order_acq_rel, memory_order_acquire))
-            continue;
-        SHEAF__HAPPENS_AFTER(&worker->batch_word);
-        if (batch_next(word) + 1 < batch_count(word)) /* it lies in the submitter's cache */
-            __builtin_prefetch(atomic_load_explicit(&worker->batch[batch_next(word) + 1],
-                                                    memory_order_relaxed),
-                               1);
-        return future;
+    for (sheaf_future *oldest; (oldest = sheaf__front_pop(&pool->front)) != NULL;) {
+        if (sheaf__future_claim(oldest, to))
+            return oldest;
+        sheaf_future_release(oldest); /* cancelled, or run by somebody who waited for it */
     }
     return NULL;
 }
 
-/* The oldest task of a batch that is still to be run, claimed. */
-static sheaf_future *batch_claim(sheaf_worker *worker, sheaf_future_state to)
+/* The oldest task of all. */
+static sheaf_future *take_locked(sheaf__pool *pool, sheaf_future_state to)
 {
-    for (sheaf_future *future; (future = sheaf__batch_pop(worker)) != NULL;) {
-        if (sheaf__future_claim(future, to))
-            return future;
-        sheaf_future_release(future); /* cancelled, or run by somebody who waited for it */
+    sheaf_future *oldest = take_front(pool, to);
+    while (!oldest && (oldest = pop_any_locked(pool)) != NULL) {
+        if (sheaf__future_claim(oldest, to))
+            break;
+        sheaf_future_release(oldest); /* its canceller is on the way here, with a reference */
+        oldest = NULL;
     }
-    return NULL;
+    return oldest;
 }
 
 /*
- * Every worker exists and is busy: take a fair share of the queue at once. Not of a queue with a
- * limit, where every task counts.
+ * Every worker exists: what waits may as well wait at the front. Not in a pool with a limit, where
+ * every task in the queue counts.
  */
-static void fill_batch_locked(sheaf__pool *pool, sheaf_worker *worker)
+static void fill_front_locked(sheaf__pool *pool)
 {
-    if (pool->n_alive < pool->max_workers || pool->options.queue_limit > 0 ||
-        atomic_load_explicit(&pool->n_idle, memory_order_relaxed) > 0)
-        return;
-    uint64_t fair = pool->queue.n / (2 * (uint64_t)pool->n_alive);
-    unsigned n = fair < SHEAF__BATCH_MAX ? (unsigned)fair : SHEAF__BATCH_MAX;
-    if (n == 0)
-        return;
-    for (unsigned i = 0; i < n; i++)
-        atomic_store_explicit(&worker->batch[i], sheaf__queue_pop(&pool->queue),
-                              memory_order_relaxed);
-    uint64_t generation = atomic_load_explicit(&worker->batch_word, memory_order_relaxed) >> 16;
-    SHEAF__HAPPENS_BEFORE(&worker->batch_word);
-    atomic_store_explicit(&worker->batch_word, (generation + 1) << 16 | (uint64_t)n << 8,
-                          memory_order_release);
-}
-
-/* ---- taking ---- */
-
-/* The oldest task of the queue that is still to be run, claimed. */
-static sheaf_future *pop_locked(sheaf__pool *pool)
-{
-    for (sheaf_future *oldest; (oldest = pop_any_locked(pool)) != NULL;) {
-        if (sheaf__future_claim(oldest, SHEAF_FUTURE_RUNNING))
-            return oldest;
-        sheaf_future_release(oldest); /* its canceller is on the way here, with a reference */
-    }
-    return NULL;
-}
-
-static sheaf_future *steal_locked(sheaf__pool *pool, sheaf_future_state to)
-{
-    sheaf_future *future = NULL;
-    for (int i = 0; i < pool->max_workers && !future; i++) {
-        sheaf_worker *worker = atomic_load_explicit(&pool->workers[i], memory_order_relaxed);
-        if (worker)
-            future = batch_claim(worker, to);
-    }
-    return future;
+    if (pool->n_alive == pool->max_workers && pool->options.queue_limit == 0 &&
+        pool->queue.n > 0 && sheaf__front_count(&pool->front) == 0)
+        sheaf__front_fill(&pool->front, &pool->queue);
 }
 
 /*
@@ -169,7 +129,7 @@ static sheaf_future *take_handed_locked(sheaf_worker *worker)
 static sheaf_worker *choose_wake_locked(sheaf__pool *pool)
 {
     sheaf_worker *worker = pool->parked;
-    if (!worker || pool->waking || pool->queue.n == 0)
+    if (!worker || pool->waking || sheaf__pool_n_waiting_locked(pool) == 0)
         return NULL;
     pool->parked = worker->next_idle;
     pool->n_parked--;
@@ -211,6 +171,32 @@ static void park_locked(sheaf__pool *pool, sheaf_worker *worker)
     pool->waking = false;
 }
 
+/*
+ * Before a worker sleeps it looks, for a moment, whether there is more: to sleep and to be woken
+ * takes five times as long, or fifty. One worker at most does so; and not the one whose last result
+ * has woken somebody, who may want this processor.
+ */
+static bool linger_locked(sheaf__pool *pool, sheaf_worker *worker)
+{
+    bool may = worker->may_linger && !pool->lingers;
+    worker->may_linger = false;
+    if (!may)
+        return false;
+    uint64_t before = atomic_load_explicit(&pool->n_submitted, memory_order_relaxed);
+    pool->lingers = true;
+    pthread_mutex_unlock(&pool->owner.mutex);
+    int64_t start = sheaf__now_ns();
+    for (int i = 1; i <= N_LOOKS; i++) {
+        while (sheaf__now_ns() - start < i * LOOK_NS)
+            sheaf__relax();
+        if (atomic_load_explicit(&pool->n_submitted, memory_order_relaxed) != before)
+            break;
+    }
+    pthread_mutex_lock(&pool->owner.mutex);
+    pool->lingers = false;
+    return true;
+}
+
 static void count_idle(sheaf_worker *worker, bool idle)
 {
     if (worker->counted_idle == idle)
@@ -222,21 +208,21 @@ static void count_idle(sheaf_worker *worker, bool idle)
 sheaf_future *sheaf__pool_next(sheaf_worker *worker)
 {
     sheaf__pool *pool = worker->pool;
-    sheaf_future *future = batch_claim(worker, SHEAF_FUTURE_RUNNING);
+    sheaf_future *future = worker->looked ? take_front(pool, SHEAF_FUTURE_RUNNING) : NULL;
     if (future) {
         count_idle(worker, false);
         return future;
     }
     pthread_mutex_lock(&pool->owner.mutex);
     future = take_handed_locked(worker);
+    worker->looked = true;
     if (!future) {
         count_idle(worker, true);
-        while (!(future = pop_locked(pool)) &&
-               !(future = steal_locked(pool, SHEAF_FUTURE_RUNNING)) && !pool->shut_down)
-            park_locked(pool, worker);
+        while (!(future = take_locked(pool, SHEAF_FUTURE_RUNNING)) && !pool->shut_down)
+            if (!linger_locked(pool, worker))
+                park_locked(pool, worker);
         count_idle(worker, false);
-        if (future)
-            fill_batch_locked(pool, worker);
+        fill_front_locked(pool);
     }
     if (future)
         atomic_store_explicit(&worker->state, SHEAF_WORKER_BUSY, memory_order_relaxed);
@@ -271,16 +257,7 @@ sheaf_future *sheaf__pool_empty_locked(sheaf__pool *pool)
     sheaf_future_state to = pool->broken ? SHEAF_FUTURE_RUNNING : SHEAF_FUTURE_NOTIFIED;
     sheaf_future *list = NULL;
     sheaf_future **end = &list;
-    /* The batches first: what is in them is older. */
-    for (sheaf_future *each;;) {
-        if (!(each = steal_locked(pool, to))) {
-            if (!(each = pop_any_locked(pool)))
-                break;
-            if (!sheaf__future_claim(each, to)) {
-                sheaf_future_release(each);
-                continue;
-            }
-        }
+    for (sheaf_future *each; (each = take_locked(pool, to)) != NULL;) {
         if (pool->broken)
             each->status = SHEAF_EBROKEN;
         atomic_fetch_add_explicit(&pool->n_cancelled, 1, memory_order_relaxed);
@@ -400,7 +377,8 @@ static sheaf_status admit_locked(sheaf__pool *pool, who *runs, sheaf_error *err)
 static int spawn_locked(sheaf__pool *pool)
 {
     int n_idle = atomic_load_explicit(&pool->n_idle, memory_order_relaxed);
-    if (pool->n_alive == pool->max_workers || pool->queue.n <= (uint64_t)n_idle)
+    if (pool->n_alive == pool->max_workers ||
+        sheaf__pool_n_waiting_locked(pool) <= (uint64_t)n_idle)
         return 0;
     return sheaf__pool_start_worker_locked(pool);
 }
@@ -414,51 +392,21 @@ void sheaf__pool_not_idle(sheaf_worker *worker)
     pthread_mutex_unlock(&pool->owner.mutex);
 }
 
-static sheaf_status enqueue_locked(sheaf__pool *pool, sheaf_future *future, sheaf_error *err)
+/* Into the queue with them; how many got there is added to *n_queued. */
+static sheaf_status enqueue_locked(sheaf__pool *pool, sheaf_future **made, size_t n,
+                                   size_t *n_queued, sheaf_error *err)
 {
-    if (!sheaf__queue_reserve(&pool->queue))
-        return sheaf__error_memory(err, "the queue");
-    sheaf__queue_push(&pool->queue, future);
-    int failure = spawn_locked(pool);
-    if (failure && pool->n_alive == 0) {
-        sheaf__pool_unlink_locked(pool, future);
-        return sheaf__error_system(err, failure, "no worker could be started", NULL);
+    for (size_t i = 0; i < n; i++) {
+        if (!sheaf__queue_reserve(&pool->queue))
+            return sheaf__error_memory(err, "the queue");
+        sheaf__queue_push(&pool->queue, made[i]);
+        int failure = spawn_locked(pool);
+        if (failure && pool->n_alive == 0) {
+            sheaf__pool_unlink_locked(pool, made[i]);
+            return sheaf__error_system(err, failure, "no worker could be started", NULL);
+        } /* with fewer workers than wanted, the work is done all the same */
+        ++*n_queued;
     }
-    return SHEAF_OK; /* with fewer workers than wanted, the work is done all the same */
-}
-
-/* What one turn with the mutex has done. */
-typedef struct turn {
-    size_t n;            /* futures that were queued */
-    sheaf_future *to_run; /* one that is to be run by the caller, claimed */
-    who runs;
-} turn;
-
-static sheaf_status submit_locked(sheaf__pool *pool, const sheaf_task *task,
-                                  sheaf_future **future, turn *now, sheaf_error *err)
-{
-    sheaf_status status = admit_locked(pool, &now->runs, err);
-    if (status < 0)
-        return status;
-    sheaf_future *made = sheaf__pool_take_future_locked(pool);
-    if (!made)
-        return sheaf__error_memory(err, "a future");
-    sheaf__future_init(made, &pool->owner, task, future ? 2 : 1);
-    if (now->runs == A_WORKER) {
-        status = enqueue_locked(pool, made, err);
-        if (status < 0) {
-            sheaf__pool_give_future_locked(pool, made);
-            return status;
-        }
-    } else {
-        sheaf__future_claim(made, SHEAF_FUTURE_RUNNING);
-        pool->n_guest_tasks += now->runs == A_GUEST;
-        now->to_run = made;
-    }
-    now->n++;
-    pool->n_submitted++;
-    if (future)
-        *future = made;
     return SHEAF_OK;
 }
 
@@ -475,6 +423,48 @@ static sheaf_status check_tasks(const sheaf__pool *pool, const sheaf_task *tasks
     return status;
 }
 
+/*
+ * One turn with the mutex, of n tasks; only of one where a task may have to wait for room or be run
+ * here. The futures are made before it: a worker must not wait while their memory is looked for.
+ */
+static sheaf_status submit_turn(sheaf__pool *pool, const sheaf_task *tasks, size_t n,
+                                sheaf_future **made, unsigned references, size_t *n_submitted,
+                                sheaf_error *err)
+{
+    size_t n_made = sheaf__pool_take_futures(pool, made, n);
+    size_t n_queued = 0;
+    sheaf_future *to_run = NULL;
+    for (size_t i = 0; i < n_made; i++)
+        sheaf__future_init(made[i], &pool->owner, &tasks[i], references);
+    if (n_made == 0)
+        return sheaf__error_memory(err, "a future");
+    pthread_mutex_lock(&pool->owner.mutex);
+    who runs;
+    sheaf_status status = admit_locked(pool, &runs, err);
+    if (status == SHEAF_OK && runs == A_WORKER) {
+        status = enqueue_locked(pool, made, n_made, &n_queued, err);
+    } else if (status == SHEAF_OK) {
+        to_run = made[n_queued++];
+        sheaf__future_claim(to_run, SHEAF_FUTURE_RUNNING);
+        pool->n_guest_tasks += runs == A_GUEST;
+    }
+    atomic_fetch_add_explicit(&pool->n_submitted, n_queued, memory_order_relaxed);
+    sheaf_worker *woken = choose_wake_locked(pool);
+    sheaf_worker *self = to_run && runs == THIS_WORKER ? sheaf__pool_self(pool) : NULL;
+    pthread_mutex_unlock(&pool->owner.mutex);
+    wake(woken);
+    for (size_t i = n_queued; i < n_made; i++) {
+        sheaf__pool_give_future(pool, made[i]);
+        made[i] = NULL;
+    }
+    *n_submitted += n_queued;
+    if (to_run && self)
+        sheaf__worker_run(self, to_run, false);
+    else if (to_run)
+        sheaf__guest_run(pool, to_run);
+    return status;
+}
+
 sheaf_status sheaf__pool_submit(sheaf__pool *pool, const sheaf_task *tasks, size_t n,
                                 sheaf_future **futures, size_t *n_submitted, sheaf_error *err)
 {
@@ -483,26 +473,13 @@ sheaf_status sheaf__pool_submit(sheaf__pool *pool, const sheaf_task *tasks, size
         futures[i] = NULL;
     if (sheaf__owner_is_foreign(&pool->owner))
         return sheaf__error_forked(err);
+    bool one_by_one = pool->options.queue_limit > 0 || pool->max_workers == 0;
+    size_t at_once = one_by_one ? 1 : SUBMIT_AT_ONCE;
     sheaf_status status = check_tasks(pool, tasks, n, err);
-    while (*n_submitted < n && status == SHEAF_OK) {
-        turn now = {0};
-        const sheaf_task *task = tasks + *n_submitted;
-        sheaf_future **future = futures ? futures + *n_submitted : NULL;
-        size_t n_wanted = n - *n_submitted < SUBMIT_AT_ONCE ? n - *n_submitted : SUBMIT_AT_ONCE;
-        pthread_mutex_lock(&pool->owner.mutex);
-        /* What was queued in this turn must be woken for before the next waits for room. */
-        while (now.n < n_wanted && status == SHEAF_OK && !now.to_run &&
-               (now.n == 0 || !is_full_locked(pool)))
-            status = submit_locked(pool, task + now.n, future ? future + now.n : NULL, &now, err);
-        sheaf_worker *woken = choose_wake_locked(pool);
-        sheaf_worker *self = now.runs == THIS_WORKER ? sheaf__pool_self(pool) : NULL;
-        pthread_mutex_unlock(&pool->owner.mutex);
-        wake(woken);
-        *n_submitted += now.n;
-        if (now.to_run && self)
-            sheaf__worker_run(self, now.to_run, false);
-        else if (now.to_run)
-            sheaf__guest_run(pool, now.to_run);
+    for (size_t i; (i = *n_submitted) < n && status == SHEAF_OK;) {
+        sheaf_future *unwanted[SUBMIT_AT_ONCE];
+        status = submit_turn(pool, tasks + i, n - i < at_once ? n - i : at_once,
+                             futures ? futures + i : unwanted, futures ? 2 : 1, n_submitted, err);
     }
     return status;
 }

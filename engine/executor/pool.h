@@ -1,8 +1,8 @@
 /*
  * The inside of a pool: its queue and its workers.
  *
- *     executor.c   the public functions; the registry of pools, process exit and fork
- *     pool.c       submitting, taking, parking, giving up; queue.c is the queue itself
+ *     executor.c   the public functions; registry.c: all pools, process exit and fork
+ *     pool.c       submitting, taking, parking, giving up; queue.c and front.h: the queue itself
  *     recycle.c    the memory of futures, used again and again
  *     lifetime.c   making a pool, starting workers, shutting down, joining, the end
  *     watch.c      statistics, views, the log
@@ -13,18 +13,17 @@
  *     process/     workers that have a child process run their tasks
  *
  * One mutex per pool guards everything here that is not atomic. It is held for the time of a few
- * assignments, and what it costs is made up for by what it makes possible: to take 16 tasks at
+ * assignments, and what it costs is made up for by what it makes possible: to take many tasks at
  * once, to cancel in O(1), to count exactly.
  *
- * Taking. An idle worker takes the oldest task. When all workers exist and none is idle, it takes
- * a fair share of the queue at once (a *batch*), and then works without the mutex. A batch is not
- * hoarded: a worker that finds the queue empty takes from the others' batches before it parks, and
- * no batch is taken while a worker is idle. So a task waits only while every worker is busy.
+ * Taking. Tasks begin in the order in which they were submitted. When all workers exist, the oldest
+ * ones are moved, many at once, to the front (front.h), from where workers take them without the
+ * mutex; so a task waits only while every worker is busy, and none is kept by one.
  *
- * Parking. A worker without work goes on a stack and sleeps on a futex of its own; the one that
- * parked last is woken first, while its stack is in the cache. At most one wake-up is under way:
- * the woken worker wakes the next if there is more to do. So a burst of submits costs one system
- * call, not one each.
+ * Parking. A worker without work looks about for a moment and then goes on a stack and sleeps on a
+ * futex of its own; the one that parked last is woken first, while its stack is in the cache. At
+ * most one wake-up is under way: the woken worker wakes the next if there is more to do. So a burst
+ * of submits costs one system call, not one each.
  *
  * Spawning. After a task was queued, a thread is started if more tasks wait than workers are idle,
  * and fewer than max_workers exist. A worker counts as idle from the moment its result can be seen,
@@ -41,11 +40,11 @@
 #include <sheaf/executor.h>
 
 #include "engine/core/heap.h"
+#include "engine/executor/front.h"
 #include "engine/executor/future.h"
 #include "engine/executor/queue.h"
 
 enum {
-    SHEAF__BATCH_MAX = 32,
     SHEAF__WORKER_NAME_BYTES = 64,
     SHEAF__DEPTH_MAX = 200 /* tasks inside tasks on one stack, which has 8 MiB by default */
 };
@@ -85,12 +84,6 @@ struct sheaf_worker {
     sheaf_worker *next_idle; /* the stack of parked workers, or the list of lost ones, or guests */
 
     atomic_uint wake; /* the futex it parks on */
-    /*
-     * Its batch. The word holds a generation, how many tasks there are, and which is next: who
-     * moves `next` on by compare and exchange has taken that task. Only the owner fills it again.
-     */
-    atomic_ullong batch_word;
-    _Atomic(sheaf_future *) batch[SHEAF__BATCH_MAX];
 
     /* This worker only, up to the counters: */
     sheaf__heap heap; /* const once the worker runs; blocks may be freed until the pool ends */
@@ -98,6 +91,8 @@ struct sheaf_worker {
     void *local;
     sheaf_error *spare_error; /* for the next task that fails */
     _Atomic(sheaf_future *) running; /* innermost; others may look whether it is theirs */
+    bool looked;                     /* whether it was handed a task */
+    bool may_linger;                 /* its last result woke nobody */
     int depth;                       /* tasks inside tasks, by waiting */
     bool ending;                     /* its last hooks run, or have run */
     void *child;                     /* of a process pool: its process */
@@ -125,10 +120,11 @@ struct sheaf__pool {
     void *init_bytes;
     char **command;
 
-    sheaf__queue queue;   /* what waits: without handed ones and batches */
+    sheaf__queue queue;   /* what waits, behind the front and without handed ones */
     sheaf_worker *parked; /* a stack */
     int n_parked;
     bool waking;          /* a worker was taken off the stack and has not looked at the queue yet */
+    bool lingers;         /* some worker is about to park, and still looks for work */
     pthread_cond_t room;  /* the queue has room, or a guest is free, or the pool ends */
     int n_room_waiters;
     atomic_int n_idle;    /* parked, or about to look at the queue; raised without the mutex */
@@ -149,12 +145,13 @@ struct sheaf__pool {
     bool joining;
     pthread_cond_t left; /* somebody joined a worker, or a guest was given back */
 
-    uint64_t n_submitted;
+    atomic_ullong n_submitted; /* raised under the mutex; read by who lingers */
     uint64_t n_threads;
     uint64_t n_lost;
     atomic_ullong n_cancelled;
 
-    struct sheaf__slab *slabs; /* memory of futures; see recycle.c */
+    pthread_mutex_t supply;    /* guards the memory of futures, up to `free`; see recycle.c */
+    struct sheaf__slab *slabs;
     size_t n_fresh;            /* of the newest slab, not used yet */
     size_t n_made;             /* of all slabs, used */
     sheaf_future *free;        /* ended futures, to be used again */
@@ -164,6 +161,8 @@ struct sheaf__pool {
     sheaf__pool *before_registered;
     bool registered;
     bool exit_done;
+
+    sheaf__front front; /* what has waited longest */
 };
 
 /* ---- lifetime.c ---- */
@@ -215,9 +214,11 @@ void sheaf__pool_abandon_all(sheaf_future *list);
 
 void sheaf__pool_wake_all_locked(sheaf__pool *pool);
 
-/* A worker's batch: the oldest task in it, with its reference, claimed by nobody. Any thread. */
-sheaf_future *sheaf__batch_pop(sheaf_worker *worker);
-bool sheaf__batch_is_empty(const sheaf_worker *worker);
+/* How many tasks wait for a worker. */
+static inline uint64_t sheaf__pool_n_waiting_locked(const sheaf__pool *pool)
+{
+    return pool->queue.n + sheaf__front_count(&pool->front);
+}
 
 /* Why the futures that failed with EBROKEN did. */
 const sheaf_error *sheaf__pool_why_broken(const sheaf__pool *pool);
@@ -236,9 +237,11 @@ void sheaf__pool_log(sheaf__pool *pool, const char *format, ...)
 
 /* ---- recycle.c ---- */
 
-/* Memory for a future of this pool; NULL when there is none. */
-sheaf_future *sheaf__pool_take_future_locked(sheaf__pool *pool);
-void sheaf__pool_give_future_locked(sheaf__pool *pool, sheaf_future *future);
+/* Memory for at most n futures of this pool: how many there are, 0 when there is no memory. */
+size_t sheaf__pool_take_futures(sheaf__pool *pool, sheaf_future **futures, size_t n);
+
+/* One that was not used after all. */
+void sheaf__pool_give_future(sheaf__pool *pool, sheaf_future *future);
 
 /* owner->recycle: a future has ended. Any thread. */
 void sheaf__pool_recycle(sheaf__owner *owner, sheaf_future *future);

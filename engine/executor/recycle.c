@@ -5,6 +5,9 @@
  * thread frees would cost a lock there, and fresh pages cost more than a task. What was once needed
  * at the same time is kept until the pool ends.
  *
+ * They have a mutex of their own: to find one is to wait for memory, and the workers, who need the
+ * pool's mutex, should not wait along.
+ *
  * While the handle lives, so does the pool: a future does not count as a reference, and coming back
  * is a single exchange on `returned`. Who takes from there, under the mutex, takes all: there is no
  * ABA. When the handle goes, CLOSED takes the list's place, and those that are still out are
@@ -25,15 +28,17 @@ typedef struct sheaf__slab {
 
 /* One by one from the allocator, so that the sanitizer sees who uses one that has ended. */
 
-sheaf_future *sheaf__pool_take_future_locked(sheaf__pool *pool)
+size_t sheaf__pool_take_futures(sheaf__pool *pool, sheaf_future **futures, size_t n)
 {
-    sheaf_future *future = aligned_alloc(_Alignof(sheaf_future), sizeof *future);
-    if (future)
-        sheaf__owner_retain(&pool->owner, 1);
-    return future;
+    size_t n_taken = 0;
+    while (n_taken < n &&
+           (futures[n_taken] = aligned_alloc(_Alignof(sheaf_future), sizeof(sheaf_future))))
+        n_taken++;
+    sheaf__owner_retain(&pool->owner, (unsigned)n_taken);
+    return n_taken;
 }
 
-void sheaf__pool_give_future_locked(sheaf__pool *pool, sheaf_future *future)
+void sheaf__pool_give_future(sheaf__pool *pool, sheaf_future *future)
 {
     sheaf__pool_recycle(&pool->owner, future);
 }
@@ -73,11 +78,12 @@ static sheaf_future *take_fresh_locked(sheaf__pool *pool)
     return &pool->slabs->futures[SLAB_FUTURES - pool->n_fresh--];
 }
 
-sheaf_future *sheaf__pool_take_future_locked(sheaf__pool *pool)
+static sheaf_future *take_locked(sheaf__pool *pool)
 {
-    if (!pool->free)
+    if (!pool->free) {
         pool->free = atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
-    SHEAF__HAPPENS_AFTER(&pool->returned);
+        SHEAF__HAPPENS_AFTER(&pool->returned);
+    }
     sheaf_future *future = pool->free;
     if (!future)
         return take_fresh_locked(pool);
@@ -89,10 +95,22 @@ sheaf_future *sheaf__pool_take_future_locked(sheaf__pool *pool)
     return future;
 }
 
-void sheaf__pool_give_future_locked(sheaf__pool *pool, sheaf_future *future)
+size_t sheaf__pool_take_futures(sheaf__pool *pool, sheaf_future **futures, size_t n)
 {
+    size_t n_taken = 0;
+    pthread_mutex_lock(&pool->supply);
+    while (n_taken < n && (futures[n_taken] = take_locked(pool)))
+        n_taken++;
+    pthread_mutex_unlock(&pool->supply);
+    return n_taken;
+}
+
+void sheaf__pool_give_future(sheaf__pool *pool, sheaf_future *future)
+{
+    pthread_mutex_lock(&pool->supply);
     future->after = pool->free;
     pool->free = future;
+    pthread_mutex_unlock(&pool->supply);
 }
 
 void sheaf__pool_recycle(sheaf__owner *owner, sheaf_future *future)
@@ -120,14 +138,14 @@ static size_t length(const sheaf_future *list)
 
 void sheaf__pool_close(sheaf__pool *pool)
 {
-    pthread_mutex_lock(&pool->owner.mutex);
+    pthread_mutex_lock(&pool->supply);
     sheaf__owner_retain(&pool->owner, (unsigned)(pool->n_made - length(pool->free)));
     const sheaf_future *returned = atomic_exchange_explicit(&pool->returned, CLOSED,
                                                             memory_order_acq_rel);
     SHEAF__HAPPENS_AFTER(&pool->returned);
     atomic_fetch_sub_explicit(&pool->owner.references, (unsigned)length(returned),
                               memory_order_acq_rel);
-    pthread_mutex_unlock(&pool->owner.mutex);
+    pthread_mutex_unlock(&pool->supply);
 }
 
 void sheaf__pool_free_futures(sheaf__pool *pool)

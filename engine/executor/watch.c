@@ -33,7 +33,7 @@ sheaf_executor_stats sheaf__pool_stats(sheaf__pool *pool)
     for (const sheaf_worker *each = atomic_load(&pool->guests); each; each = each->next_idle)
         add_counts(&stats, each);
     stats.cancelled = atomic_load_explicit(&pool->n_cancelled, memory_order_relaxed);
-    stats.submitted = pool->n_submitted;
+    stats.submitted = atomic_load_explicit(&pool->n_submitted, memory_order_relaxed);
     stats.running = stats.started - stats.finished;
     uint64_t begun = stats.started + stats.cancelled;
     stats.queued = stats.submitted > begun ? stats.submitted - begun : 0;

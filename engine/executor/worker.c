@@ -31,8 +31,6 @@ void sheaf__worker_init(sheaf_worker *worker, sheaf__pool *pool, int index)
     SHEAF__ATOMIC(worker->self);
     SHEAF__ATOMIC(worker->state);
     SHEAF__ATOMIC(worker->wake);
-    SHEAF__ATOMIC(worker->batch_word);
-    SHEAF__ATOMIC(worker->batch);
     SHEAF__ATOMIC(worker->running);
     SHEAF__ATOMIC(worker->n_started);
     SHEAF__ATOMIC(worker->n_finished);
@@ -119,13 +117,14 @@ void sheaf__worker_run(sheaf_worker *worker, sheaf_future *future, bool resting)
     count_one(&worker->n_finished);
     /* With callbacks the worker is not idle before they have run. */
     bool callbacks = atomic_load_explicit(&future->word, memory_order_relaxed) & SHEAF__CALLBACK;
-    if (resting && !callbacks && sheaf__batch_is_empty(worker)) {
+    if (resting && !callbacks && sheaf__front_count(&worker->pool->front) == 0) {
         worker->counted_idle = true;
         atomic_fetch_add_explicit(&worker->pool->n_idle, 1, memory_order_relaxed);
     }
     unsigned flags = sheaf__future_exchange(future, SHEAF_FUTURE_FINISHED);
     if (worker->counted_idle && (flags & SHEAF__CALLBACK))
         sheaf__pool_not_idle(worker); /* one was added just now */
+    worker->may_linger = !(flags & (SHEAF__SLEEPER | SHEAF__WATCHED));
     sheaf__future_tell(future, flags, true, true);
     set_running(worker, outer);
     sheaf_future_release(future);

@@ -229,10 +229,8 @@ static void choose_sizes(sheaf__load *load, int *workers)
     size_t wanted = options->workers > 0 ? (size_t)options->workers
                                          : (size_t)sheaf__processor_count();
     wanted = at_most(wanted, at_most(files_max, WORKERS_MAX));
-    if (options->executor == SHEAF_EXECUTOR_SEQUENTIAL)
-        wanted = 1;
-    *workers = (int)wanted;
     bool sequential = options->executor == SHEAF_EXECUTOR_SEQUENTIAL;
+    *workers = sequential ? 1 : (int)wanted;
     load->window = sequential ? 1 : at_most(wanted * WINDOW_PER_WORKER, files_max);
     size_t share = at_most(CHUNKS_BYTES_IN_ALL / load->window, CHUNK_BYTES);
     load->chunk_bytes = share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;

@@ -1,10 +1,10 @@
 /*
- * A pool of two workers and three tasks: its queue, batches, parking, and the futures of the tasks.
+ * A pool of two workers and three tasks: its queue, front, parking, and the futures of the tasks.
  *
  * A client submits the tasks and then, at once or when the last is done, shuts the pool down and
  * cancels what waits, or does not. A user cancels one of the tasks, or does not, and waits for it
  * or adds a callback, whenever he likes. A callback of task 1 cannot end before task 2 has begun
- * (or was cancelled). With -DFUTURES=4 there are four tasks, so that a worker takes a batch; the
+ * (or was cancelled). With -DFUTURES=4 there are four tasks, so that the front is filled again; the
  * user waits only, and tasks 0 and 2 cannot end before the one after them has begun. So a task that
  * waits although a worker is idle, or could be started, is a deadlock here, and not just slow.
  * Whatever the order:
@@ -38,7 +38,7 @@
 
 /* ---- the pool; guarded by mutex but for what says otherwise ---- */
 
-byte queue[TASKS]; /* head first; the linked list of C */
+byte queue[TASKS]; /* head first; the ring of C */
 byte n_queued;
 byte n_idle;       /* atomic: raised without the mutex */
 byte n_alive;      /* threads; in C also n_threads: none is lost here */
@@ -51,13 +51,15 @@ bool wake[WORKERS];     /* the futex of a worker: true lets it go on; atomic */
 bool sleeping[WORKERS]; /* the kernel's: it sleeps on that */
 byte handed[WORKERS] = NONE;
 bool counted_idle[WORKERS];
+bool looked[WORKERS];
+bool may_linger[WORKERS]; /* here also while another one does, and whomever it has woken */
 bool gone[WORKERS];
 
-/* Batches. Next and count are one atomic word; the generation beside them is left out: the model
-   holds without. */
-byte batch[TASKS * WORKERS];
-byte batch_next[WORKERS];
-byte batch_count[WORKERS];
+/* front.h. Next and end are one atomic word; the generation beside them is left out: so few tasks
+   never fill the front twice while a worker is about to take one. */
+byte front[TASKS];
+byte front_next;
+byte front_end;
 
 /* ---- tasks ---- */
 
@@ -109,22 +111,25 @@ inline unlink_locked(t)
     }
 }
 
-/* sheaf__batch_pop(), with the mutex or without: a look, then compare and exchange */
-inline batch_pop(w, t, seen)
+/* sheaf__front_pop(), with the mutex or without: a look, then compare and exchange */
+inline front_pop(t, seen)
 {
     do
-    :: atomic { batch_next[w] == batch_count[w] -> t = NONE; break }
+    :: atomic { front_next == front_end -> t = NONE; break }
     :: atomic {
-            batch_next[w] != batch_count[w] ->
-            seen = batch_next[w];
-            t = batch[w * TASKS + seen]
+            front_next != front_end ->
+            seen = front_next;
+            t = front[seen]
         };
         atomic {
             if
-#ifdef BREAK_BATCH_POP /* a store */
-            :: true -> batch_next[w] = seen + 1; seen = 0; break
+#ifdef BREAK_FRONT_POP /* a store */
+            :: true -> front_next = seen + 1; seen = 0; break
 #else
-            :: batch_next[w] == seen -> batch_next[w] = seen + 1; seen = 0; break
+            :: front_next == seen && front_next != front_end ->
+                front_next = seen + 1;
+                seen = 0;
+                break
             :: else -> seen = 0
 #endif
             fi
@@ -132,10 +137,10 @@ inline batch_pop(w, t, seen)
     od
 }
 
-inline batch_claim(w, to, t, won, seen)
+inline take_front(to, t, won, seen)
 {
     do
-    :: batch_pop(w, t, seen);
+    :: front_pop(t, seen);
         if
         :: t == NONE -> break
         :: else
@@ -150,55 +155,49 @@ inline batch_claim(w, to, t, won, seen)
     od
 }
 
-/* Any share of the queue: in C it is a fair one, which of so few tasks would be none. */
-inline fill_batch_locked(w, n)
+inline take_locked(to, t, won, seen)
+{
+#ifdef BREAK_FRONT_FIRST
+    t = NONE;
+#else
+    take_front(to, t, won, seen);
+#endif
+    if
+    :: t != NONE
+    :: t == NONE ->
+        do
+        :: atomic {
+                n_queued > 0 ->
+                t = queue[0];
+                unlink_locked(t);
+                claim(t, to, won);
+                if
+                :: won -> won = false; break
+                :: else -> release(t); t = NONE
+                fi
+            }
+        :: atomic { n_queued == 0 -> t = NONE; break }
+        od
+    fi
+}
+
+/* Any part of the queue: in C all of it, but for what has no room. */
+inline fill_front_locked(n)
 {
     if
-    :: n_alive == WORKERS && n_idle == 0 ->
+    :: n_alive == WORKERS && n_queued > 0 && front_next == front_end ->
         do
         :: n_queued > 0 ->
-            batch[w * TASKS + n] = queue[0];
-            unlink_locked(batch[w * TASKS + n]);
+            front[n] = queue[0];
+            unlink_locked(front[n]);
             n++
-        :: break
+        :: n > 0 -> break
         od;
-        if
-        :: n > 0 -> batch_next[w] = 0; batch_count[w] = n
-        :: else
-        fi;
+        front_next = 0;
+        front_end = n;
         n = 0
     :: else
     fi
-}
-
-inline pop_locked(t, won)
-{
-    do
-    :: atomic {
-            n_queued > 0 ->
-            t = queue[0];
-            unlink_locked(t);
-            claim(t, RUNNING, won);
-            if
-            :: won -> won = false; break
-            :: else -> release(t); t = NONE
-            fi
-        }
-    :: atomic { n_queued == 0 -> t = NONE; break }
-    od
-}
-
-inline steal_locked(to, t, won, seen)
-{
-#ifdef BREAK_STEALING
-    t = NONE;
-#else
-    batch_claim(0, to, t, won, seen);
-    if
-    :: t == NONE -> batch_claim(1, to, t, won, seen)
-    :: else
-    fi
-#endif
 }
 
 /* ---- parking ---- */
@@ -213,11 +212,17 @@ inline count_idle(w, idle)
     fi
 }
 
+#ifdef BREAK_WAKE_FOR_FRONT
+#define n_waiting n_queued
+#else
+#define n_waiting (n_queued + front_end - front_next)
+#endif
+
 /* With what lets the others go on: the end of the stretch. */
 inline choose_wake_and_unlock(woken)
 {
     if
-    :: n_parked > 0 && !waking && n_queued > 0 ->
+    :: n_parked > 0 && !waking && n_waiting > 0 ->
         n_parked--;
         woken = parked[n_parked];
         parked[n_parked] = 0;
@@ -280,12 +285,16 @@ inline wake_all_locked()
 /* sheaf__pool_next() */
 inline pool_next(w, t, won, seen, n, woken)
 {
-    batch_claim(w, RUNNING, t, won, seen);
+    if
+    :: looked[w] -> take_front(RUNNING, t, won, seen)
+    :: else
+    fi;
     if
     :: atomic { t != NONE -> count_idle(w, false) }
     :: t == NONE ->
         atomic {
             !mutex -> mutex = true;
+            looked[w] = true;
             t = handed[w];
             if
             :: t != NONE -> /* take_handed_locked() */
@@ -303,12 +312,7 @@ inline pool_next(w, t, won, seen, n, woken)
         :: t != NONE
         :: t == NONE ->
             do
-            :: pop_locked(t, won);
-                if
-                :: t != NONE -> break
-                :: else
-                fi;
-                steal_locked(RUNNING, t, won, seen);
+            :: take_locked(RUNNING, t, won, seen);
                 if
                 :: t != NONE || shut_down -> break
                 :: else
@@ -317,17 +321,19 @@ inline pool_next(w, t, won, seen, n, woken)
                 mutex = false;
                 atomic { !mutex -> mutex = true };
 #endif
-                park_locked(w)
+                if
+                :: may_linger[w] -> /* linger_locked(), and look again */
+                    atomic { may_linger[w] = false; mutex = false };
+                    atomic { !mutex -> mutex = true }
+                :: else -> park_locked(w)
+                fi
             od
         fi;
         atomic {
             if
             :: counted_idle[w] ->
                 count_idle(w, false);
-                if
-                :: t != NONE -> fill_batch_locked(w, n)
-                :: else
-                fi
+                fill_front_locked(n)
             :: else
             fi;
 #ifdef BREAK_WAKE_CHAIN
@@ -344,7 +350,7 @@ inline pool_next(w, t, won, seen, n, woken)
 inline spawn_locked()
 {
     if
-    :: n_alive < WORKERS && n_queued > n_idle ->
+    :: n_alive < WORKERS && n_queued > n_idle -> /* the front is empty */
         handed[n_alive] = queue[0];
         handed_to[queue[0]] = n_alive;
         run worker(n_alive);
@@ -393,7 +399,8 @@ inline worker_run(w, t, flags)
 #endif
     atomic {
         release(t);
-        t = NONE
+        t = NONE;
+        may_linger[w] = FUTURES == 3 /* with four there are states enough */
     }
 }
 
@@ -401,7 +408,7 @@ inline count_as_idle(w, flags)
 {
     atomic {
         if
-        :: !flags && batch_next[w] == batch_count[w] -> counted_idle[w] = true; n_idle++
+        :: !flags && front_next == front_end -> counted_idle[w] = true; n_idle++
         :: else
         fi;
         flags = 0
@@ -445,21 +452,11 @@ inline submit(t, woken)
 inline empty_locked(set, t, won, seen)
 {
     do
-    :: steal_locked(NOTIFIED, t, won, seen);
-        atomic {
-            if
-            :: t != NONE -> set = set | (1 << t)
-            :: t == NONE && n_queued == 0 -> break
-            :: t == NONE && n_queued > 0 ->
-                t = queue[0];
-                unlink_locked(t);
-                claim(t, NOTIFIED, won);
-                if
-                :: won -> won = false; set = set | (1 << t)
-                :: else -> release(t)
-                fi
-            fi
-        }
+    :: take_locked(NOTIFIED, t, won, seen);
+        if
+        :: t != NONE -> set = set | (1 << t)
+        :: else -> break
+        fi
     od
 }
 

@@ -230,7 +230,6 @@ sheaf__child *sheaf__child_spawn(const sheaf_worker *worker, sheaf_error *err)
     return child;
 }
 
-
 /* ---- the end ---- */
 
 void sheaf__child_signal_locked(const sheaf__child *child, int signal_number)
@@ -272,8 +271,8 @@ bool sheaf__child_reap(sheaf__child *child, char *how, size_t size)
 {
     siginfo_t info = {0};
     /*
-     * Until it is reaped its number cannot be anybody else's. If it has ended by itself, the
-     * signal changes nothing; a socket that was closed just before the end gives it a moment.
+     * Until it is reaped its number cannot be anybody else's. If it has ended by itself, or is
+     * about to (the kernel closes its socket on the way), the signal changes nothing.
      */
     if (!await_end(child, sheaf__now_ns()))
         sheaf__child_signal_locked(child, SIGKILL);
