@@ -37,19 +37,26 @@ Test(map_ends, a_failure_of_any_item_is_told_in_its_place_with_any_window, .time
 
 Test(map_ends, what_comes_behind_a_failure_is_cancelled_when_it_is_told, .timeout = LIMIT)
 {
+    gate first;
     gate g;
+    gate_init(&first);
     gate_init(&g);
     sheaf_executor *executor = pool_of(2);
     course source;
     course_init(&source, 30);
+    source.items[0].gate = &first;
     source.items[0].fails = true;
-    source.items[1].gate = &g; /* one worker stays there, the other one ... */
-    source.items[2].gate = &g; /* ... here: the rest waits in the queue */
+    for (int i = 1; i < 10; i++)
+        source.items[i].gate = &g; /* one worker is in item 2, the other perhaps in another one */
     sheaf_map *map = course_map(&source, executor, 10, 1);
+    sem_wait(&g.entered);
+    gate_open(&first, 1);
     cr_assert_eq(course_step(&source, map, NULL), SHEAF_ETASK);
     cr_assert_geq(sheaf_executor_stats_get(executor).cancelled, 7);
-    for (int i = 3; i < 10; i++)
-        cr_assert_eq(source.items[i].arg_dropped, 1, "item %d", i + 1);
+    int n_dropped = 0;
+    for (int i = 2; i < 10; i++)
+        n_dropped += source.items[i].arg_dropped;
+    cr_assert_geq(n_dropped, 7);
     gate_open(&g, 2);
     sheaf_map_close(map);
     course_check(&source);
