@@ -21,7 +21,8 @@ int sheaf_build_info(char *line, unsigned long size)
 {
     char cpu[48];
     const char *allocator = sheaf__heap_describe();
-    return snprintf(line, size, "%s; libcsv %s, zlib %s, SQLite %s, %s%s; cpu %s",
+    const sheaf__scan_kernel *kernel = sheaf__scan_kernel_get();
+    return snprintf(line, size, "%s; libcsv %s, zlib %s, SQLite %s, %s%s; cpu %s, scan %s",
 #if defined(__clang__)
                     "clang " __clang_version__,
 #else
@@ -29,5 +30,5 @@ int sheaf_build_info(char *line, unsigned long size)
 #endif
                     sheaf__parser_describe(), sheaf__gzip_describe(), sheaf__sqlite_describe(),
                     allocator ? "jemalloc " : "malloc", allocator ? allocator : "",
-                    sheaf__cpu_features(cpu, sizeof cpu));
+                    sheaf__cpu_features(cpu, sizeof cpu), kernel ? kernel->name : "none");
 }

@@ -1,10 +1,11 @@
 /*
  * One file, from its first byte to its last record: see reader.h.
  *
- * A record is read line by line. Its lines stand in the window; the parser is fed each; when a
- * record ends with a line, it is checked: its number of fields, its size, its encoding. Blank lines
- * between records never reach the parser. At the end of the text, a record that a quote keeps open
- * is a fault.
+ * Most records are taken in runs (record/run.h), as many as stand in the window whole. What no run
+ * takes is read line by line: the header, the record that the window cuts, one whose quotes stand
+ * where they should not, one with a fault. The parser is fed each line; when a record ends with
+ * one, it is checked: its number of fields, its size, its encoding. Blank lines between records
+ * never reach the parser. At the end of the text, a record that a quote keeps open is a fault.
  *
  * Where a fault is found does not depend on how many bytes a read gave: records are checked one by
  * one, in order, each as a whole, and what a source delivers before it fails is used before its
@@ -12,38 +13,15 @@
  */
 #include "readers/reader.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/core/error.h"
 #include "engine/core/path.h"
 #include "engine/core/utf8.h"
-#include "readers/record/locate.h"
-#include "readers/source/source.h"
-#include "readers/window.h"
-
-struct sheaf__reader {
-    sheaf__free_node node;
-    sheaf__reader_options options;
-    sheaf__file_source source;
-    sheaf__gzip *gzip; /* made for the first gzip file, kept for the next ones */
-    bool named_gzip;   /* the file is called .gz */
-    sheaf__window window;
-    sheaf__reader_counts counts;
-    size_t n_columns; /* of the header; 0 before it */
-    uint64_t line;    /* number of the line at window.line, from 1 */
-    uint64_t record_line;
-    bool is_waiting;           /* see sheaf__reader_is_waiting() */
-    sheaf_error *read_failure; /* of the source, kept until the text before it was used */
-};
-
-/* What one record turned out to be. */
-typedef struct record {
-    const uint8_t *bytes;
-    size_t n_bytes; /* without its line end */
-    size_t n_fields;
-} record;
+#include "readers/fault.h"
+#include "readers/record/run.h"
+#include "readers/state.h"
 
 sheaf__reader *sheaf__reader_create(void)
 {
@@ -214,11 +192,10 @@ static sheaf_status open_source(sheaf__reader *reader, const sheaf_file *file,
     reader->counts = (sheaf__reader_counts){0}; /* also of a file that cannot be opened */
     reader->n_columns = 0;
     reader->named_gzip = sheaf__path_ends_with(file->path, ".gz");
-    reader->source = (sheaf__file_source){
-        .fd = -1,
-        .counted_bytes = counted_bytes,
-        .stop = options->stop,
-        .read_bytes = options->read_bytes};
+    reader->source = (sheaf__file_source){.fd = -1,
+                                          .counted_bytes = counted_bytes,
+                                          .stop = options->stop,
+                                          .read_bytes = options->read_bytes};
     sheaf_status status = sheaf__file_open(&reader->source, file, err);
     if (status == SHEAF_OK && spool && !reader->source.can_seek)
         status = sheaf__file_spool(&reader->source, err);
@@ -254,11 +231,11 @@ sheaf_status sheaf__reader_rewind(sheaf__reader *reader, sheaf_error *err)
 
 sheaf__reader_position sheaf__reader_tell(const sheaf__reader *reader)
 {
-    return (sheaf__reader_position){
-        .offset_bytes = reader->window.base_bytes + reader->window.record,
-        .line = reader->line,
-        .n_columns = reader->n_columns,
-        .counts = sheaf__reader_counts_get(reader)};
+    return (sheaf__reader_position){.offset_bytes = reader->window.base_bytes +
+                                                    reader->window.record,
+                                    .line = reader->line,
+                                    .n_columns = reader->n_columns,
+                                    .counts = sheaf__reader_counts_get(reader)};
 }
 
 static sheaf_status read_failure(const sheaf__reader *reader, sheaf_error *err)
@@ -312,114 +289,6 @@ sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file
     return SHEAF_OK;
 }
 
-/* ---- faults ---- */
-
-static uint64_t record_number(const sheaf__reader *reader)
-{
-    return reader->n_columns > 0 ? reader->counts.records + 1 : 0;
-}
-
-/* Say where in the file a place in the current record is, and show its line. */
-static void point_to(const sheaf__reader *reader, const record *rec, const sheaf__place *place,
-                     sheaf_error *err)
-{
-    if (!err)
-        return;
-    err->record = record_number(reader);
-    err->line = reader->record_line + place->line;
-    err->line_byte = place->at - place->line_start + 1;
-    err->offset_bytes = reader->window.base_bytes + reader->window.record + place->at;
-    err->field = place->field + 1;
-    size_t line_end = place->at;
-    while (line_end < rec->n_bytes && rec->bytes[line_end] != '\n' && rec->bytes[line_end] != '\r')
-        line_end++;
-    sheaf__error_excerpt(err, (const char *)rec->bytes + place->line_start,
-                         line_end - place->line_start, place->at - place->line_start);
-}
-
-/* The record as far as it is in the window: for faults before its end was found. */
-static record open_record(const sheaf__reader *reader)
-{
-    const sheaf__window *window = &reader->window;
-    return (record){.bytes = window->bytes + window->record,
-                    .n_bytes = window->end - window->record};
-}
-
-static sheaf_status fault_shape(const sheaf__reader *reader, const record *rec, sheaf_error *err)
-{
-    size_t expected = reader->n_columns;
-    sheaf_error_set(err, SHEAF_ESHAPE, "record %" PRIu64 " has %zu field%s, the header has %zu",
-                    record_number(reader), rec->n_fields, rec->n_fields == 1 ? "" : "s", expected);
-    sheaf_error_hint(err, "mend the line, or leave the file out: --on-error skip-file");
-    /*
-     * Too many: the first that has no column. Too few: the end of the record, where the next is
-     * missing.
-     */
-    sheaf__place place = sheaf__locate_field(rec->bytes, rec->n_bytes, reader->options.delimiter,
-                                             expected);
-    if (rec->n_fields < expected)
-        place.field++;
-    point_to(reader, rec, &place, err);
-    return SHEAF_ESHAPE;
-}
-
-static sheaf_status fault_encoding(const sheaf__reader *reader, const record *rec, size_t at,
-                                   sheaf_error *err)
-{
-    sheaf_error_set(err, SHEAF_EENCODING, "byte 0x%02X is not UTF-8", rec->bytes[at]);
-    sheaf_error_hint(
-        err, "convert the file: iconv -f WINDOWS-1252 -t UTF-8 FILE > FILE.utf8.csv; or leave "
-             "it out: --on-error skip-file");
-    sheaf__place place = sheaf__locate_byte(rec->bytes, rec->n_bytes, reader->options.delimiter,
-                                            at);
-    point_to(reader, rec, &place, err);
-    return SHEAF_EENCODING;
-}
-
-static sheaf_status fault_quote(const sheaf__reader *reader, sheaf_error *err)
-{
-    record rec = open_record(reader);
-    sheaf__place place = {0};
-    sheaf_error_set(err, SHEAF_EQUOTE,
-                    "the quote is never closed: the file ends inside a quoted field");
-    sheaf_error_hint(err, "close or remove the quote, or leave the file out: --on-error skip-file");
-    sheaf__locate_open_quote(rec.bytes, rec.n_bytes, reader->options.delimiter, &place);
-    point_to(reader, &rec, &place, err);
-    return SHEAF_EQUOTE;
-}
-
-static sheaf_status fault_limit(const sheaf__reader *reader, const record *rec, sheaf_error *err)
-{
-    /* Only what is within the limit counts: how much more of it is in the window is chance. */
-    size_t limit = reader->options.record_bytes_max;
-    record begun = {.bytes = rec->bytes, .n_bytes = rec->n_bytes < limit ? rec->n_bytes : limit};
-    sheaf__place place = {0};
-    bool open = sheaf__locate_open_quote(begun.bytes, begun.n_bytes, reader->options.delimiter,
-                                         &place);
-    sheaf_error_set(err, SHEAF_ELIMIT, "the record is larger than %zu bytes%s", limit,
-                    open ? ": perhaps this quote is never closed" : "");
-    sheaf_error_hint(err, "close the quote, raise the limit (--max-record), or leave the file out: "
-                          "--on-error skip-file");
-    if (!open)
-        place = (sheaf__place){0};
-    point_to(reader, &begun, &place, err);
-    return SHEAF_ELIMIT;
-}
-
-static sheaf_status fault_parser(const sheaf__reader *reader, sheaf_status status, sheaf_error *err)
-{
-    if (status == SHEAF_ENOMEM)
-        return sheaf__error_memory(err, "a record");
-    record rec = open_record(reader);
-    sheaf__place place = sheaf__locate_field(rec.bytes, rec.n_bytes, reader->options.delimiter,
-                                             SHEAF__FIELDS_MAX);
-    sheaf_error_set(err, status, "the record has more than %u fields", SHEAF__FIELDS_MAX);
-    sheaf_error_hint(err, "look whether the separator is right (--delim), or leave the file out: "
-                          "--on-error skip-file");
-    point_to(reader, &rec, &place, err);
-    return status;
-}
-
 /* ---- records ---- */
 
 /*
@@ -461,8 +330,8 @@ static sheaf_status find_line(sheaf__reader *reader, size_t *line_end, sheaf_err
     sheaf__window *window = &reader->window;
     while (!sheaf__window_find_line(window, line_end)) {
         if (window->end - window->record > reader->options.record_bytes_max + 2) {
-            record rec = open_record(reader);
-            return fault_limit(reader, &rec, err);
+            sheaf__record rec = sheaf__fault_record(reader);
+            return sheaf__fault_limit(reader, &rec, err);
         }
         sheaf_status status = fill(reader, SIZE_MAX, err);
         if (status < 0)
@@ -477,7 +346,7 @@ static sheaf_status end_of_text(sheaf__reader *reader, sheaf_error *err)
     if (reader->read_failure)
         return read_failure(reader, err);
     if (reader->window.record < reader->window.line)
-        return fault_quote(reader, err);
+        return sheaf__fault_quote(reader, err);
     return SHEAF_END;
 }
 
@@ -485,7 +354,7 @@ static sheaf_status end_of_text(sheaf__reader *reader, sheaf_error *err)
  * Read one record: OK with *rec, END, or a fault. The window's record stays where it is, so that
  * whoever checks the record can still point into it; next_record() moves on.
  */
-static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, record *rec,
+static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sheaf__record *rec,
                                 sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
@@ -518,12 +387,12 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, re
         if (status == SHEAF_OK && n_end == 0)
             status = sheaf__parser_line(parser, (const uint8_t *)"\n", 1, &ended, &rec->n_fields);
         if (status < 0)
-            return fault_parser(reader, status, err);
+            return sheaf__fault_parser(reader, status, err);
         next_line(reader, line_end);
         rec->bytes = window->bytes + window->record;
         rec->n_bytes = line_end - n_end - window->record;
         if (rec->n_bytes > reader->options.record_bytes_max)
-            return fault_limit(reader, rec, err);
+            return sheaf__fault_limit(reader, rec, err);
         if (ended) {
             reader->counts.lone_crs += lone_cr;
             return SHEAF_OK;
@@ -531,16 +400,17 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, re
     }
 }
 
-static sheaf_status check_encoding(const sheaf__reader *reader, const record *rec, sheaf_error *err)
+static sheaf_status check_encoding(const sheaf__reader *reader, const sheaf__record *rec,
+                                   sheaf_error *err)
 {
     size_t valid = sheaf__utf8_valid_prefix(rec->bytes, rec->n_bytes);
-    return valid == rec->n_bytes ? SHEAF_OK : fault_encoding(reader, rec, valid, err);
+    return valid == rec->n_bytes ? SHEAF_OK : sheaf__fault_encoding(reader, rec, valid, err);
 }
 
 sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                                   sheaf_error *err)
 {
-    record rec;
+    sheaf__record rec;
     sheaf__parser_begin(parser, reader->options.delimiter, batch);
     sheaf_status status = read_record(reader, parser, &rec, err);
     if (status == SHEAF_OK)
@@ -559,12 +429,12 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
 {
     size_t n_bytes = batch ? batch->n_bytes : 0;
     size_t n_cells = batch ? batch->n_cells : 0;
-    record rec;
+    sheaf__record rec;
     sheaf_status status = read_record(reader, parser, &rec, err);
     if (status == SHEAF_OK)
         status = check_encoding(reader, &rec, err);
     if (status == SHEAF_OK && rec.n_fields != reader->n_columns)
-        status = fault_shape(reader, &rec, err);
+        status = sheaf__fault_shape(reader, &rec, err);
     if (status == SHEAF_OK) {
         reader->counts.records++;
         next_record(reader);
@@ -575,6 +445,40 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
         batch->n_cells = n_cells;
     }
     return status;
+}
+
+/* Take the records that need no second look: the bytes of text that was, perhaps none. */
+static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
+                             size_t chunk_bytes, size_t *n_bytes, sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    sheaf__scan *index = sheaf__parser_index(parser);
+    sheaf__run_rules rules = {.delimiter = reader->options.delimiter,
+                              .n_columns = reader->n_columns,
+                              .record_bytes_max = reader->options.record_bytes_max};
+    sheaf__run_limit limit = {.n_bytes = SIZE_MAX, .records = UINT64_MAX};
+    sheaf__run run;
+    *n_bytes = 0;
+    if (reader->options.by_libcsv)
+        return SHEAF_OK;
+    if (batch) {
+        size_t cell_bytes = rules.n_columns * sizeof(sheaf__cell);
+        size_t left = chunk_bytes - batch->n_cells * sizeof(sheaf__cell);
+        limit.n_bytes = chunk_bytes - batch->n_bytes;
+        limit.records = left / cell_bytes + (left % cell_bytes != 0);
+    }
+    if (!index || sheaf__run_take(&run, &rules, index, window->bytes + window->record,
+                                  window->end - window->record, batch, limit) < 0)
+        return sheaf__error_memory(err, "a batch");
+    if (run.n_bytes == 0)
+        return SHEAF_OK;
+    window->record = window->line = window->searched = window->record + run.n_bytes;
+    reader->line = reader->record_line = reader->line + run.n_lines;
+    reader->counts.records += run.records;
+    reader->counts.blank_lines += run.blank_lines;
+    reader->counts.lone_crs += run.lone_crs;
+    *n_bytes = run.n_bytes;
+    return SHEAF_OK;
 }
 
 /* The next record is not in the window yet, and a stream would have to be waited for. */
@@ -601,7 +505,10 @@ sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sh
     }
     reader->is_waiting = false;
     while (status == SHEAF_OK && !reader->is_waiting) {
-        status = add_record(reader, parser, batch, err);
+        size_t n_taken = 0;
+        status = take_run(reader, parser, batch, chunk_bytes, &n_taken, err);
+        if (status == SHEAF_OK && n_taken == 0)
+            status = add_record(reader, parser, batch, err);
         if (batch &&
             (batch->n_bytes >= chunk_bytes || batch->n_cells * sizeof(sheaf__cell) >= chunk_bytes))
             break;

@@ -29,7 +29,8 @@
 typedef struct sheaf__reader sheaf__reader;
 
 typedef struct sheaf__reader_options {
-    char delimiter;
+    char delimiter;            /* no quote, no line end */
+    bool by_libcsv;            /* every record by libcsv: no scan */
     size_t record_bytes_max;   /* without its line end */
     const atomic_bool *stop;   /* when true, reading ends with ECANCELLED */
     atomic_ullong *read_bytes; /* grows by what is read, as stored; NULL: not wanted */

@@ -40,15 +40,15 @@ static inline void put_batch(blob *to, const sheaf__batch *batch)
     for (size_t i = 0; i < batch->n_cells; i++) {
         const sheaf__cell *cell = &batch->cells[i];
         bool null = cell->n_bytes == SHEAF__NULL_CELL;
-        cr_assert_eq(cell->offset_bytes, used, "the text of cells is not one run");
+        cr_assert_geq(cell->offset_bytes, used, "the text of a cell is another's too");
         const void *text = cell->n_bytes > 0 ? (const void *)(batch->bytes + cell->offset_bytes)
                                              : "";
         put_field(to, null ? NULL : text, null ? 0 : cell->n_bytes);
-        used += null ? 0 : cell->n_bytes;
+        used = cell->offset_bytes + (null ? 0 : cell->n_bytes);
         if ((i + 1) % batch->n_columns == 0)
             blob_text(to, "\n");
     }
-    cr_assert_eq(batch->n_bytes, used, "the batch has text of no cell");
+    cr_assert_leq(used, batch->n_bytes, "a cell has text that the batch has not");
 }
 
 /* ---- by the reader ---- */

@@ -227,8 +227,9 @@ Test(reader, gives_a_batch_when_it_holds_chunk_bytes_of_text_or_cells)
     static const char long_fields[] = "a\n0123456789abcdef\n0123456789ABCDEF\nlast\n";
     cr_assert_eq(rows_in_first(long_fields, 0), 1);
     cr_assert_eq(rows_in_first(long_fields, 16), 1);
-    cr_assert_eq(rows_in_first(long_fields, 17), 2);
-    cr_assert_eq(rows_in_first(long_fields, 32), 2);
+    cr_assert_eq(rows_in_first(long_fields, 17), 1); /* with what separates them */
+    cr_assert_eq(rows_in_first(long_fields, 18), 2);
+    cr_assert_eq(rows_in_first(long_fields, 34), 2);
     static const char nulls[] = "a,b\n,\n,\n,\n,\n"; /* no text, but cells of eight bytes */
     cr_assert_eq(rows_in_first(nulls, 16), 1);
     cr_assert_eq(rows_in_first(nulls, 17), 2);

@@ -29,6 +29,7 @@ enum {
     OPTION_ON_ERROR,
     OPTION_MAX_RECORD,
     OPTION_EXECUTOR,
+    OPTION_PARSER,
     OPTION_PROGRESS,
     OPTION_JSON,
     OPTION_VERSION
@@ -56,6 +57,7 @@ static const struct option_info {
     {OPTION_DELIM, "delim", "C", FOR_ALL, "separates fields: one byte, or tab (comma; *.tsv tab)"},
     {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_ALL, "the largest record that is read (64M)"},
     {OPTION_ON_ERROR, "on-error", "stop|skip-file", FOR_ALL, "what a fault in a file does (stop)"},
+    {OPTION_PARSER, "parser", "scan|libcsv", FOR_ALL, "who finds the records, the same (scan)"},
     {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_ALL,
      "on stderr (auto: a bar on a terminal)"},
     {OPTION_JSON, "json", NULL, FOR_INGEST | FOR_COUNT,
@@ -251,6 +253,9 @@ static int apply(arguments *args, const struct option_info *info, const char *va
         args->ingest.executor = position == 0   ? SHEAF_EXECUTOR_THREADS
                                 : position == 1 ? SHEAF_EXECUTOR_PROCESSES
                                                 : SHEAF_EXECUTOR_SEQUENTIAL;
+        return -1;
+    case OPTION_PARSER:
+        args->ingest.parser = position == 0 ? SHEAF_PARSER_SCAN : SHEAF_PARSER_LIBCSV;
         return -1;
     case OPTION_ORDER:
         args->discover.order = (sheaf_order)position;

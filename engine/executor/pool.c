@@ -103,8 +103,8 @@ static sheaf_future *take_locked(sheaf__pool *pool, sheaf_future_state to)
  */
 static void fill_front_locked(sheaf__pool *pool)
 {
-    if (pool->n_alive == pool->max_workers && pool->options.queue_limit == 0 &&
-        pool->queue.n > 0 && sheaf__front_count(&pool->front) == 0)
+    if (pool->n_alive == pool->max_workers && pool->options.queue_limit == 0 && pool->queue.n > 0 &&
+        sheaf__front_count(&pool->front) == 0)
         sheaf__front_fill(&pool->front, &pool->queue);
 }
 

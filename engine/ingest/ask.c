@@ -42,7 +42,8 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .parent = getpid(),
                                        .shared_fd = shared_fd,
                                        .delimiter = given->delimiter,
-                                       .wants_rows = load->wants_rows};
+                                       .wants_rows = load->wants_rows,
+                                       .by_libcsv = load->reader_options.by_libcsv};
     sheaf_executor_options options = {.size = sizeof options,
                                       .kind = SHEAF_EXECUTOR_PROCESSES,
                                       .max_workers = load->summary->workers,

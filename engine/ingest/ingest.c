@@ -70,9 +70,11 @@ static sheaf_status check_options(const sheaf_ingest_options *options, sheaf_err
                                RECORD_BYTES_LIMIT);
     if ((unsigned)options->executor > SHEAF_EXECUTOR_PROCESSES)
         return sheaf_error_set(err, SHEAF_EINVAL, "there is no such kind of executor");
+    if ((unsigned)options->parser > SHEAF_PARSER_LIBCSV)
+        return sheaf_error_set(err, SHEAF_EINVAL, "there is no such parser");
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
-    return SHEAF_OK;
+    return sheaf__scan_check(err);
 }
 
 /* What worker processes are to see lies in a page that they can map. */
@@ -260,6 +262,7 @@ static sheaf_status load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                           .files_done = &ingest->files_done};
     size_t record_max = ingest->options.record_bytes_max;
     load->reader_options = (sheaf__reader_options){
+        .by_libcsv = ingest->options.parser == SHEAF_PARSER_LIBCSV,
         .record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX,
         .stop = &ingest->shared->stop};
     sheaf__freelist_init(&load->readers);

@@ -72,7 +72,9 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
                                .shared = self->mapped ? self->mapped : &self->own_shared,
                                .wants_rows = settings->wants_rows};
     self->load.reader_options = (sheaf__reader_options){
-        .record_bytes_max = settings->record_bytes_max, .stop = &self->load.shared->stop};
+        .by_libcsv = settings->by_libcsv,
+        .record_bytes_max = settings->record_bytes_max,
+        .stop = &self->load.shared->stop};
     sheaf__freelist_init(&self->load.readers);
     sheaf__freelist_init(&self->load.batches);
     return self->worker.parser ? SHEAF_OK : sheaf__error_memory(err, "a worker's parser");

@@ -31,6 +31,7 @@ typedef struct sheaf__remote_settings {
     int32_t shared_fd; /* of the parent */
     char delimiter;
     bool wants_rows;
+    bool by_libcsv;
 } sheaf__remote_settings;
 
 /* What it is asked; the path follows, with its NUL. */

@@ -1,10 +1,10 @@
 /*
  * A batch: some records of one file, ready for a sink.
  *
- * The text of all fields stands in one run of bytes; a cell says where a field's text begins and
- * how long it is. Cells stand record by record: the field in column c of row r is cells[r *
- * n_columns + c]. So a record of a million fields costs eight bytes a field, and nothing is
- * allocated per row or column.
+ * The text of all fields stands in one block of bytes, in their order and perhaps with what parted
+ * them; a cell says where a field's text begins and how long it is. Cells stand record by record:
+ * the field in column c of row r is cells[r * n_columns + c]. So a record of a million fields costs
+ * eight bytes a field, and nothing is allocated per row or column.
  *
  * A batch is filled by one worker, moves to the consumer, and goes back to a pool to be used again.
  * Its memory is an arena of its own, on the heap of the worker that made it; nothing in it points

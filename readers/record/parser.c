@@ -11,10 +11,13 @@
 
 #include <csv.h>
 
+#include "readers/record/run.h"
+
 enum { BLOCK_BYTES = 64 << 10, BUFFER_KEEP_BYTES = 1 << 20 };
 
 struct sheaf__parser {
     struct csv_parser csv;
+    sheaf__scan *index;  /* made when it is first asked for */
     sheaf__batch *batch; /* NULL: count only */
     size_t n_fields;     /* of the record that is being parsed */
     bool record_ended;
@@ -55,7 +58,15 @@ void sheaf__parser_destroy(sheaf__parser *parser)
     if (!parser)
         return;
     csv_free(&parser->csv);
+    sheaf__run_index_destroy(parser->index);
     free(parser);
+}
+
+sheaf__scan *sheaf__parser_index(sheaf__parser *parser)
+{
+    if (!parser->index)
+        parser->index = sheaf__run_index_create();
+    return parser->index;
 }
 
 static void on_field(void *text, size_t n_bytes, void *context)

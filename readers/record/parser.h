@@ -19,6 +19,7 @@
 #include <sheaf/status.h>
 
 #include "engine/table/batch.h"
+#include "readers/scan/scan.h"
 
 typedef struct sheaf__parser sheaf__parser;
 
@@ -28,6 +29,9 @@ const char *sheaf__parser_describe(void);
 /* NULL when there is no memory. */
 sheaf__parser *sheaf__parser_create(void);
 void sheaf__parser_destroy(sheaf__parser *parser);
+
+/* Memory for scans by the same worker. NULL when there is none. */
+sheaf__scan *sheaf__parser_index(sheaf__parser *parser);
 
 /*
  * Get ready for the first byte of a record. Fields go to `batch`; NULL: they are only counted. To

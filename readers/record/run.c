@@ -1,0 +1,159 @@
+/*
+ * Runs of records: see run.h.
+ *
+ * The text of a run goes into the batch as it stands, in one copy; a cell is where a field stands
+ * in it. Only a field with doubled quotes is written again, in its place.
+ */
+#include "readers/record/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/core/utf8.h"
+
+enum { LOOK_BEYOND = 512 }; /* what is wanted ends somewhere in a record */
+
+sheaf__scan *sheaf__run_index_create(void)
+{
+    enum { ROOM = SHEAF__SCAN_BYTES_MAX + SHEAF__SCAN_SLACK };
+    sheaf__scan *index = calloc(1, sizeof *index);
+    uint32_t *fields = malloc(ROOM * sizeof *fields);
+    sheaf__scan_line *lines = malloc(ROOM * sizeof *lines);
+    if (!index || !fields || !lines) {
+        free(index);
+        free(fields);
+        free(lines);
+        return NULL;
+    }
+    index->fields = fields;
+    index->lines = lines;
+    return index;
+}
+
+void sheaf__run_index_destroy(sheaf__scan *index)
+{
+    if (!index)
+        return;
+    free(index->fields);
+    free(index->lines);
+    free(index);
+}
+
+/* The length of a line without its end. */
+static inline size_t line_length(const uint8_t *text, size_t begin, size_t last)
+{
+    size_t n = last - begin;
+    return n - (n > 0 && text[last] == '\n' && text[last - 1] == '\r');
+}
+
+/* How much of the text, up to the last line end in it, is UTF-8. */
+static size_t valid_bytes(const sheaf__scan *index, const uint8_t *text)
+{
+    size_t end = index->n_lines > 0 ? index->lines[index->n_lines - 1].at + 1 : 0;
+    return index->ascii ? end : sheaf__utf8_valid_prefix(text, end);
+}
+
+/* How many of the index's lines make the run, which it describes. */
+static size_t measure(sheaf__run *run, const sheaf__run_rules *rules, const sheaf__scan *index,
+                      const uint8_t *text, sheaf__run_limit limit)
+{
+    size_t n_valid = valid_bytes(index, text);
+    size_t begin = 0;
+    uint32_t n_fields = 0; /* before this line */
+    size_t i = 0;
+    for (; i < index->n_lines && begin < limit.n_bytes && run->records < limit.records; i++) {
+        sheaf__scan_line line = index->lines[i];
+        size_t n = line_length(text, begin, line.at);
+        bool blank = n == 0;
+        if (line.at >= n_valid || (!blank && (line.n_fields - n_fields != rules->n_columns ||
+                                              n > rules->record_bytes_max)))
+            break;
+        run->records += !blank;
+        run->blank_lines += blank;
+        run->lone_crs += text[line.at] == '\r';
+        begin = line.at + 1;
+        n_fields = line.n_fields;
+    }
+    run->n_bytes = begin;
+    return i;
+}
+
+/* A quoted field, with its quotes, at `at` in the batch. Doubled quotes inside become one. */
+static inline sheaf__cell quoted_cell(uint8_t *bytes, size_t at, size_t n, bool doubled)
+{
+    uint8_t *begin = bytes + at + 1;
+    const uint8_t *end = bytes + at + n - 1;
+    uint8_t *to = doubled ? memchr(begin, '"', (size_t)(end - begin)) : NULL;
+    if (!to)
+        return (sheaf__cell){.offset_bytes = (uint32_t)at + 1, .n_bytes = (uint32_t)n - 2};
+    for (const uint8_t *from = to; from < end;) {
+        *to++ = *from;
+        from += *from == '"' ? 2 : 1;
+    }
+    return (sheaf__cell){.offset_bytes = (uint32_t)at + 1, .n_bytes = (uint32_t)(to - begin)};
+}
+
+static inline sheaf__cell cell_of(sheaf__batch *batch, size_t at, size_t n,
+                                  const sheaf__scan *index)
+{
+    if (n == 0)
+        return (sheaf__cell){.offset_bytes = (uint32_t)at, .n_bytes = SHEAF__NULL_CELL};
+    if (index->quotes && batch->bytes[at] == '"')
+        return quoted_cell(batch->bytes, at, n, index->doubled);
+    return (sheaf__cell){.offset_bytes = (uint32_t)at, .n_bytes = (uint32_t)n};
+}
+
+/* The cells of a run of n_lines lines, whose text stands in the batch from `base` on. */
+static void add_cells(sheaf__batch *batch, size_t base, const sheaf__scan *index, size_t n_lines)
+{
+    sheaf__cell *cell = batch->cells + batch->n_cells;
+    const uint32_t *field = index->fields;
+    size_t begin = 0;
+    for (size_t i = 0; i < n_lines; i++) {
+        size_t last = index->lines[i].at;
+        const uint32_t *line_field = index->fields + index->lines[i].n_fields - 1;
+        size_t end = begin + line_length(batch->bytes + base, begin, last);
+        if (end > begin) {
+            for (; field < line_field; field++) {
+                *cell++ = cell_of(batch, base + begin, *field - begin, index);
+                begin = *field + 1;
+            }
+            *cell++ = cell_of(batch, base + begin, end - begin, index);
+        }
+        field = line_field + 1;
+        begin = last + 1;
+    }
+    batch->n_cells = (size_t)(cell - batch->cells);
+}
+
+sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, sheaf__scan *index,
+                             const uint8_t *text, size_t n_bytes, sheaf__batch *batch,
+                             sheaf__run_limit limit)
+{
+    const sheaf__scan_kernel *kernel = sheaf__scan_kernel_get();
+    *run = (sheaf__run){0};
+    if (n_bytes > SHEAF__SCAN_BYTES_MAX)
+        n_bytes = SHEAF__SCAN_BYTES_MAX;
+    if (limit.n_bytes < SHEAF__SCAN_BYTES_MAX - LOOK_BEYOND &&
+        n_bytes > limit.n_bytes + LOOK_BEYOND)
+        n_bytes = limit.n_bytes + LOOK_BEYOND;
+    if (n_bytes == 0 || !kernel)
+        return SHEAF_OK;
+    kernel->scan(index, text, n_bytes, rules->delimiter, batch != NULL);
+    size_t n_lines = measure(run, rules, index, text, limit);
+    run->n_lines = index->quoted_lines ? kernel->count_lines(text, run->n_bytes) : n_lines;
+    if (!batch || run->records == 0)
+        return SHEAF_OK;
+    sheaf_status status = sheaf__batch_reserve(batch, run->n_bytes,
+                                               run->records * rules->n_columns);
+    if (status < 0) {
+        *run = (sheaf__run){0};
+        return status == SHEAF_ELIMIT ? SHEAF_OK : status; /* the parser says what is too large */
+    }
+    size_t base = batch->n_bytes;
+    memcpy(batch->bytes + base, text, run->n_bytes);
+    add_cells(batch, base, index, n_lines);
+    batch->n_bytes += run->n_bytes;
+    batch->n_rows += run->records;
+    return SHEAF_OK;
+}

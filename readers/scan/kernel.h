@@ -1,0 +1,152 @@
+/*
+ * The template of the scan kernels. A kernel's file defines, and then includes this:
+ *
+ *     KERNEL                                 its name
+ *     masks look(text, delimiter)            64 bytes as masks: bit i is set where byte i is such
+ *     uint64_t prefix_xor(bits)              bit i is the parity of bits 0 to i
+ *     void write_positions(to, base, bits)   base + the number of each set bit, in order; may write
+ *                                            up to 64 entries
+ *
+ * and gets sheaf__scan_KERNEL. What is not a set of instructions stands here, once.
+ */
+#include <string.h>
+
+#include "readers/scan/scan.h"
+
+#define BLOCK 64
+
+static inline uint64_t last_bit(uint64_t bits)
+{
+    return bits >> (BLOCK - 1);
+}
+
+/* What a block has to know of the one before it. */
+typedef struct carry {
+    uint64_t inside;  /* all ones: a quote is open */
+    uint64_t at_edge; /* 1: its last byte ends a field, or is a closing quote: one may open here */
+    uint64_t closed;  /* 1: its last byte is a closing quote: a field must end here, or one open */
+} carry;
+
+/* The block's masks with what lies behind the text taken out. */
+static inline masks look_at_tail(const uint8_t *text, size_t n_bytes, char delimiter)
+{
+    uint8_t padded[BLOCK] = {0};
+    memcpy(padded, text, n_bytes);
+    masks m = look(padded, delimiter);
+    m.delimiter &= (UINT64_C(1) << n_bytes) - 1; /* a delimiter may be NUL */
+    return m;
+}
+
+/* CRs that no LF follows. The last byte of all is not decided here. */
+static inline uint64_t lone(uint64_t cr, uint64_t lf, const uint8_t *text, size_t n_bytes)
+{
+    if (cr == 0)
+        return 0;
+    uint64_t followed = lf >> 1;
+    uint64_t undecided = n_bytes > BLOCK ? 0 : UINT64_C(1) << (n_bytes - 1);
+    if (n_bytes > BLOCK && text[BLOCK] == '\n')
+        followed |= UINT64_C(1) << (BLOCK - 1);
+    return cr & ~followed & ~undecided;
+}
+
+static inline void write_lines(sheaf__scan *scan, uint32_t base, uint64_t lines, uint64_t fields)
+{
+    sheaf__scan_line *to = scan->lines + scan->n_lines;
+    for (; lines != 0; lines &= lines - 1) {
+        unsigned at = (unsigned)__builtin_ctzll(lines);
+        uint64_t up_to = ~UINT64_C(0) >> (BLOCK - 1 - at);
+        uint64_t n_before = (uint64_t)__builtin_popcountll(fields & up_to);
+        *to++ = (sheaf__scan_line){.at = base + at,
+                                   .n_fields = (uint32_t)(scan->n_fields + n_before)};
+    }
+    scan->n_lines = (size_t)(to - scan->lines);
+}
+
+/* One block, with n_bytes of text from its first byte on. False: the scan ends in it. */
+static inline bool scan_block(sheaf__scan *scan, carry *before, masks m, const uint8_t *text,
+                              size_t n_bytes, uint32_t base, bool wants_fields)
+{
+    uint64_t inside = prefix_xor(m.quote) ^ before->inside;
+    uint64_t opening = m.quote & inside;
+    uint64_t closing = m.quote & ~inside;
+    uint64_t lines = (m.lf | lone(m.cr, m.lf, text, n_bytes)) & ~inside;
+    uint64_t fields = lines | (m.delimiter & ~inside);
+    uint64_t after_closing = closing << 1 | before->closed;
+    uint64_t may_open = (fields | closing) << 1 | before->at_edge;
+    uint64_t may_follow = fields | opening | m.cr;
+    uint64_t wrong = (opening & ~may_open) | (after_closing & ~may_follow);
+    if (n_bytes < BLOCK)
+        wrong &= (UINT64_C(1) << n_bytes) - 1;
+    bool goes_on = wrong == 0;
+    if (!goes_on) { /* what is before the first wrong byte holds */
+        uint64_t good = (wrong & -wrong) - 1;
+        lines &= good;
+        fields &= good;
+    }
+    scan->quotes |= m.quote != 0;
+    scan->doubled |= (after_closing & opening) != 0;
+    scan->quoted_lines |= ((m.lf | m.cr) & inside) != 0;
+    if (lines != 0)
+        write_lines(scan, base, lines, fields);
+    if (wants_fields)
+        write_positions(scan->fields + scan->n_fields, base, fields);
+    scan->n_fields += (size_t)__builtin_popcountll(fields);
+    *before = (carry){.inside = 0 - last_bit(inside),
+                      .at_edge = last_bit(fields | closing),
+                      .closed = last_bit(closing)};
+    return goes_on;
+}
+
+static inline void scan_text(sheaf__scan *scan, const uint8_t *text, size_t n_bytes, char delimiter,
+                             bool wants_fields)
+{
+    carry c = {.at_edge = 1};
+    uint64_t high = 0;
+    size_t at = 0;
+    bool goes_on = true;
+    scan->n_fields = scan->n_lines = 0;
+    scan->quotes = scan->doubled = scan->quoted_lines = false;
+    for (; goes_on && n_bytes - at >= BLOCK; at += BLOCK) {
+        masks m = look(text + at, delimiter);
+        high |= m.high;
+        goes_on = scan_block(scan, &c, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
+    }
+    if (goes_on && at < n_bytes) {
+        masks m = look_at_tail(text + at, n_bytes - at, delimiter);
+        high |= m.high;
+        scan_block(scan, &c, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
+    }
+    scan->ascii = high == 0;
+}
+
+static void scan_kernel(sheaf__scan *scan, const uint8_t *text, size_t n_bytes, char delimiter,
+                        bool wants_fields)
+{
+    if (wants_fields)
+        scan_text(scan, text, n_bytes, delimiter, true);
+    else
+        scan_text(scan, text, n_bytes, delimiter, false);
+}
+
+static uint64_t count_lines_kernel(const uint8_t *text, size_t n_bytes)
+{
+    uint64_t n = 0;
+    uint64_t after_cr = 0; /* 1: the byte before is a CR */
+    for (size_t at = 0; at < n_bytes; at += BLOCK) {
+        masks m = n_bytes - at >= BLOCK ? look(text + at, ',')
+                                        : look_at_tail(text + at, n_bytes - at, ',');
+        /* A CR counts; an LF unless it belongs to one. */
+        n += (uint64_t)__builtin_popcountll(m.cr);
+        n += (uint64_t)__builtin_popcountll(m.lf & ~(m.cr << 1 | after_cr));
+        after_cr = last_bit(m.cr);
+    }
+    return n;
+}
+
+#define TEXT_OF(x) #x
+#define NAME_OF(x) TEXT_OF(x)
+#define JOINED_(a, b) a##b
+#define JOINED(a, b) JOINED_(a, b)
+
+const sheaf__scan_kernel JOINED(sheaf__scan_, KERNEL) = {
+    .name = NAME_OF(KERNEL), .scan = scan_kernel, .count_lines = count_lines_kernel};

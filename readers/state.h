@@ -1,0 +1,31 @@
+/* The inside of a reader: for the files that make it up. */
+#ifndef SHEAF_READERS_STATE_H
+#define SHEAF_READERS_STATE_H
+
+#include "readers/reader.h"
+#include "readers/source/source.h"
+#include "readers/window.h"
+
+struct sheaf__reader {
+    sheaf__free_node node;
+    sheaf__reader_options options;
+    sheaf__file_source source;
+    sheaf__gzip *gzip; /* made for the first gzip file, kept for the next ones */
+    bool named_gzip;   /* the file is called .gz */
+    sheaf__window window;
+    sheaf__reader_counts counts;
+    size_t n_columns; /* of the header; 0 before it */
+    uint64_t line;    /* number of the line at window.line, from 1 */
+    uint64_t record_line;
+    bool is_waiting;           /* see sheaf__reader_is_waiting() */
+    sheaf_error *read_failure; /* of the source, kept until the text before it was used */
+};
+
+/* What one record turned out to be. */
+typedef struct sheaf__record {
+    const uint8_t *bytes;
+    size_t n_bytes; /* without its line end */
+    size_t n_fields;
+} sheaf__record;
+
+#endif
