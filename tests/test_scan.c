@@ -47,8 +47,7 @@ static void scan_by_byte(sheaf__scan *scan, const uint8_t *text, size_t n_bytes,
         scan->fields[scan->n_fields++] = (uint32_t)i;
         if (cr || byte == '\n')
             scan->lines[scan->n_lines++] = (sheaf__scan_line){.at = (uint32_t)i,
-                                                              .n_fields =
-                                                                  (uint32_t)scan->n_fields};
+                                                              .n_fields = (uint32_t)scan->n_fields};
     }
 }
 
@@ -93,7 +92,7 @@ static void fill(uint8_t *text, size_t n_bytes, char delimiter, uint64_t *seed)
         bool edge = i == 0 || text[i - 1] == (uint8_t)delimiter || text[i - 1] == '\n';
         uint8_t byte = (uint8_t)plain[random_below(seed, sizeof plain - 1)];
         if (wildness > 0 && random_below(seed, 400) < wildness) {
-            byte = (uint8_t)"\"\"\r\n,"[random_below(seed, 5)];
+            byte = (uint8_t) "\"\"\r\n,"[random_below(seed, 5)];
             inside ^= byte == '"';
         } else if (inside && kind < 2 && i + 1 < n_bytes) { /* closed, or doubled */
             text[i++] = '"';

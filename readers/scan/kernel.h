@@ -14,6 +14,7 @@
 #include "readers/scan/scan.h"
 
 #define BLOCK 64
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 static inline uint64_t last_bit(uint64_t bits)
 {
@@ -27,18 +28,16 @@ typedef struct carry {
     uint64_t closed;  /* 1: its last byte is a closing quote: a field must end here, or one open */
 } carry;
 
-/* The block's masks with what lies behind the text taken out. */
-static inline masks look_at_tail(const uint8_t *text, size_t n_bytes, char delimiter)
+/* The last bytes, fewer than a block: behind them stands what nobody looks for. */
+ALWAYS_INLINE masks look_at_tail(const uint8_t *text, size_t n_bytes, char delimiter)
 {
     uint8_t padded[BLOCK] = {0};
     memcpy(padded, text, n_bytes);
-    masks m = look(padded, delimiter);
-    m.delimiter &= (UINT64_C(1) << n_bytes) - 1; /* a delimiter may be NUL */
-    return m;
+    return look(padded, delimiter);
 }
 
 /* CRs that no LF follows. The last byte of all is not decided here. */
-static inline uint64_t lone(uint64_t cr, uint64_t lf, const uint8_t *text, size_t n_bytes)
+ALWAYS_INLINE uint64_t lone(uint64_t cr, uint64_t lf, const uint8_t *text, size_t n_bytes)
 {
     if (cr == 0)
         return 0;
@@ -49,7 +48,7 @@ static inline uint64_t lone(uint64_t cr, uint64_t lf, const uint8_t *text, size_
     return cr & ~followed & ~undecided;
 }
 
-static inline void write_lines(sheaf__scan *scan, uint32_t base, uint64_t lines, uint64_t fields)
+ALWAYS_INLINE void write_lines(sheaf__scan *scan, uint32_t base, uint64_t lines, uint64_t fields)
 {
     sheaf__scan_line *to = scan->lines + scan->n_lines;
     for (; lines != 0; lines &= lines - 1) {
@@ -63,7 +62,7 @@ static inline void write_lines(sheaf__scan *scan, uint32_t base, uint64_t lines,
 }
 
 /* One block, with n_bytes of text from its first byte on. False: the scan ends in it. */
-static inline bool scan_block(sheaf__scan *scan, carry *before, masks m, const uint8_t *text,
+ALWAYS_INLINE bool scan_block(sheaf__scan *scan, carry *before, masks m, const uint8_t *text,
                               size_t n_bytes, uint32_t base, bool wants_fields)
 {
     uint64_t inside = prefix_xor(m.quote) ^ before->inside;
@@ -75,8 +74,6 @@ static inline bool scan_block(sheaf__scan *scan, carry *before, masks m, const u
     uint64_t may_open = (fields | closing) << 1 | before->at_edge;
     uint64_t may_follow = fields | opening | m.cr;
     uint64_t wrong = (opening & ~may_open) | (after_closing & ~may_follow);
-    if (n_bytes < BLOCK)
-        wrong &= (UINT64_C(1) << n_bytes) - 1;
     bool goes_on = wrong == 0;
     if (!goes_on) { /* what is before the first wrong byte holds */
         uint64_t good = (wrong & -wrong) - 1;
@@ -97,7 +94,7 @@ static inline bool scan_block(sheaf__scan *scan, carry *before, masks m, const u
     return goes_on;
 }
 
-static inline void scan_text(sheaf__scan *scan, const uint8_t *text, size_t n_bytes, char delimiter,
+ALWAYS_INLINE void scan_text(sheaf__scan *scan, const uint8_t *text, size_t n_bytes, char delimiter,
                              bool wants_fields)
 {
     carry c = {.at_edge = 1};

@@ -1,0 +1,1 @@
+/* Nothing: a test that has parameters is not run elsewhere. */

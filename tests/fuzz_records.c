@@ -1,0 +1,203 @@
+/*
+ * A fuzz target: what a scan takes for records are exactly libcsv's records, in any bytes; and all
+ * kernels find the same. Built by the preset fuzz (clang's libFuzzer), which runs it for a while:
+ *
+ *     build/fuzz/tests/fuzz_records -max_total_time=600 [DIRECTORY of inputs]
+ *
+ * The first byte of an input chooses the delimiter, how much is taken at once, and whether the
+ * others are text or stand for what means something. As in the reader,
+ * the first record is libcsv's and says how many fields a record has; then each record that no run
+ * takes is libcsv's, too.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "readers/record/parser.h"
+#include "readers/record/run.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
+
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);                                \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+typedef struct document {
+    const uint8_t *text;
+    size_t n_bytes;
+    char delimiter;
+    size_t n_columns;
+    sheaf__parser *parser;
+    sheaf__batch *expected;
+    sheaf__batch *got;
+} document;
+
+/* Where the line that begins at `at` ends, with its LF, CR LF or CR. */
+static size_t line_end(const uint8_t *text, size_t n_bytes, size_t at)
+{
+    while (at < n_bytes && text[at] != '\n' && text[at] != '\r')
+        at++;
+    if (at < n_bytes && text[at] == '\r' && at + 1 < n_bytes && text[at + 1] == '\n')
+        at++;
+    return at < n_bytes ? at + 1 : at;
+}
+
+static bool is_blank(const uint8_t *line, size_t n_bytes)
+{
+    return line[0] == '\n' || (line[0] == '\r' && n_bytes <= 2);
+}
+
+/*
+ * One record or blank line, by libcsv, from `at` on: where it ends; SIZE_MAX when it does not. Its
+ * fields are added to `expected`.
+ */
+static size_t take_by_libcsv(document *d, size_t at, size_t n_bytes, sheaf__run *seen)
+{
+    bool ended = false;
+    size_t n_fields = 0;
+    size_t begin = at;
+    while (!ended) {
+        if (at == n_bytes)
+            return SIZE_MAX;
+        size_t end = line_end(d->text, n_bytes, at);
+        bool lone_cr = d->text[end - 1] == '\r';
+        seen->n_lines++;
+        if (at == begin && is_blank(d->text + at, end - at)) {
+            seen->blank_lines++;
+            seen->lone_crs += lone_cr;
+            return end;
+        }
+        if (sheaf__parser_line(d->parser, d->text + at, end - at, &ended, &n_fields) < 0)
+            return SIZE_MAX;
+        seen->lone_crs += ended && lone_cr;
+        at = end;
+    }
+    seen->records++;
+    if (d->n_columns == 0)
+        d->n_columns = n_fields;
+    seen->n_bytes = n_fields == d->n_columns; /* only here: whether its shape is right */
+    return at;
+}
+
+static bool same_cells(const document *d)
+{
+    if (d->got->n_cells != d->expected->n_cells)
+        return false;
+    for (size_t i = 0; i < d->got->n_cells; i++) {
+        const sheaf__cell *a = &d->got->cells[i];
+        const sheaf__cell *b = &d->expected->cells[i];
+        if (a->n_bytes != b->n_bytes)
+            return false;
+        if (a->n_bytes != SHEAF__NULL_CELL && a->n_bytes > 0 &&
+            memcmp(d->got->bytes + a->offset_bytes, d->expected->bytes + b->offset_bytes,
+                   a->n_bytes) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The run that was taken from `at` on is what libcsv makes of the same bytes. */
+static void check_run(document *d, size_t at, const sheaf__run *run)
+{
+    sheaf__run seen = {0};
+    size_t end = at + run->n_bytes;
+    sheaf__batch_clear(d->expected, SIZE_MAX);
+    sheaf__parser_begin(d->parser, d->delimiter, d->expected);
+    while (at < end) {
+        uint64_t records = seen.records;
+        at = take_by_libcsv(d, at, end, &seen);
+        REQUIRE(at <= end);
+        REQUIRE(records == seen.records || seen.n_bytes == 1);
+    }
+    REQUIRE(seen.records == run->records && seen.blank_lines == run->blank_lines);
+    REQUIRE(seen.lone_crs == run->lone_crs && seen.n_lines == run->n_lines);
+    REQUIRE(same_cells(d));
+}
+
+/* Each kernel finds in the text what the first one does. */
+static void check_kernels(const document *d, sheaf__scan *first, sheaf__scan *other, size_t at)
+{
+    size_t n_bytes = d->n_bytes - at;
+    if (n_bytes > SHEAF__SCAN_BYTES_MAX)
+        n_bytes = SHEAF__SCAN_BYTES_MAX;
+    const sheaf__scan_kernel *kernel;
+    for (size_t i = 0; (kernel = sheaf__scan_kernel_at(i)) != NULL; i++) {
+        sheaf__scan *scan = i == 0 ? first : other;
+        kernel->scan(scan, d->text + at, n_bytes, d->delimiter, true);
+        REQUIRE(scan->n_fields == first->n_fields && scan->n_lines == first->n_lines);
+        REQUIRE(memcmp(scan->fields, first->fields, first->n_fields * sizeof *first->fields) == 0);
+        REQUIRE(memcmp(scan->lines, first->lines, first->n_lines * sizeof *first->lines) == 0);
+    }
+}
+
+/*
+ * Text in which nearly each byte means something, with runs of others between, because much depends
+ * on where in a block of 64 bytes something stands.
+ */
+static size_t write_symbols(uint8_t *text, const uint8_t *symbols, size_t n, char delimiter)
+{
+    static const char meanings[] = "\"\"\"\"\n\n\r,,ab";
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t which = symbols[i] & 15;
+        size_t length = which < sizeof meanings - 1 ? 1 : symbols[i] >> 4 << 2 | (which & 3);
+        uint8_t byte = which < sizeof meanings - 1 ? (uint8_t)meanings[which] : 'x';
+        memset(text + n_bytes, byte == ',' ? delimiter : byte, length);
+        n_bytes += length;
+    }
+    return n_bytes;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
+{
+    static const char delimiters[] = {',', ';', '\t', '|', ' ', 'a', ':', 1};
+    static sheaf__scan *index, *first, *other;
+    static document d;
+    if (!d.parser) {
+        index = sheaf__run_index_create();
+        first = sheaf__run_index_create();
+        other = sheaf__run_index_create();
+        d.parser = sheaf__parser_create();
+        d.expected = sheaf__batch_create(NULL);
+        d.got = sheaf__batch_create(NULL);
+    }
+    if (n_bytes < 2)
+        return 0;
+    d.delimiter = delimiters[bytes[0] & 7];
+    d.n_columns = 0;
+    /* A copy of its own size, so that the sanitizer sees who reads beyond it. */
+    d.n_bytes = n_bytes - 1;
+    uint8_t *text = malloc(64 * d.n_bytes);
+    if (bytes[0] & 0x80)
+        d.n_bytes = write_symbols(text, bytes + 1, d.n_bytes, d.delimiter);
+    else
+        memcpy(text, bytes + 1, d.n_bytes);
+    text = realloc(text, d.n_bytes > 0 ? d.n_bytes : 1);
+    d.text = text;
+    sheaf__run_limit limit = {.n_bytes = (size_t)1 << (bytes[0] >> 3 & 15), .records = UINT64_MAX};
+    for (size_t at = 0; at < d.n_bytes;) {
+        sheaf__run run = {0};
+        if (d.n_columns > 0) {
+            sheaf__run_rules rules = {
+                .delimiter = d.delimiter, .n_columns = d.n_columns, .record_bytes_max = 1000};
+            sheaf__batch_clear(d.got, SIZE_MAX);
+            REQUIRE(sheaf__run_take(&run, &rules, index, d.text + at, d.n_bytes - at, d.got,
+                                    limit) == SHEAF_OK);
+            check_run(&d, at, &run);
+            check_kernels(&d, first, other, at);
+        }
+        at += run.n_bytes;
+        if (run.n_bytes > 0)
+            continue;
+        sheaf__run seen = {0};
+        sheaf__batch_clear(d.expected, SIZE_MAX);
+        sheaf__parser_begin(d.parser, d.delimiter, d.expected);
+        at = take_by_libcsv(&d, at, d.n_bytes, &seen);
+    }
+    free(text);
+    return 0;
+}
