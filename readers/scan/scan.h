@@ -48,8 +48,8 @@ typedef struct sheaf__scan_kernel {
     const char *name;
     /*
      * Scan n_bytes (at most SCAN_BYTES_MAX) of text. The delimiter is no NUL, quote or line end. A
-     * CR at the very end is not taken for a line end: the next byte may be its LF. `fields` and `lines` have room for n_bytes + SCAN_SLACK;
-     * with wants_fields false, `fields` is not touched.
+     * CR at the very end is not taken for a line end: the next byte may be its LF. `fields` and
+     * `lines` have room for n_bytes + SCAN_SLACK; with wants_fields false, `fields` is not touched.
      */
     void (*scan)(sheaf__scan *scan, const uint8_t *text, size_t n_bytes, char delimiter,
                  bool wants_fields);

@@ -47,6 +47,7 @@ static cross_test *cross_tests;
 #define cr_assert_geq(a, b, ...) cr_assert((a) >= (b))
 #define cr_assert_leq(a, b, ...) cr_assert((a) <= (b))
 #define cr_assert_gt(a, b, ...) cr_assert((a) > (b))
+#define cr_assert_lt(a, b, ...) cr_assert((a) < (b))
 #define cr_assert_not_null(a, ...) cr_assert(a)
 #define cr_assert_null(a, ...) cr_assert(!(a))
 #define cr_assert_str_eq(a, b, ...) cr_assert(strcmp(a, b) == 0)
