@@ -40,10 +40,10 @@ void sheaf__run_index_destroy(sheaf__scan *index)
 }
 
 /* The length of a line without its end. */
-static inline size_t line_length(const uint8_t *text, size_t begin, size_t last)
+static inline size_t line_length(const uint8_t *text, size_t begin, size_t last, bool crs)
 {
     size_t n = last - begin;
-    return n - (n > 0 && text[last] == '\n' && text[last - 1] == '\r');
+    return crs ? n - (n > 0 && text[last] == '\n' && text[last - 1] == '\r') : n;
 }
 
 /* How much of the text, up to the last line end in it, is UTF-8. */
@@ -63,14 +63,14 @@ static size_t measure(sheaf__run *run, const sheaf__run_rules *rules, const shea
     size_t i = 0;
     for (; i < index->n_lines && begin < limit.n_bytes && run->records < limit.records; i++) {
         sheaf__scan_line line = index->lines[i];
-        size_t n = line_length(text, begin, line.at);
+        size_t n = line_length(text, begin, line.at, index->crs);
         bool blank = n == 0;
         if (line.at >= n_valid || (!blank && (line.n_fields - n_fields != rules->n_columns ||
                                               n > rules->record_bytes_max)))
             break;
         run->records += !blank;
         run->blank_lines += blank;
-        run->lone_crs += text[line.at] == '\r';
+        run->lone_crs += index->crs && text[line.at] == '\r';
         begin = line.at + 1;
         n_fields = line.n_fields;
     }
@@ -83,12 +83,17 @@ static inline sheaf__cell quoted_cell(uint8_t *bytes, size_t at, size_t n, bool 
 {
     uint8_t *begin = bytes + at + 1;
     const uint8_t *end = bytes + at + n - 1;
-    uint8_t *to = doubled ? memchr(begin, '"', (size_t)(end - begin)) : NULL;
-    if (!to)
+    const uint8_t *quote = doubled ? memchr(begin, '"', (size_t)(end - begin)) : NULL;
+    if (!quote)
         return (sheaf__cell){.offset_bytes = (uint32_t)at + 1, .n_bytes = (uint32_t)n - 2};
-    for (const uint8_t *from = to; from < end;) {
-        *to++ = *from;
-        from += *from == '"' ? 2 : 1;
+    uint8_t *to = bytes + (quote - bytes);
+    while (quote) { /* the one, and what comes between the other and the next pair */
+        const uint8_t *from = quote + 2;
+        quote = memchr(from, '"', (size_t)(end - from));
+        size_t n_between = (size_t)((quote ? quote : end) - from);
+        *to++ = '"';
+        memmove(to, from, n_between);
+        to += n_between;
     }
     return (sheaf__cell){.offset_bytes = (uint32_t)at + 1, .n_bytes = (uint32_t)(to - begin)};
 }
@@ -112,7 +117,7 @@ static void add_cells(sheaf__batch *batch, size_t base, const sheaf__scan *index
     for (size_t i = 0; i < n_lines; i++) {
         size_t last = index->lines[i].at;
         const uint32_t *line_field = index->fields + index->lines[i].n_fields - 1;
-        size_t end = begin + line_length(batch->bytes + base, begin, last);
+        size_t end = begin + line_length(batch->bytes + base, begin, last, index->crs);
         if (end > begin) {
             for (; field < line_field; field++) {
                 *cell++ = cell_of(batch, base + begin, *field - begin, index);

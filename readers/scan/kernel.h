@@ -48,17 +48,27 @@ ALWAYS_INLINE uint64_t lone(uint64_t cr, uint64_t lf, const uint8_t *text, size_
     return cr & ~followed & ~undecided;
 }
 
+/* The first line end, if there is one, and what is left of them. */
+ALWAYS_INLINE uint64_t write_line(sheaf__scan *scan, uint32_t base, uint64_t lines, uint64_t fields)
+{
+    uint64_t up_to = lines ^ (lines - 1);
+    scan->lines[scan->n_lines] = (sheaf__scan_line){
+        .at = base + (uint32_t)__builtin_ctzll(lines | UINT64_C(1) << (BLOCK - 1)),
+        .n_fields = (uint32_t)scan->n_fields + (uint32_t)__builtin_popcountll(fields & up_to)};
+    scan->n_lines += lines != 0;
+    return lines & (lines - 1);
+}
+
+/* As many as there mostly are without asking whether there are: what costs is a branch guessed wrong. */
 ALWAYS_INLINE void write_lines(sheaf__scan *scan, uint32_t base, uint64_t lines, uint64_t fields)
 {
-    sheaf__scan_line *to = scan->lines + scan->n_lines;
-    for (; lines != 0; lines &= lines - 1) {
-        unsigned at = (unsigned)__builtin_ctzll(lines);
-        uint64_t up_to = ~UINT64_C(0) >> (BLOCK - 1 - at);
-        uint64_t n_before = (uint64_t)__builtin_popcountll(fields & up_to);
-        *to++ = (sheaf__scan_line){.at = base + at,
-                                   .n_fields = (uint32_t)(scan->n_fields + n_before)};
-    }
-    scan->n_lines = (size_t)(to - scan->lines);
+    lines = write_line(scan, base, lines, fields);
+    if (lines == 0)
+        return;
+    for (int i = 0; i < 3; i++)
+        lines = write_line(scan, base, lines, fields);
+    while (lines != 0)
+        lines = write_line(scan, base, lines, fields);
 }
 
 /* One block, with n_bytes of text from its first byte on. False: the scan ends in it. */
@@ -80,11 +90,11 @@ ALWAYS_INLINE bool scan_block(sheaf__scan *scan, carry *before, masks m, const u
         lines &= good;
         fields &= good;
     }
+    scan->crs |= m.cr != 0;
     scan->quotes |= m.quote != 0;
     scan->doubled |= (after_closing & opening) != 0;
     scan->quoted_lines |= ((m.lf | m.cr) & inside) != 0;
-    if (lines != 0)
-        write_lines(scan, base, lines, fields);
+    write_lines(scan, base, lines, fields);
     if (wants_fields)
         write_positions(scan->fields + scan->n_fields, base, fields);
     scan->n_fields += (size_t)__builtin_popcountll(fields);
@@ -94,26 +104,27 @@ ALWAYS_INLINE bool scan_block(sheaf__scan *scan, carry *before, masks m, const u
     return goes_on;
 }
 
-ALWAYS_INLINE void scan_text(sheaf__scan *scan, const uint8_t *text, size_t n_bytes, char delimiter,
-                             bool wants_fields)
+ALWAYS_INLINE void scan_text(sheaf__scan *result, const uint8_t *text, size_t n_bytes,
+                             char delimiter, bool wants_fields)
 {
+    /* A copy, which can live in registers. */
+    sheaf__scan scan = {.fields = result->fields, .lines = result->lines};
     carry c = {.at_edge = 1};
     uint64_t high = 0;
     size_t at = 0;
     bool goes_on = true;
-    scan->n_fields = scan->n_lines = 0;
-    scan->quotes = scan->doubled = scan->quoted_lines = false;
     for (; goes_on && n_bytes - at >= BLOCK; at += BLOCK) {
         masks m = look(text + at, delimiter);
         high |= m.high;
-        goes_on = scan_block(scan, &c, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
+        goes_on = scan_block(&scan, &c, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
     }
     if (goes_on && at < n_bytes) {
         masks m = look_at_tail(text + at, n_bytes - at, delimiter);
         high |= m.high;
-        scan_block(scan, &c, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
+        scan_block(&scan, &c, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
     }
-    scan->ascii = high == 0;
+    scan.ascii = high == 0;
+    *result = scan;
 }
 
 static void scan_kernel(sheaf__scan *scan, const uint8_t *text, size_t n_bytes, char delimiter,

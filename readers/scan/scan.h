@@ -38,6 +38,7 @@ typedef struct sheaf__scan {
     size_t n_fields;
     size_t n_lines;
     bool ascii;        /* there is no other byte */
+    bool crs;          /* there may be some */
     bool quotes;       /* there may be some */
     bool doubled;      /* and doubled ones */
     bool quoted_lines; /* there may be line ends inside quotes */
