@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/core/utf8.h"
 #include "readers/scan/scan.h"
 #include "tests/support.h"
 
@@ -197,6 +198,62 @@ Test(scan, every_kernel_bears_texts_of_one_byte_only, .init = make_room)
         for (const char *byte = ",\n\r\"x\xFF"; *byte; byte++) {
             memset(text, *byte, SHEAF__SCAN_BYTES_MAX);
             check(kernel, text, SHEAF__SCAN_BYTES_MAX, ',');
+        }
+    }
+}
+
+/*
+ * Each pair of bytes, followed by those that are on either side of an edge in the definition, so
+ * that it crosses from one register to the next at each of its bytes, or ends the text.
+ */
+Test(scan, every_kernel_knows_utf8)
+{
+    static const uint8_t edges[] = {'a', 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC2, 0xE1};
+    enum { EDGES = sizeof edges };
+    guarded memory = guarded_create(100);
+    const sheaf__scan_kernel *kernel;
+    for (size_t k = 0; (kernel = sheaf__scan_kernel_at(k)) != NULL; k++) {
+        for (size_t i = 0; i < 256 * 256 * EDGES * EDGES; i++) {
+            size_t rest = i / (256 * 256);
+            const uint8_t sequence[4] = {(uint8_t)i, (uint8_t)(i >> 8), edges[rest % EDGES],
+                                         edges[rest / EDGES]};
+            size_t n_bytes = 34 + i % 3;
+            uint8_t *text = memory.end - n_bytes;
+            memset(text, 'a', n_bytes);
+            memcpy(text + 28 + i % 5, sequence, 32 + i % 5 <= n_bytes ? 4 : 2);
+            cr_assert_eq(kernel->is_utf8(text, n_bytes), sheaf__utf8_valid(text, n_bytes),
+                         "%s: %02X %02X %02X %02X", kernel->name, sequence[0], sequence[1],
+                         sequence[2], sequence[3]);
+        }
+    }
+}
+
+Test(scan, every_kernel_knows_utf8_in_long_texts)
+{
+    static const char *const pieces[] = {
+        "a", "plain text, ", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF"};
+    enum { LONG = 5000 };
+    guarded memory = guarded_create(LONG);
+    const sheaf__scan_kernel *kernel;
+    for (size_t k = 0; (kernel = sheaf__scan_kernel_at(k)) != NULL; k++) {
+        uint64_t seed = 3;
+        for (size_t round = 0; round < 2000; round++) {
+            uint8_t text[LONG];
+            size_t n_bytes = 0;
+            size_t wanted = random_below(&seed, LONG - 20);
+            while (n_bytes < wanted) {
+                const char *piece = pieces[random_below(&seed, 6)];
+                memcpy(text + n_bytes, piece, strlen(piece));
+                n_bytes += strlen(piece);
+            }
+            uint8_t *at = memory.end - n_bytes;
+            memcpy(at, text, n_bytes);
+            cr_assert(kernel->is_utf8(at, n_bytes), "%s", kernel->name);
+            if (n_bytes == 0)
+                continue;
+            at[random_below(&seed, n_bytes)] = (uint8_t)random_next(&seed); /* right or wrong */
+            cr_assert_eq(kernel->is_utf8(at, n_bytes), sheaf__utf8_valid(at, n_bytes), "%s",
+                         kernel->name);
         }
     }
 }

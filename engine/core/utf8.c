@@ -31,6 +31,11 @@ size_t sheaf__utf8_decode(const uint8_t *bytes, size_t n_bytes, uint32_t *code_p
     return length;
 }
 
+bool sheaf__utf8_valid(const uint8_t *bytes, size_t n_bytes)
+{
+    return sheaf__utf8_valid_prefix(bytes, n_bytes) == n_bytes;
+}
+
 size_t sheaf__utf8_valid_prefix(const uint8_t *bytes, size_t n_bytes)
 {
     size_t i = 0;

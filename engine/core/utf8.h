@@ -5,6 +5,7 @@
 #ifndef SHEAF_CORE_UTF8_H
 #define SHEAF_CORE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,5 +18,7 @@ size_t sheaf__utf8_decode(const uint8_t *bytes, size_t n_bytes, uint32_t *code_p
 
 /* The length of the longest valid beginning of bytes: n_bytes when all of it is UTF-8. */
 size_t sheaf__utf8_valid_prefix(const uint8_t *bytes, size_t n_bytes);
+
+bool sheaf__utf8_valid(const uint8_t *bytes, size_t n_bytes);
 
 #endif

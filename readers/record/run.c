@@ -50,7 +50,8 @@ static inline size_t line_length(const uint8_t *text, size_t begin, size_t last,
 static size_t valid_bytes(const sheaf__scan *index, const uint8_t *text)
 {
     size_t end = index->n_lines > 0 ? index->lines[index->n_lines - 1].at + 1 : 0;
-    return index->ascii ? end : sheaf__utf8_valid_prefix(text, end);
+    bool valid = index->ascii || sheaf__scan_kernel_get()->is_utf8(text, end);
+    return valid ? end : sheaf__utf8_valid_prefix(text, end);
 }
 
 /* How many of the index's lines make the run, which it describes. */

@@ -2,8 +2,10 @@
 #include <immintrin.h>
 
 #include "readers/scan/bits.h"
+#include "readers/scan/utf8_avx2.h"
 
 #define KERNEL avx2
+#define is_utf8 utf8_check
 #define write_positions write_positions_by_eight
 
 static inline uint64_t prefix_xor(uint64_t bits)

@@ -2,8 +2,10 @@
 #include <immintrin.h>
 
 #include "readers/scan/bits.h"
+#include "readers/scan/utf8_avx2.h"
 
 #define KERNEL avx512
+#define is_utf8 utf8_check
 
 static inline uint64_t prefix_xor(uint64_t bits)
 {

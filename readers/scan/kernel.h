@@ -6,6 +6,7 @@
  *     uint64_t prefix_xor(bits)              bit i is the parity of bits 0 to i
  *     void write_positions(to, base, bits)   base + the number of each set bit, in order; may write
  *                                            up to 64 entries
+ *     bool is_utf8(text, n_bytes)            whether it is, to its last byte
  *
  * and gets sheaf__scan_KERNEL. What is not a set of instructions stands here, once.
  */
@@ -59,7 +60,7 @@ ALWAYS_INLINE uint64_t write_line(sheaf__scan *scan, uint32_t base, uint64_t lin
     return lines & (lines - 1);
 }
 
-/* As many as there mostly are without asking whether there are: what costs is a branch guessed wrong. */
+/* As many as there mostly are, without asking: what costs is a branch that is guessed wrong. */
 ALWAYS_INLINE void write_lines(sheaf__scan *scan, uint32_t base, uint64_t lines, uint64_t fields)
 {
     lines = write_line(scan, base, lines, fields);
@@ -156,5 +157,7 @@ static uint64_t count_lines_kernel(const uint8_t *text, size_t n_bytes)
 #define JOINED_(a, b) a##b
 #define JOINED(a, b) JOINED_(a, b)
 
-const sheaf__scan_kernel JOINED(sheaf__scan_, KERNEL) = {
-    .name = NAME_OF(KERNEL), .scan = scan_kernel, .count_lines = count_lines_kernel};
+const sheaf__scan_kernel JOINED(sheaf__scan_, KERNEL) = {.name = NAME_OF(KERNEL),
+                                                         .scan = scan_kernel,
+                                                         .count_lines = count_lines_kernel,
+                                                         .is_utf8 = is_utf8};

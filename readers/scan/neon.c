@@ -1,9 +1,11 @@
 /* The scan kernel for every AArch64: NEON. */
 #include <arm_neon.h>
 
+#include "engine/core/utf8.h"
 #include "readers/scan/bits.h"
 
 #define KERNEL neon
+#define is_utf8 sheaf__utf8_valid
 #define prefix_xor prefix_xor_by_shifts
 #define write_positions write_positions_by_eight
 

@@ -1,9 +1,11 @@
 /* The scan kernel for any machine: eight bytes at a time in a word. */
 #include <string.h>
 
+#include "engine/core/utf8.h"
 #include "readers/scan/bits.h"
 
 #define KERNEL scalar
+#define is_utf8 sheaf__utf8_valid
 #define prefix_xor prefix_xor_by_shifts
 #define write_positions write_positions_by_eight
 

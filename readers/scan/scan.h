@@ -56,6 +56,8 @@ typedef struct sheaf__scan_kernel {
                  bool wants_fields);
     /* How many lines end in the text, inside quotes or not; a CR at its very end counts. */
     uint64_t (*count_lines)(const uint8_t *text, size_t n_bytes);
+    /* Whether the text is UTF-8 (RFC 3629), to its last byte. */
+    bool (*is_utf8)(const uint8_t *text, size_t n_bytes);
 } sheaf__scan_kernel;
 
 /*

@@ -1,9 +1,11 @@
 /* The scan kernel for every x86-64: SSE2. */
 #include <emmintrin.h>
 
+#include "engine/core/utf8.h"
 #include "readers/scan/bits.h"
 
 #define KERNEL sse2
+#define is_utf8 sheaf__utf8_valid
 #define prefix_xor prefix_xor_by_shifts
 #define write_positions write_positions_by_eight
 
