@@ -29,6 +29,15 @@ typedef struct carry {
     uint64_t closed;  /* 1: its last byte is a closing quote: a field must end here, or one open */
 } carry;
 
+/* What was met so far: not zero where there was any. */
+typedef struct met {
+    uint64_t high;
+    uint64_t crs;
+    uint64_t quotes;
+    uint64_t doubled;
+    uint64_t quoted_lines;
+} met;
+
 /* The last bytes, fewer than a block: behind them stands what nobody looks for. */
 ALWAYS_INLINE masks look_at_tail(const uint8_t *text, size_t n_bytes, char delimiter)
 {
@@ -73,8 +82,8 @@ ALWAYS_INLINE void write_lines(sheaf__scan *scan, uint32_t base, uint64_t lines,
 }
 
 /* One block, with n_bytes of text from its first byte on. False: the scan ends in it. */
-ALWAYS_INLINE bool scan_block(sheaf__scan *scan, carry *before, masks m, const uint8_t *text,
-                              size_t n_bytes, uint32_t base, bool wants_fields)
+ALWAYS_INLINE bool scan_block(sheaf__scan *scan, carry *before, met *so_far, masks m,
+                              const uint8_t *text, size_t n_bytes, uint32_t base, bool wants_fields)
 {
     uint64_t inside = prefix_xor(m.quote) ^ before->inside;
     uint64_t opening = m.quote & inside;
@@ -91,10 +100,11 @@ ALWAYS_INLINE bool scan_block(sheaf__scan *scan, carry *before, masks m, const u
         lines &= good;
         fields &= good;
     }
-    scan->crs |= m.cr != 0;
-    scan->quotes |= m.quote != 0;
-    scan->doubled |= (after_closing & opening) != 0;
-    scan->quoted_lines |= ((m.lf | m.cr) & inside) != 0;
+    so_far->high |= m.high;
+    so_far->crs |= m.cr;
+    so_far->quotes |= m.quote;
+    so_far->doubled |= after_closing & opening;
+    so_far->quoted_lines |= (m.lf | m.cr) & inside;
     write_lines(scan, base, lines, fields);
     if (wants_fields)
         write_positions(scan->fields + scan->n_fields, base, fields);
@@ -111,20 +121,23 @@ ALWAYS_INLINE void scan_text(sheaf__scan *result, const uint8_t *text, size_t n_
     /* A copy, which can live in registers. */
     sheaf__scan scan = {.fields = result->fields, .lines = result->lines};
     carry c = {.at_edge = 1};
-    uint64_t high = 0;
+    met so_far = {0};
     size_t at = 0;
     bool goes_on = true;
     for (; goes_on && n_bytes - at >= BLOCK; at += BLOCK) {
         masks m = look(text + at, delimiter);
-        high |= m.high;
-        goes_on = scan_block(&scan, &c, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
+        goes_on = scan_block(&scan, &c, &so_far, m, text + at, n_bytes - at, (uint32_t)at,
+                             wants_fields);
     }
     if (goes_on && at < n_bytes) {
         masks m = look_at_tail(text + at, n_bytes - at, delimiter);
-        high |= m.high;
-        scan_block(&scan, &c, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
+        scan_block(&scan, &c, &so_far, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
     }
-    scan.ascii = high == 0;
+    scan.ascii = so_far.high == 0;
+    scan.crs = so_far.crs != 0;
+    scan.quotes = so_far.quotes != 0;
+    scan.doubled = so_far.doubled != 0;
+    scan.quoted_lines = so_far.quoted_lines != 0;
     *result = scan;
 }
 
