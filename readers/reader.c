@@ -82,6 +82,11 @@ static sheaf_status keep_failure(sheaf__reader *reader, const sheaf_error *err, 
     return SHEAF_OK;
 }
 
+static bool is_stopped(const sheaf__reader *reader)
+{
+    return reader->options.stop && atomic_load_explicit(reader->options.stop, memory_order_relaxed);
+}
+
 /*
  * Read more text into the window, at most max_bytes; at the source's end, or its failure, say that
  * nothing more comes.
@@ -89,7 +94,7 @@ static sheaf_status keep_failure(sheaf__reader *reader, const sheaf_error *err, 
 static sheaf_status fill(sheaf__reader *reader, size_t max_bytes, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
-    if (reader->options.stop && atomic_load_explicit(reader->options.stop, memory_order_relaxed))
+    if (is_stopped(reader))
         return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
     if (sheaf__window_make_room(window) < 0)
         return sheaf__error_memory(err, "a record");
@@ -452,23 +457,25 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
                              size_t chunk_bytes, size_t *n_bytes, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
-    sheaf__scan *index = sheaf__parser_index(parser);
     sheaf__run_rules rules = {.delimiter = reader->options.delimiter,
                               .n_columns = reader->n_columns,
                               .record_bytes_max = reader->options.record_bytes_max};
     sheaf__run_limit limit = {.n_bytes = SIZE_MAX, .records = UINT64_MAX};
     sheaf__run run;
     *n_bytes = 0;
-    if (reader->options.by_libcsv)
+    if (reader->options.by_libcsv || rules.n_columns == 0)
         return SHEAF_OK;
+    sheaf__scan *index = sheaf__parser_index(parser);
+    if (!index)
+        return sheaf__error_memory(err, "the index of a scan");
     if (batch) {
         size_t cell_bytes = rules.n_columns * sizeof(sheaf__cell);
         size_t left = chunk_bytes - batch->n_cells * sizeof(sheaf__cell);
         limit.n_bytes = chunk_bytes - batch->n_bytes;
         limit.records = left / cell_bytes + (left % cell_bytes != 0);
     }
-    if (!index || sheaf__run_take(&run, &rules, index, window->bytes + window->record,
-                                  window->end - window->record, batch, limit) < 0)
+    if (sheaf__run_take(&run, &rules, index, window->bytes + window->record,
+                        window->end - window->record, batch, limit) < 0)
         return sheaf__error_memory(err, "a batch");
     if (run.n_bytes == 0)
         return SHEAF_OK;
@@ -506,13 +513,15 @@ sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sh
     reader->is_waiting = false;
     while (status == SHEAF_OK && !reader->is_waiting) {
         size_t n_taken = 0;
+        if (is_stopped(reader))
+            return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
         status = take_run(reader, parser, batch, chunk_bytes, &n_taken, err);
         if (status == SHEAF_OK && n_taken == 0)
             status = add_record(reader, parser, batch, err);
         if (batch &&
             (batch->n_bytes >= chunk_bytes || batch->n_cells * sizeof(sheaf__cell) >= chunk_bytes))
             break;
-        reader->is_waiting = status == SHEAF_OK && batch && would_wait(reader);
+        reader->is_waiting = status == SHEAF_OK && batch && batch->n_rows > 0 && would_wait(reader);
     }
     return status;
 }

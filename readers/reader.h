@@ -29,7 +29,7 @@
 typedef struct sheaf__reader sheaf__reader;
 
 typedef struct sheaf__reader_options {
-    char delimiter;            /* no quote, no line end */
+    char delimiter;            /* no NUL, quote or line end */
     bool by_libcsv;            /* every record by libcsv: no scan */
     size_t record_bytes_max;   /* without its line end */
     const atomic_bool *stop;   /* when true, reading ends with ECANCELLED */

@@ -236,6 +236,19 @@ Test(reader, gives_a_batch_when_it_holds_chunk_bytes_of_text_or_cells)
     cr_assert_eq(rows_in_first(nulls, 48), 3);
 }
 
+Test(reader, has_nothing_behind_a_header_that_is_not_there)
+{
+    sheaf_file file = write_file("a.csv", "\n\n", 2);
+    kit with = kit_create();
+    sheaf_error err;
+    cr_assert_eq(sheaf__reader_open(with.reader, &file, &plain_options, &err), SHEAF_OK);
+    cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, &err), SHEAF_END);
+    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, 1 << 20, &err),
+                 SHEAF_END);
+    cr_assert_eq(with.batch->n_rows, 0);
+    kit_destroy(&with);
+}
+
 Test(reader, says_end_again_and_again)
 {
     sheaf_file file = write_file("a.csv", "a\n1\n", 4);

@@ -32,6 +32,8 @@ static void scan_by_byte(sheaf__scan *scan, const uint8_t *text, size_t n_bytes,
         bool separates = byte == (uint8_t)delimiter || byte == '\n' || byte == '\r';
         if ((quote && !inside && !at_edge) || (closed && !quote && !separates))
             return;
+        scan->doubled |= closed && quote;
+        scan->crs |= byte == '\r';
         closed = quote && inside;
         if (quote) {
             inside = !inside;
@@ -146,6 +148,8 @@ static void check(const sheaf__scan_kernel *kernel, const uint8_t *text, size_t 
     size_t end = got.n_lines > 0 ? got.lines[got.n_lines - 1].at + 1 : 0;
     size_t n_quoted_lines = count_by_byte(text, end) - got.n_lines;
     cr_assert(got.quoted_lines || n_quoted_lines == 0);
+    cr_assert(got.doubled || !expected.doubled);
+    cr_assert(got.crs || !expected.crs);
     for (size_t i = 0; i < end; i++) {
         cr_assert(!got.ascii || text[i] < 0x80);
         cr_assert(got.quotes || text[i] != '"');
@@ -202,9 +206,23 @@ Test(scan, every_kernel_bears_texts_of_one_byte_only, .init = make_room)
     }
 }
 
+static void check_sequence(const sheaf__scan_kernel *kernel, uint8_t *end, const uint8_t *sequence,
+                           size_t n_sequence, size_t shift)
+{
+    enum { REGISTER = 32 };
+    size_t n_bytes = REGISTER + 4;
+    uint8_t *text = end - n_bytes;
+    memset(text, 'a', n_bytes);
+    memcpy(text + REGISTER - shift, sequence, n_sequence);
+    for (size_t n = n_bytes - 4; n <= n_bytes; n++) /* also cut off */
+        cr_assert_eq(kernel->is_utf8(text, n), sheaf__utf8_valid(text, n),
+                     "%s: %02X %02X %02X %02X of %zu bytes", kernel->name, sequence[0], sequence[1],
+                     sequence[2], sequence[3], n_sequence);
+}
+
 /*
- * Each pair of bytes, followed by those that are on either side of an edge in the definition, so
- * that it crosses from one register to the next at each of its bytes, or ends the text.
+ * Each pair of bytes, alone and followed by one or two that are on either side of an edge in the
+ * definition; it crosses from one register to the next at each of its bytes, and is cut off.
  */
 Test(scan, every_kernel_knows_utf8)
 {
@@ -213,17 +231,17 @@ Test(scan, every_kernel_knows_utf8)
     guarded memory = guarded_create(100);
     const sheaf__scan_kernel *kernel;
     for (size_t k = 0; (kernel = sheaf__scan_kernel_at(k)) != NULL; k++) {
-        for (size_t i = 0; i < 256 * 256 * EDGES * EDGES; i++) {
-            size_t rest = i / (256 * 256);
-            const uint8_t sequence[4] = {(uint8_t)i, (uint8_t)(i >> 8), edges[rest % EDGES],
-                                         edges[rest / EDGES]};
-            size_t n_bytes = 34 + i % 3;
-            uint8_t *text = memory.end - n_bytes;
-            memset(text, 'a', n_bytes);
-            memcpy(text + 28 + i % 5, sequence, 32 + i % 5 <= n_bytes ? 4 : 2);
-            cr_assert_eq(kernel->is_utf8(text, n_bytes), sheaf__utf8_valid(text, n_bytes),
-                         "%s: %02X %02X %02X %02X", kernel->name, sequence[0], sequence[1],
-                         sequence[2], sequence[3]);
+        for (size_t pair = 0; pair < 256 * 256; pair++) {
+            uint8_t sequence[4] = {(uint8_t)(pair >> 8), (uint8_t)pair};
+            for (size_t shift = 0; shift <= 4; shift++)
+                check_sequence(kernel, memory.end, sequence, 2, shift);
+            if (sequence[0] < 0xE0 || (sequence[1] & 0xC0) != 0x80)
+                continue;
+            for (size_t i = 0; i < 5 * EDGES * EDGES; i++) {
+                sequence[2] = edges[i / 5 % EDGES];
+                sequence[3] = edges[i / 5 / EDGES];
+                check_sequence(kernel, memory.end, sequence, 4, i % 5);
+            }
         }
     }
 }

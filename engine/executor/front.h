@@ -42,7 +42,7 @@ static inline unsigned sheaf__front_end(unsigned long long word)
 static inline unsigned sheaf__front_count(const sheaf__front *front)
 {
     unsigned long long word = atomic_load_explicit(&((sheaf__front *)(uintptr_t)front)->word,
-                                                   memory_order_relaxed);
+                                                   memory_order_acquire);
     return sheaf__front_end(word) - sheaf__front_next(word);
 }
 

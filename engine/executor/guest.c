@@ -107,6 +107,7 @@ static void finish(sheaf__pool *pool, sheaf_worker *guest)
     pool->n_guest_tasks--;
     pthread_mutex_unlock(&pool->owner.mutex);
     sheaf__guests_end(pool);
+    sheaf__owner_release(&pool->owner);
 }
 
 /*
@@ -162,6 +163,7 @@ static void run_by(sheaf_worker *guest, sheaf_future *future)
 
 void sheaf__guest_run(sheaf__pool *pool, sheaf_future *future)
 {
+    sheaf__owner_retain(&pool->owner, 1); /* the task may destroy the executor */
     sheaf_worker *self = sheaf__pool_self(pool);
     sheaf_worker *guest = self ? NULL : take_guest(pool);
     if (self) /* a task that submits, in the sequential executor: it runs inside */

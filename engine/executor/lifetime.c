@@ -237,6 +237,7 @@ int sheaf__pool_start_worker_locked(sheaf__pool *pool)
     }
     if (worker->handed) {
         worker->handed->handed_to = worker;
+        sheaf__pool_tell_of_room_locked(pool);
     } else {
         worker->counted_idle = true;
         atomic_fetch_add_explicit(&pool->n_idle, 1, memory_order_relaxed);

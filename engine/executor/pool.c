@@ -49,7 +49,7 @@ enum {
 
 /* ---- the queue ---- */
 
-static void tell_of_room_locked(sheaf__pool *pool)
+void sheaf__pool_tell_of_room_locked(sheaf__pool *pool)
 {
     if (pool->n_room_waiters > 0)
         pthread_cond_signal(&pool->room);
@@ -59,7 +59,7 @@ bool sheaf__pool_unlink_locked(sheaf__pool *pool, sheaf_future *future)
 {
     bool was_there = sheaf__queue_remove(&pool->queue, future);
     if (was_there)
-        tell_of_room_locked(pool);
+        sheaf__pool_tell_of_room_locked(pool);
     return was_there;
 }
 
@@ -67,7 +67,7 @@ static sheaf_future *pop_any_locked(sheaf__pool *pool)
 {
     sheaf_future *oldest = sheaf__queue_pop(&pool->queue);
     if (oldest)
-        tell_of_room_locked(pool);
+        sheaf__pool_tell_of_room_locked(pool);
     return oldest;
 }
 
@@ -84,17 +84,22 @@ static sheaf_future *take_front(sheaf__pool *pool, sheaf_future_state to)
     return NULL;
 }
 
-/* The oldest task of all. */
+/*
+ * The oldest task of all; NULL when none waits. The mutex is let go for a moment for each that needs
+ * not be run any more: the last reference may be the queue's, and then user code drops a result.
+ */
 static sheaf_future *take_locked(sheaf__pool *pool, sheaf_future_state to)
 {
-    sheaf_future *oldest = take_front(pool, to);
-    while (!oldest && (oldest = pop_any_locked(pool)) != NULL) {
-        if (sheaf__future_claim(oldest, to))
-            break;
-        sheaf_future_release(oldest); /* its canceller is on the way here, with a reference */
-        oldest = NULL;
+    for (;;) {
+        sheaf_future *oldest = sheaf__front_pop(&pool->front);
+        if (!oldest)
+            oldest = pop_any_locked(pool);
+        if (!oldest || sheaf__future_claim(oldest, to))
+            return oldest;
+        pthread_mutex_unlock(&pool->owner.mutex);
+        sheaf_future_release(oldest);
+        pthread_mutex_lock(&pool->owner.mutex);
     }
-    return oldest;
 }
 
 /*
@@ -436,13 +441,15 @@ static sheaf_status submit_turn(sheaf__pool *pool, const sheaf_task *tasks, size
     sheaf_future *to_run = NULL;
     for (size_t i = 0; i < n_made; i++)
         sheaf__future_init(made[i], &pool->owner, &tasks[i], references);
-    if (n_made == 0)
-        return sheaf__error_memory(err, "a future");
     pthread_mutex_lock(&pool->owner.mutex);
     who runs;
-    sheaf_status status = admit_locked(pool, &runs, err);
-    if (status == SHEAF_OK && runs == A_WORKER) {
+    sheaf_status status = n_made > 0 ? admit_locked(pool, &runs, err) : refuse_locked(pool, err);
+    if (status == SHEAF_OK && n_made == 0) {
+        status = sheaf__error_memory(err, "a future");
+    } else if (status == SHEAF_OK && runs == A_WORKER) {
         status = enqueue_locked(pool, made, n_made, &n_queued, err);
+        if (status < 0)
+            sheaf__pool_tell_of_room_locked(pool); /* whoever waits behind this one */
     } else if (status == SHEAF_OK) {
         to_run = made[n_queued++];
         sheaf__future_claim(to_run, SHEAF_FUTURE_RUNNING);
@@ -475,11 +482,16 @@ sheaf_status sheaf__pool_submit(sheaf__pool *pool, const sheaf_task *tasks, size
         return sheaf__error_forked(err);
     bool one_by_one = pool->options.queue_limit > 0 || pool->max_workers == 0;
     size_t at_once = one_by_one ? 1 : SUBMIT_AT_ONCE;
+    bool keeps = one_by_one && n > 1; /* a task that is run here may destroy the executor */
     sheaf_status status = check_tasks(pool, tasks, n, err);
+    if (keeps)
+        sheaf__owner_retain(&pool->owner, 1);
     for (size_t i; (i = *n_submitted) < n && status == SHEAF_OK;) {
         sheaf_future *unwanted[SUBMIT_AT_ONCE];
         status = submit_turn(pool, tasks + i, n - i < at_once ? n - i : at_once,
                              futures ? futures + i : unwanted, futures ? 2 : 1, n_submitted, err);
     }
+    if (keeps)
+        sheaf__owner_release(&pool->owner);
     return status;
 }

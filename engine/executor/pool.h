@@ -12,7 +12,8 @@
  *     future.c     the state of one task; wait.c, map.c: of many
  *     process/     workers that have a child process run their tasks
  *
- * One mutex per pool guards everything here that is not atomic. It is held for the time of a few
+ * One mutex per pool guards everything here that is not atomic, but for the memory of futures, which
+ * has its own (recycle.c). It is held for the time of a few
  * assignments, and what it costs is made up for by what it makes possible: to take many tasks at
  * once, to cancel in O(1), to count exactly.
  *
@@ -28,7 +29,8 @@
  * Spawning. After a task was queued, a thread is started if more tasks wait than workers are idle,
  * and fewer than max_workers exist. A worker counts as idle from the moment its result can be seen,
  * so submit-then-wait in a loop uses one thread, and k tasks that block use k. A thread that starts
- * is handed the oldest task; so one task at least runs, whatever a shutdown cancels.
+ * is handed the oldest task of the queue, unless older ones stand at the front; so one task at least
+ * runs, whatever a shutdown cancels.
  */
 #ifndef SHEAF_EXECUTOR_POOL_H
 #define SHEAF_EXECUTOR_POOL_H
@@ -89,7 +91,7 @@ struct sheaf_worker {
     sheaf__heap heap; /* const once the worker runs; blocks may be freed until the pool ends */
     sheaf_arena *scratch;
     void *local;
-    sheaf_error *spare_error; /* for the next task that fails */
+    sheaf_error *spare_error;        /* for the next task that fails */
     _Atomic(sheaf_future *) running; /* innermost; others may look whether it is theirs */
     bool looked;                     /* whether it was handed a task */
     bool may_linger;                 /* its last result woke nobody */
@@ -123,11 +125,11 @@ struct sheaf__pool {
     sheaf__queue queue;   /* what waits, behind the front and without handed ones */
     sheaf_worker *parked; /* a stack */
     int n_parked;
-    bool waking;          /* a worker was taken off the stack and has not looked at the queue yet */
-    bool lingers;         /* some worker is about to park, and still looks for work */
-    pthread_cond_t room;  /* the queue has room, or a guest is free, or the pool ends */
+    bool waking;         /* a worker was taken off the stack and has not looked at the queue yet */
+    bool lingers;        /* some worker is about to park, and still looks for work */
+    pthread_cond_t room; /* the queue has room, or a guest is free, or the pool ends */
     int n_room_waiters;
-    atomic_int n_idle;    /* parked, or about to look at the queue; raised without the mutex */
+    atomic_int n_idle;       /* parked, or about to look at the queue; raised without the mutex */
     sheaf__blocked *blocked; /* newest first */
     int n_blocked;
     bool shut_down;
@@ -141,7 +143,7 @@ struct sheaf__pool {
     int n_guests;
     int n_guests_in_use;
     int n_guest_tasks; /* admitted, not done yet */
-    int n_alive; /* threads that have not left */
+    int n_alive;       /* threads that have not left */
     bool joining;
     pthread_cond_t left; /* somebody joined a worker, or a guest was given back */
 
@@ -150,12 +152,13 @@ struct sheaf__pool {
     uint64_t n_lost;
     atomic_ullong n_cancelled;
 
-    pthread_mutex_t supply;    /* guards the memory of futures, up to `free`; see recycle.c */
+    pthread_mutex_t supply; /* guards the memory of futures, up to `free`; see recycle.c */
     struct sheaf__slab *slabs;
-    size_t n_fresh;            /* of the newest slab, not used yet */
-    size_t n_made;             /* of all slabs, used */
-    sheaf_future *free;        /* ended futures, to be used again */
-    _Atomic(sheaf_future *) returned; /* the same, as they come: any thread */
+    size_t n_fresh;                                /* of the newest slab, not used yet */
+    size_t n_made;                                 /* of all slabs, used */
+    bool closed;                                   /* the handle is gone */
+    sheaf_future *free;                            /* ended futures, to be used again */
+    _Alignas(64) _Atomic(sheaf_future *) returned; /* the same, as they come: any thread */
 
     sheaf__pool *next_registered; /* guarded by the registry, like the rest */
     sheaf__pool *before_registered;
@@ -199,7 +202,10 @@ void sheaf__pool_not_idle(sheaf_worker *worker);
  */
 void sheaf__pool_break(sheaf__pool *pool, const sheaf_error *err, sheaf_future *also);
 
-/* A future was claimed by its canceller: take it out of wherever it stands. */
+/* The queue is shorter, or somebody who was told so did not use it. */
+void sheaf__pool_tell_of_room_locked(sheaf__pool *pool);
+
+/* A future was claimed by its canceller: take it out of the queue, or from who was handed it. */
 void sheaf__pool_forget(sheaf__pool *pool, sheaf_future *future);
 
 /* Take it out of the queue, if it is there. */
@@ -214,7 +220,7 @@ void sheaf__pool_abandon_all(sheaf_future *list);
 
 void sheaf__pool_wake_all_locked(sheaf__pool *pool);
 
-/* How many tasks wait for a worker. */
+/* How many tasks wait for a worker, with those at the front that were cancelled. */
 static inline uint64_t sheaf__pool_n_waiting_locked(const sheaf__pool *pool)
 {
     return pool->queue.n + sheaf__front_count(&pool->front);
@@ -237,7 +243,7 @@ void sheaf__pool_log(sheaf__pool *pool, const char *format, ...)
 
 /* ---- recycle.c ---- */
 
-/* Memory for at most n futures of this pool: how many there are, 0 when there is no memory. */
+/* Memory for at most n futures of this pool: how many there are; 0: no memory, or it is closed. */
 size_t sheaf__pool_take_futures(sheaf__pool *pool, sheaf_future **futures, size_t n);
 
 /* One that was not used after all. */

@@ -9,9 +9,9 @@
  * pool's mutex, should not wait along.
  *
  * While the handle lives, so does the pool: a future does not count as a reference, and coming back
- * is a single exchange on `returned`. Who takes from there, under the mutex, takes all: there is no
- * ABA. When the handle goes, CLOSED takes the list's place, and those that are still out are
- * counted as references from there on.
+ * is one compare and exchange on `returned`. Who takes from there, under `supply`, takes all: there
+ * is no ABA. When the handle goes, CLOSED takes the list's place, those that are still out are
+ * counted as references from there on, and no more are made.
  */
 #include <stdlib.h>
 
@@ -23,6 +23,11 @@ typedef struct sheaf__slab {
     struct sheaf__slab *next;
     sheaf_future futures[SLAB_FUTURES];
 } slab;
+
+void sheaf__pool_give_future(sheaf__pool *pool, sheaf_future *future)
+{
+    sheaf__pool_recycle(&pool->owner, future);
+}
 
 #if defined(__SANITIZE_ADDRESS__)
 
@@ -36,11 +41,6 @@ size_t sheaf__pool_take_futures(sheaf__pool *pool, sheaf_future **futures, size_
         n_taken++;
     sheaf__owner_retain(&pool->owner, (unsigned)n_taken);
     return n_taken;
-}
-
-void sheaf__pool_give_future(sheaf__pool *pool, sheaf_future *future)
-{
-    sheaf__pool_recycle(&pool->owner, future);
 }
 
 void sheaf__pool_recycle(sheaf__owner *owner, sheaf_future *future)
@@ -99,18 +99,10 @@ size_t sheaf__pool_take_futures(sheaf__pool *pool, sheaf_future **futures, size_
 {
     size_t n_taken = 0;
     pthread_mutex_lock(&pool->supply);
-    while (n_taken < n && (futures[n_taken] = take_locked(pool)))
+    while (n_taken < n && !pool->closed && (futures[n_taken] = take_locked(pool)))
         n_taken++;
     pthread_mutex_unlock(&pool->supply);
     return n_taken;
-}
-
-void sheaf__pool_give_future(sheaf__pool *pool, sheaf_future *future)
-{
-    pthread_mutex_lock(&pool->supply);
-    future->after = pool->free;
-    pool->free = future;
-    pthread_mutex_unlock(&pool->supply);
 }
 
 void sheaf__pool_recycle(sheaf__owner *owner, sheaf_future *future)
@@ -139,6 +131,7 @@ static size_t length(const sheaf_future *list)
 void sheaf__pool_close(sheaf__pool *pool)
 {
     pthread_mutex_lock(&pool->supply);
+    pool->closed = true;
     sheaf__owner_retain(&pool->owner, (unsigned)(pool->n_made - length(pool->free)));
     const sheaf_future *returned = atomic_exchange_explicit(&pool->returned, CLOSED,
                                                             memory_order_acq_rel);

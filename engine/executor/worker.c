@@ -124,6 +124,10 @@ void sheaf__worker_run(sheaf_worker *worker, sheaf_future *future, bool resting)
     unsigned flags = sheaf__future_exchange(future, SHEAF_FUTURE_FINISHED);
     if (worker->counted_idle && (flags & SHEAF__CALLBACK))
         sheaf__pool_not_idle(worker); /* one was added just now */
+    /* To drop its result is work, too. */
+    if (worker->counted_idle && future->task.drop_result &&
+        atomic_load_explicit(&future->references, memory_order_relaxed) == 1)
+        sheaf__pool_not_idle(worker);
     worker->may_linger = !(flags & (SHEAF__SLEEPER | SHEAF__WATCHED));
     sheaf__future_tell(future, flags, true, true);
     set_running(worker, outer);

@@ -215,7 +215,7 @@ SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_executor_submit(sheaf_executor *ex
  *
  * Shape      tasks[n], futures[n] (or NULL); *n_submitted of them, from the first on, were taken.
  * Returns    OK when all were; else as sheaf_executor_submit(), and the arguments of the others are
- *            still the caller's, their futures NULL.
+ *            still the caller's, their futures NULL. While it runs, futures[] is its own.
  */
 SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_executor_submit_many(sheaf_executor *executor,
                                                                    const sheaf_task *tasks,

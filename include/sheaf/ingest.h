@@ -105,7 +105,7 @@ typedef struct sheaf_progress {
  * 4180, leniently).
  */
 typedef enum sheaf_parser {
-    SHEAF_PARSER_SCAN = 0, /* 64 bytes at a time; where quotes stand oddly, libcsv */
+    SHEAF_PARSER_SCAN = 0, /* 64 bytes at a time; what needs a second look, libcsv */
     SHEAF_PARSER_LIBCSV    /* libcsv alone, at about a tenth of the speed: to compare with */
 } sheaf_parser;
 
@@ -130,10 +130,10 @@ typedef struct sheaf_ingest_options {
      */
     sheaf_executor_kind executor;
     sheaf_on_error on_error;
-    char delimiter;          /* 0: by the file's ending */
+    char delimiter; /* 0: by the file's ending */
+    sheaf_parser parser;
     size_t record_bytes_max; /* a record may have; 0: 64 MiB */
     size_t chunk_bytes;      /* a worker reads before it hands on its rows; 0: 1 MiB */
-    sheaf_parser parser;
 
     /* Called for every file, in order, by the thread that runs the ingest; or NULL. */
     void (*on_file)(void *context, const sheaf_file_report *report);

@@ -2,9 +2,9 @@
  * Runs of records: as many as a scan can vouch for, taken at once.
  *
  * A run is what needs no second look: whole records with the right number of fields, within the
- * limits, in UTF-8, their quotes where RFC 4180 has them; and the blank lines between them. It ends
- * before the first record of which any of that is not so, and that one is for the parser
- * (parser.h), which follows every rule and knows what is wrong.
+ * limits, in UTF-8, their quotes where RFC 4180 has them; and the blank lines between them. It is
+ * at most as long as a scan, and ends before the first record of which any of that is not so: that
+ * one is for the parser (parser.h), which follows every rule and knows what is wrong.
  */
 #ifndef SHEAF_RECORD_RUN_H
 #define SHEAF_RECORD_RUN_H
@@ -15,8 +15,8 @@
 #include "readers/scan/scan.h"
 
 typedef struct sheaf__run_rules {
-    char delimiter; /* no quote, no line end */
-    size_t n_columns;
+    char delimiter;   /* no NUL, quote or line end */
+    size_t n_columns; /* at least 1 */
     size_t record_bytes_max; /* without its line end */
 } sheaf__run_rules;
 
@@ -40,7 +40,8 @@ void sheaf__run_index_destroy(sheaf__scan *index);
 
 /*
  * Take a run from the text, which begins with a record, into the batch (NULL: they are only
- * checked). A run of no bytes: the first record is for the parser.
+ * checked). A run of no bytes: the first record is for the parser,
+ * or is not there whole.
  *
  * Returns    OK, ENOMEM.
  */

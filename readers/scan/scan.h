@@ -22,7 +22,7 @@
 #include <sheaf/status.h>
 
 enum {
-    SHEAF__SCAN_BYTES_MAX = 64 << 10, /* of one scan: text and index stay in the L2 cache */
+    SHEAF__SCAN_BYTES_MAX = 64 << 10, /* of one scan: text and index mostly stay in the L2 cache */
     SHEAF__SCAN_SLACK = 64            /* kernels write so many entries more than they mean */
 };
 
@@ -37,7 +37,7 @@ typedef struct sheaf__scan {
     sheaf__scan_line *lines;
     size_t n_fields;
     size_t n_lines;
-    bool ascii;        /* there is no other byte */
+    bool ascii;        /* there is no other byte in what was looked at */
     bool crs;          /* there may be some */
     bool quotes;       /* there may be some */
     bool doubled;      /* and doubled ones */
