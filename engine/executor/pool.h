@@ -29,8 +29,8 @@
  * Spawning. After a task was queued, a thread is started if more tasks wait than workers are idle,
  * and fewer than max_workers exist. A worker counts as idle from the moment its result can be seen,
  * so submit-then-wait in a loop uses one thread, and k tasks that block use k. A thread that starts
- * is handed the oldest task of the queue, unless older ones stand at the front; so one task at least
- * runs, whatever a shutdown cancels.
+ * is handed the oldest task of the queue, unless older ones stand at the front; so one task at
+ * least runs, whatever a shutdown cancels.
  */
 #ifndef SHEAF_EXECUTOR_POOL_H
 #define SHEAF_EXECUTOR_POOL_H

@@ -38,10 +38,23 @@ typedef struct met {
     uint64_t quoted_lines;
 } met;
 
-/* The last bytes, fewer than a block: behind them stands what nobody looks for. */
-ALWAYS_INLINE masks look_at_tail(const uint8_t *text, size_t n_bytes, char delimiter)
+/* What was found so far: lives in registers. */
+typedef struct found {
+    uint32_t *fields;
+    sheaf__scan_line *lines;
+    size_t n_fields;
+    size_t n_lines;
+} found;
+
+/*
+ * The last bytes, fewer than a block: behind them stands what nobody looks for. Not on the stack,
+ * where gcc 12 takes an array of a register's size to be aligned to it, which the stack of
+ * AddressSanitizer is not (GCC bug 110027).
+ */
+ALWAYS_INLINE masks look_at_tail(uint8_t *padded, const uint8_t *text, size_t n_bytes,
+                                 char delimiter)
 {
-    uint8_t padded[BLOCK] = {0};
+    memset(padded, 0, BLOCK);
     memcpy(padded, text, n_bytes);
     return look(padded, delimiter);
 }
@@ -59,7 +72,7 @@ ALWAYS_INLINE uint64_t lone(uint64_t cr, uint64_t lf, const uint8_t *text, size_
 }
 
 /* The first line end, if there is one, and what is left of them. */
-ALWAYS_INLINE uint64_t write_line(sheaf__scan *scan, uint32_t base, uint64_t lines, uint64_t fields)
+ALWAYS_INLINE uint64_t write_line(found *scan, uint32_t base, uint64_t lines, uint64_t fields)
 {
     uint64_t up_to = lines ^ (lines - 1);
     scan->lines[scan->n_lines] = (sheaf__scan_line){
@@ -70,7 +83,7 @@ ALWAYS_INLINE uint64_t write_line(sheaf__scan *scan, uint32_t base, uint64_t lin
 }
 
 /* As many as there mostly are, without asking: what costs is a branch that is guessed wrong. */
-ALWAYS_INLINE void write_lines(sheaf__scan *scan, uint32_t base, uint64_t lines, uint64_t fields)
+ALWAYS_INLINE void write_lines(found *scan, uint32_t base, uint64_t lines, uint64_t fields)
 {
     lines = write_line(scan, base, lines, fields);
     if (lines == 0)
@@ -82,8 +95,8 @@ ALWAYS_INLINE void write_lines(sheaf__scan *scan, uint32_t base, uint64_t lines,
 }
 
 /* One block, with n_bytes of text from its first byte on. False: the scan ends in it. */
-ALWAYS_INLINE bool scan_block(sheaf__scan *scan, carry *before, met *so_far, masks m,
-                              const uint8_t *text, size_t n_bytes, uint32_t base, bool wants_fields)
+ALWAYS_INLINE bool scan_block(found *scan, carry *before, met *so_far, masks m, const uint8_t *text,
+                              size_t n_bytes, uint32_t base, bool wants_fields)
 {
     uint64_t inside = prefix_xor(m.quote) ^ before->inside;
     uint64_t opening = m.quote & inside;
@@ -118,8 +131,7 @@ ALWAYS_INLINE bool scan_block(sheaf__scan *scan, carry *before, met *so_far, mas
 ALWAYS_INLINE void scan_text(sheaf__scan *result, const uint8_t *text, size_t n_bytes,
                              char delimiter, bool wants_fields)
 {
-    /* A copy, which can live in registers. */
-    sheaf__scan scan = {.fields = result->fields, .lines = result->lines};
+    found scan = {.fields = result->fields, .lines = result->lines};
     carry c = {.at_edge = 1};
     met so_far = {0};
     size_t at = 0;
@@ -130,15 +142,16 @@ ALWAYS_INLINE void scan_text(sheaf__scan *result, const uint8_t *text, size_t n_
                              wants_fields);
     }
     if (goes_on && at < n_bytes) {
-        masks m = look_at_tail(text + at, n_bytes - at, delimiter);
+        masks m = look_at_tail(result->tail, text + at, n_bytes - at, delimiter);
         scan_block(&scan, &c, &so_far, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
     }
-    scan.ascii = so_far.high == 0;
-    scan.crs = so_far.crs != 0;
-    scan.quotes = so_far.quotes != 0;
-    scan.doubled = so_far.doubled != 0;
-    scan.quoted_lines = so_far.quoted_lines != 0;
-    *result = scan;
+    result->n_fields = scan.n_fields;
+    result->n_lines = scan.n_lines;
+    result->ascii = so_far.high == 0;
+    result->crs = so_far.crs != 0;
+    result->quotes = so_far.quotes != 0;
+    result->doubled = so_far.doubled != 0;
+    result->quoted_lines = so_far.quoted_lines != 0;
 }
 
 static void scan_kernel(sheaf__scan *scan, const uint8_t *text, size_t n_bytes, char delimiter,
@@ -154,13 +167,17 @@ static uint64_t count_lines_kernel(const uint8_t *text, size_t n_bytes)
 {
     uint64_t n = 0;
     uint64_t after_cr = 0; /* 1: the byte before is a CR */
-    for (size_t at = 0; at < n_bytes; at += BLOCK) {
-        masks m = n_bytes - at >= BLOCK ? look(text + at, ',')
-                                        : look_at_tail(text + at, n_bytes - at, ',');
+    size_t at = 0;
+    for (; n_bytes - at >= BLOCK; at += BLOCK) {
+        masks m = look(text + at, ',');
         /* A CR counts; an LF unless it belongs to one. */
         n += (uint64_t)__builtin_popcountll(m.cr);
         n += (uint64_t)__builtin_popcountll(m.lf & ~(m.cr << 1 | after_cr));
         after_cr = last_bit(m.cr);
+    }
+    for (; at < n_bytes; at++) {
+        n += text[at] == '\r' || (text[at] == '\n' && !after_cr);
+        after_cr = text[at] == '\r';
     }
     return n;
 }

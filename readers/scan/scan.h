@@ -42,6 +42,7 @@ typedef struct sheaf__scan {
     bool quotes;       /* there may be some */
     bool doubled;      /* and doubled ones */
     bool quoted_lines; /* there may be line ends inside quotes */
+    uint8_t tail[64];  /* the kernel's own */
 } sheaf__scan;
 
 /* One instruction set's way to do it. All give the same. */
