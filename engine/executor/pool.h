@@ -12,10 +12,10 @@
  *     future.c     the state of one task; wait.c, map.c: of many
  *     process/     workers that have a child process run their tasks
  *
- * One mutex per pool guards everything here that is not atomic, but for the memory of futures, which
- * has its own (recycle.c). It is held for the time of a few
- * assignments, and what it costs is made up for by what it makes possible: to take many tasks at
- * once, to cancel in O(1), to count exactly.
+ * One mutex per pool guards everything here that is not atomic, but for the memory of futures,
+ * which has its own (recycle.c). It is held for the time of a few assignments, and what it costs is
+ * made up for by what it makes possible: to take many tasks at once, to cancel in O(1), to count
+ * exactly.
  *
  * Taking. Tasks begin in the order in which they were submitted. When all workers exist, the oldest
  * ones are moved, many at once, to the front (front.h), from where workers take them without the
