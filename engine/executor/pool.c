@@ -85,8 +85,8 @@ static sheaf_future *take_front(sheaf__pool *pool, sheaf_future_state to)
 }
 
 /*
- * The oldest task of all; NULL when none waits. The mutex is let go for a moment for each that needs
- * not be run any more: the last reference may be the queue's, and then user code drops a result.
+ * The oldest task of all; NULL when none waits. For each that needs not be run any more, the mutex
+ * is let go for a moment: the last reference may be the queue's, and then user code drops a result.
  */
 static sheaf_future *take_locked(sheaf__pool *pool, sheaf_future_state to)
 {
