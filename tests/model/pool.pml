@@ -157,28 +157,30 @@ inline take_front(to, t, won, seen)
 
 inline take_locked(to, t, won, seen)
 {
+    do
+    :: true ->
 #ifdef BREAK_FRONT_FIRST
-    t = NONE;
+        t = NONE;
 #else
-    take_front(to, t, won, seen);
+        front_pop(t, seen);
 #endif
-    if
-    :: t != NONE
-    :: t == NONE ->
-        do
-        :: atomic {
-                n_queued > 0 ->
-                t = queue[0];
-                unlink_locked(t);
-                claim(t, to, won);
-                if
-                :: won -> won = false; break
-                :: else -> release(t); t = NONE
-                fi
-            }
-        :: atomic { n_queued == 0 -> t = NONE; break }
-        od
-    fi
+        atomic {
+            if
+            :: t == NONE && n_queued > 0 -> t = queue[0]; unlink_locked(t)
+            :: else
+            fi;
+            if
+            :: t == NONE -> break
+            :: else -> claim(t, to, won)
+            fi;
+            if
+            :: won -> won = false; break
+            :: else -> mutex = false /* no user code with the mutex */
+            fi
+        };
+        atomic { release(t); t = NONE };
+        atomic { !mutex -> mutex = true }
+    od
 }
 
 /* Any part of the queue: in C all of it, but for what has no room. */
