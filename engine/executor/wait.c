@@ -165,6 +165,12 @@ static void notify_wait(sheaf__watch *watch, sheaf_future *future)
         wake_group(g);
 }
 
+static bool is_enough(const group *g, sheaf_return_when when, size_t n_final, bool exception)
+{
+    return n_final == g->n || (when == SHEAF_FIRST_COMPLETED && n_final > 0) ||
+           (when == SHEAF_FIRST_EXCEPTION && exception);
+}
+
 /* Without waiting, which is all that can be done for the futures of a parent process. */
 static bool holds_already(const group *g, sheaf_return_when when)
 {
@@ -174,8 +180,7 @@ static bool holds_already(const group *g, sheaf_return_when when)
         n_final += is_final(g->members[i].future);
         exception |= is_exception(g->members[i].future);
     }
-    return n_final == g->n || (when == SHEAF_FIRST_COMPLETED && n_final > 0) ||
-           (when == SHEAF_FIRST_EXCEPTION && exception);
+    return is_enough(g, when, n_final, exception);
 }
 
 /* Put the records in place. Returns true when the condition holds already. */
@@ -231,16 +236,18 @@ sheaf_status sheaf_wait(sheaf_future *const *futures, size_t n, int64_t timeout_
     else
         status = run_wait(&g, deadline_ns, err);
     unwatch_all(&g);
-    if (status == SHEAF_ETIMEDOUT && atomic_load(&g.missing) == 0)
-        status = SHEAF_OK; /* at the very moment */
     size_t n_final = 0;
+    bool exception = false;
     for (size_t i = 0; i < n; i++) {
         bool final = is_final(futures[i]);
         n_final += final;
+        exception |= final && is_exception(futures[i]);
         if (done)
             done[i] = final;
     }
     free(g.members);
+    if (status == SHEAF_ETIMEDOUT && is_enough(&g, when, n_final, exception))
+        status = SHEAF_OK; /* at the very moment: what is returned is what is told of each */
     if (status == SHEAF_ETIMEDOUT)
         sheaf_error_set(err, status, "%zu (of %zu) futures unfinished", n - n_final, n);
     return status;
