@@ -7,6 +7,7 @@
 #include "engine/core/system.h"
 #include "engine/sinks/sink.h"
 #include "readers/record/parser.h"
+#include "readers/scan/scan.h"
 #include "readers/source/source.h"
 
 #define TEXT_OF(x) #x

@@ -5,14 +5,15 @@
  *     build/fuzz/tests/fuzz_records -max_total_time=600 [DIRECTORY of inputs]
  *
  * The first byte of an input chooses the delimiter, how much is taken at once, and whether the
- * others are text or stand for what means something. As in the reader,
- * the first record is libcsv's and says how many fields a record has; then each record that no run
- * takes is libcsv's, too.
+ * others are text or stand for what means something. As in the reader, the first record is
+ * libcsv's and says how many fields a record has; then each record that no run takes is libcsv's,
+ * too.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/core/utf8.h"
 #include "readers/record/parser.h"
 #include "readers/record/run.h"
 
@@ -113,6 +114,7 @@ static void check_run(document *d, size_t at, const sheaf__run *run)
         REQUIRE(at <= end);
         REQUIRE(records == seen.records || seen.n_bytes == 1);
     }
+    REQUIRE(sheaf__utf8_valid(d->text + end - run->n_bytes, run->n_bytes));
     REQUIRE(seen.records == run->records && seen.blank_lines == run->blank_lines);
     REQUIRE(seen.lone_crs == run->lone_crs && seen.n_lines == run->n_lines);
     REQUIRE(same_cells(d));

@@ -98,6 +98,14 @@ static inline sheaf_status pass_gate(sheaf_worker *worker, void *arg, void **res
     return SHEAF_OK;
 }
 
+/* Passes the gate, and ends its thread there. */
+static inline sheaf_status pass_gate_and_leave(sheaf_worker *worker, void *arg, void **result,
+                                               sheaf_error *err)
+{
+    (void)pass_gate(worker, arg, result, err);
+    pthread_exit(NULL);
+}
+
 /* ---- threads that sleep ---- */
 
 /*

@@ -91,19 +91,13 @@ Test(executor_inside, a_result_may_ask_the_pool_when_a_shutdown_drops_it, .timeo
     cr_assert_eq(n_asked, 1);
 }
 
-static sheaf_status end_the_thread(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
-{
-    (void)pass_gate(worker, arg, result, err);
-    pthread_exit(NULL);
-}
-
 Test(executor_inside, a_worker_that_replaces_a_lost_one_makes_room_for_whoever_waits,
      .timeout = LIMIT)
 {
     gate g;
     gate_init(&g);
     sheaf_executor *executor = limited(1, 1, SHEAF_QUEUE_FULL_BLOCK);
-    sheaf_task ends = {.run = end_the_thread, .arg = &g};
+    sheaf_task ends = {.run = pass_gate_and_leave, .arg = &g};
     cr_assert_eq(sheaf_executor_submit(executor, &ends, NULL, NULL), SHEAF_OK);
     sem_wait(&g.entered);
     item queued = {0};

@@ -89,12 +89,6 @@ Test(executor_resources, a_pool_works_with_the_workers_that_it_can_start, .timeo
     }
 }
 
-static sheaf_status leave(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
-{
-    (void)pass_gate(worker, arg, result, err);
-    pthread_exit(NULL);
-}
-
 /* Its stack is given back only when it has ended, and it is to be replaced before. */
 Test(executor_resources, the_tasks_of_a_worker_that_cannot_be_replaced_do_not_wait_for_ever,
      .timeout = LIMIT)
@@ -105,7 +99,7 @@ Test(executor_resources, the_tasks_of_a_worker_that_cannot_be_replaced_do_not_wa
     item items[3] = {0};
     sheaf_future *futures[3];
     allow_stacks(1);
-    sheaf_future *lost = submit(executor, leave, &g);
+    sheaf_future *lost = submit(executor, pass_gate_and_leave, &g);
     for (int i = 0; i < 3; i++)
         cr_assert_eq(submit_item(executor, &items[i], &futures[i]), SHEAF_OK);
     gate_open(&g, 1);

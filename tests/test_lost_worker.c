@@ -21,12 +21,6 @@ static sheaf_executor *logging_pool(void)
     return executor;
 }
 
-static sheaf_status end_thread(sheaf_worker *worker, void *arg, void **result, sheaf_error *err)
-{
-    pass_gate(worker, arg, result, err);
-    pthread_exit(NULL);
-}
-
 static void end_thread_in_callback(sheaf_future *future, void *context)
 {
     note_run(future, context);
@@ -100,7 +94,7 @@ Test(lost_worker, is_what_a_task_that_ends_its_thread_fails_with, .timeout = LIM
     sheaf_error err, of_task;
     sheaf_executor *executor = logging_pool();
     gate_init(&g);
-    sheaf_future *lost = submit(executor, end_thread, &g);
+    sheaf_future *lost = submit(executor, pass_gate_and_leave, &g);
     add_note(lost, &note);
     sheaf_future *both[] = {lost, submit(executor, pass_gate, &g)};
     waiter_start(&waiting, lost);
@@ -190,7 +184,7 @@ Test(lost_worker, does_not_keep_a_shutdown_from_draining_the_queue, .timeout = L
     sheaf_executor *executor = logging_pool();
     gate_init(&g);
     for (int i = 0; i < N; i++) {
-        sheaf_future *future = submit(executor, i % 2 ? end_thread : pass_gate, &g);
+        sheaf_future *future = submit(executor, i % 2 ? pass_gate_and_leave : pass_gate, &g);
         cr_assert_eq(sheaf_future_add_done_callback(
                          future, i % 3 ? note_run : end_thread_in_callback, &notes[i], drop_thing),
                      SHEAF_OK);

@@ -18,6 +18,7 @@
 #include "engine/core/options.h"
 #include "engine/core/system.h"
 #include "engine/ingest/load.h"
+#include "readers/scan/scan.h"
 
 enum {
     RECORD_BYTES_MAX = 64 << 20,

@@ -46,19 +46,11 @@ static inline size_t line_length(const uint8_t *text, size_t begin, size_t last,
     return crs ? n - (n > 0 && text[last] == '\n' && text[last - 1] == '\r') : n;
 }
 
-/* How much of the text, up to the last line end in it, is UTF-8. */
-static size_t valid_bytes(const sheaf__scan *index, const uint8_t *text)
-{
-    size_t end = index->n_lines > 0 ? index->lines[index->n_lines - 1].at + 1 : 0;
-    bool valid = index->ascii || sheaf__scan_kernel_get()->is_utf8(text, end);
-    return valid ? end : sheaf__utf8_valid_prefix(text, end);
-}
-
-/* How many of the index's lines make the run, which it describes. */
+/* How many of the index's lines, within the first n_valid bytes, make the run that it describes. */
 static size_t measure(sheaf__run *run, const sheaf__run_rules *rules, const sheaf__scan *index,
-                      const uint8_t *text, sheaf__run_limit limit)
+                      const uint8_t *text, size_t n_valid, sheaf__run_limit limit)
 {
-    size_t n_valid = valid_bytes(index, text);
+    *run = (sheaf__run){0};
     size_t begin = 0;
     uint32_t n_fields = 0; /* before this line */
     size_t i = 0;
@@ -146,7 +138,11 @@ sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, she
     if (n_bytes == 0 || !kernel)
         return SHEAF_OK;
     kernel->scan(index, text, n_bytes, rules->delimiter, batch != NULL);
-    size_t n_lines = measure(run, rules, index, text, limit);
+    size_t n_lines = measure(run, rules, index, text, n_bytes, limit);
+    if (!index->ascii && !kernel->is_utf8(text, run->n_bytes)) {
+        size_t n_valid = sheaf__utf8_valid_prefix(text, run->n_bytes);
+        n_lines = measure(run, rules, index, text, n_valid, limit);
+    }
     run->n_lines = index->quoted_lines ? kernel->count_lines(text, run->n_bytes) : n_lines;
     if (!batch || run->records == 0)
         return SHEAF_OK;

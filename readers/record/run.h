@@ -15,8 +15,8 @@
 #include "readers/scan/scan.h"
 
 typedef struct sheaf__run_rules {
-    char delimiter;   /* no NUL, quote or line end */
-    size_t n_columns; /* at least 1 */
+    char delimiter;          /* no NUL, quote or line end */
+    size_t n_columns;        /* at least 1 */
     size_t record_bytes_max; /* without its line end */
 } sheaf__run_rules;
 
@@ -40,8 +40,7 @@ void sheaf__run_index_destroy(sheaf__scan *index);
 
 /*
  * Take a run from the text, which begins with a record, into the batch (NULL: they are only
- * checked). A run of no bytes: the first record is for the parser,
- * or is not there whole.
+ * checked). A run of no bytes: the first record is for the parser, or is not there whole.
  *
  * Returns    OK, ENOMEM.
  */

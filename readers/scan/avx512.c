@@ -2,17 +2,12 @@
 #include <immintrin.h>
 
 #include "readers/scan/bits.h"
+#include "readers/scan/clmul.h"
 #include "readers/scan/utf8_avx2.h"
 
 #define KERNEL avx512
 #define is_utf8 utf8_check
-
-static inline uint64_t prefix_xor(uint64_t bits)
-{
-    __m128i all_ones = _mm_set1_epi8(-1);
-    __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)bits), all_ones, 0);
-    return (uint64_t)_mm_cvtsi128_si64(product);
-}
+#define prefix_xor prefix_xor_by_product
 
 static inline uint64_t equal(__m512i bytes, char wanted)
 {
