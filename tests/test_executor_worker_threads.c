@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <threads.h>
 
+#include "engine/executor/futex.h"
 #include "tests/support_executor.h"
 
 static sheaf_executor *pool_with_stack(size_t stack_bytes)
@@ -269,6 +270,17 @@ Test(executor_worker_threads, errno_is_left_as_the_last_task_had_it, .timeout = 
     }
     sheaf_future_release(first);
     sheaf_executor_destroy(executor);
+}
+
+/* How a worker waits for its next task: of three ways for that to end two are errors to the kernel. */
+Test(executor_worker_threads, errno_is_left_as_it_was_by_waiting, .timeout = LIMIT)
+{
+    atomic_uint word = 1;
+    errno = ENOTEMPTY;
+    cr_assert(sheaf__futex_wait(&word, 0, SHEAF__FOREVER)); /* to the kernel EAGAIN */
+    cr_assert_eq(errno, ENOTEMPTY);
+    cr_assert_not(sheaf__futex_wait(&word, 1, 0)); /* ETIMEDOUT */
+    cr_assert_eq(errno, ENOTEMPTY);
 }
 
 /* ---- names ---- */

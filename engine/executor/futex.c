@@ -23,10 +23,13 @@ bool sheaf__futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_ns
     struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000),
                              .tv_nsec = (long)(deadline_ns % 1000000000)};
     /* The BITSET variant takes an absolute time, on the monotonic clock unless told otherwise. */
+    int errno_before = errno; /* a task's, perhaps, while its worker waits for the next one */
     long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
                           deadline_ns == SHEAF__FOREVER ? NULL : &until, NULL,
                           FUTEX_BITSET_MATCH_ANY);
-    return result == 0 || errno != ETIMEDOUT;
+    bool in_time = result == 0 || errno != ETIMEDOUT;
+    errno = errno_before;
+    return in_time;
 }
 
 void sheaf__futex_wake(atomic_uint *word, int count)

@@ -21,7 +21,7 @@ int64_t sheaf__deadline_ns(int64_t timeout_ms);
  * Sleep while the word holds `expected`, until it is woken or the deadline is over. May wake for no
  * reason.
  *
- * Returns    false when the deadline is over.
+ * Returns    false when the deadline is over. errno stays as it was.
  */
 bool sheaf__futex_wait(atomic_uint *word, unsigned expected, int64_t deadline_ns);
 
