@@ -119,11 +119,13 @@ static sheaf_status ensure_child(sheaf_worker *worker, sheaf_error *err)
     sheaf__pool *pool = worker->pool;
     sheaf__child *child = worker->child;
     int calls_max = pool->options.max_tasks_per_child;
-    if (is_broken(pool)) { /* by somebody else, between two calls */
+    bool has_ended = child && sheaf__child_has_ended(child);
+    /* By somebody else, between two calls; looked at last, because that may be why it has ended. */
+    if (is_broken(pool)) {
         sheaf__error_copy(err, sheaf__pool_why_broken(pool));
         return SHEAF_EBROKEN;
     }
-    if (child && sheaf__child_has_ended(child)) {
+    if (has_ended) {
         char how[64];
         sheaf__child_reap(hide_child(worker), how, sizeof how);
         count_lost(pool);
