@@ -65,6 +65,11 @@ bool sheaf__reader_is_waiting(const sheaf__reader *reader)
     return reader->is_waiting;
 }
 
+bool sheaf__reader_can_rewind(const sheaf__reader *reader)
+{
+    return reader->source.can_seek;
+}
+
 size_t sheaf__reader_columns(const sheaf__reader *reader)
 {
     return reader->n_columns;
@@ -499,8 +504,8 @@ static bool would_wait(sheaf__reader *reader)
     return sheaf__file_would_wait(&reader->source);
 }
 
-sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
-                                size_t chunk_bytes, sheaf_error *err)
+static sheaf_status read_records(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
+                                 size_t chunk_bytes, sheaf_error *err)
 {
     sheaf_status status = SHEAF_OK;
     sheaf__parser_begin(parser, reader->options.delimiter, batch);
@@ -523,5 +528,14 @@ sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sh
             break;
         reader->is_waiting = status == SHEAF_OK && batch && batch->n_rows > 0 && would_wait(reader);
     }
+    return status;
+}
+
+sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
+                                size_t chunk_bytes, sheaf_error *err)
+{
+    sheaf_status status = read_records(reader, parser, batch, chunk_bytes, err);
+    if (batch && reader->options.nulls)
+        sheaf__nulls_apply(reader->options.nulls, batch);
     return status;
 }

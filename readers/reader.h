@@ -24,6 +24,7 @@
 
 #include "engine/core/freelist.h"
 #include "engine/table/batch.h"
+#include "readers/convert/nulls.h"
 #include "readers/record/parser.h"
 
 typedef struct sheaf__reader sheaf__reader;
@@ -32,6 +33,7 @@ typedef struct sheaf__reader_options {
     char delimiter;            /* no NUL, quote or line end */
     bool by_libcsv;            /* every record by libcsv: no scan */
     size_t record_bytes_max;   /* without its line end */
+    const sheaf__nulls *nulls; /* what else is null; NULL: an empty field without quotes alone */
     const atomic_bool *stop;   /* when true, reading ends with ECANCELLED */
     atomic_ullong *read_bytes; /* grows by what is read, as stored; NULL: not wanted */
 } sheaf__reader_options;
@@ -117,6 +119,9 @@ sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sh
 bool sheaf__reader_is_waiting(const sheaf__reader *reader);
 
 sheaf__reader_counts sheaf__reader_counts_get(const sheaf__reader *reader);
+
+/* Whether rewind() works. */
+bool sheaf__reader_can_rewind(const sheaf__reader *reader);
 
 /* How many columns the header has; 0 before it was read. */
 size_t sheaf__reader_columns(const sheaf__reader *reader);

@@ -272,7 +272,9 @@ Test(executor_worker_threads, errno_is_left_as_the_last_task_had_it, .timeout = 
     sheaf_executor_destroy(executor);
 }
 
-/* How a worker waits for its next task: of three ways for that to end two are errors to the kernel. */
+/*
+ * How a worker waits for its next task: of three ways for that to end two are errors to the kernel.
+ */
 Test(executor_worker_threads, errno_is_left_as_it_was_by_waiting, .timeout = LIMIT)
 {
     atomic_uint word = 1;

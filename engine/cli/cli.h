@@ -29,6 +29,7 @@ typedef enum command {
     COMMAND_INGEST,
     COMMAND_CAT,
     COMMAND_COUNT,
+    COMMAND_SCHEMA,
     COMMAND_HELP,
     COMMAND_VERSION
 } command;
@@ -47,6 +48,8 @@ typedef struct arguments {
     size_t n_sources;
     sheaf_discover_options discover;
     sheaf_ingest_options ingest;
+    sheaf_column_type *types; /* for ingest.types: one for each --type */
+    const char **nulls;       /* for ingest.nulls: one for each --null */
     progress_mode progress;
     bool json;
     bool quiet;
@@ -57,6 +60,7 @@ typedef struct arguments {
 
 /* Understand the command line. On a usage error: EXIT_USAGE after telling on stderr; else -1. */
 int arguments_parse(arguments *args, int argc, char **argv);
+void arguments_free(arguments *args);
 
 /* --help, or the help of one command. */
 void help_print(FILE *out, command about);
@@ -75,6 +79,7 @@ typedef struct reporter {
 void report_error(const sheaf_error *err);
 void report_on_file(void *context, const sheaf_file_report *report); /* for sheaf_ingest_options */
 void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out);
+void report_schema(const reporter *self, const sheaf_column *columns, size_t n, FILE *out);
 void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out);
 
 /* ---- progress.c ---- */

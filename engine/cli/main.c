@@ -77,19 +77,23 @@ static bool flush_stdout(void)
     return errno == EPIPE;
 }
 
-static int finish(const reporter *self, const sheaf_summary *summary, int code)
+static int finish(const reporter *self, const sheaf_ingest *ingest, const sheaf_summary *summary,
+                  int code)
 {
+    size_t n_columns;
+    const sheaf_column *columns = sheaf_ingest_columns(ingest, &n_columns);
     const arguments *args = self->args;
     bool data_on_stdout = strcmp(args->ingest.destination, "-") == 0;
     if (args->command == COMMAND_COUNT)
         report_counts(self, summary, stdout);
+    else if (args->command == COMMAND_SCHEMA)
+        report_schema(self, columns, n_columns, stdout);
     else if (args->command == COMMAND_INGEST)
         report_summary(self, summary, data_on_stdout ? stderr : stdout);
     else if (self->n_skipped > 0)
         report_summary(self, summary, stderr);
-    if (flush_stdout() || args->command != COMMAND_COUNT)
-        return code;
-    return EXIT_FAULT;
+    bool is_answer = args->command == COMMAND_COUNT || args->command == COMMAND_SCHEMA;
+    return flush_stdout() || !is_answer ? code : EXIT_FAULT;
 }
 
 static int run(const arguments *args, reporter *self)
@@ -109,13 +113,15 @@ static int run(const arguments *args, reporter *self)
     sheaf_status status = sheaf_ingest_run(ingest, self->files, &summary, &err);
     progress_stop();
     running = NULL;
-    sheaf_ingest_destroy(ingest);
     if (status == SHEAF_ECANCELLED)
         fputs("interrupted: nothing was committed\n", stderr);
     else if (status < 0 && status != SHEAF_EPIPE)
         report_error(&err);
     int code = exit_of(status, &summary);
-    return status == SHEAF_OK ? finish(self, &summary, code) : code;
+    if (status == SHEAF_OK)
+        code = finish(self, ingest, &summary, code);
+    sheaf_ingest_destroy(ingest);
+    return code;
 }
 
 static int load(const arguments *args)
@@ -160,14 +166,16 @@ int main(int argc, char **argv)
     occupy_standard_descriptors();
     signal(SIGPIPE, SIG_IGN); /* a write that fails says so itself */
     signal(SIGXFSZ, SIG_IGN);
-    int failure = arguments_parse(&args, argc, argv);
-    if (failure >= 0)
-        return failure;
-    if (args.command == COMMAND_HELP)
-        help_print(stdout, args.help_about);
-    else if (args.command == COMMAND_VERSION)
-        print_version();
-    else
-        return load(&args);
-    return flush_stdout() ? EXIT_CLEAN : EXIT_FAULT;
+    code = arguments_parse(&args, argc, argv);
+    if (code < 0 && (args.command == COMMAND_HELP || args.command == COMMAND_VERSION)) {
+        if (args.command == COMMAND_HELP)
+            help_print(stdout, args.help_about);
+        else
+            print_version();
+        code = flush_stdout() ? EXIT_CLEAN : EXIT_FAULT;
+    } else if (code < 0) {
+        code = load(&args);
+    }
+    arguments_free(&args);
+    return code;
 }

@@ -16,7 +16,8 @@ enum {
     FOR_INGEST = 1 << COMMAND_INGEST,
     FOR_CAT = 1 << COMMAND_CAT,
     FOR_COUNT = 1 << COMMAND_COUNT,
-    FOR_ALL = FOR_INGEST | FOR_CAT | FOR_COUNT
+    FOR_SCHEMA = 1 << COMMAND_SCHEMA,
+    FOR_ALL = FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_SCHEMA
 };
 
 /* Options without a letter, numbered behind all letters. */
@@ -26,6 +27,9 @@ enum {
     OPTION_FORMAT,
     OPTION_ORDER,
     OPTION_DELIM,
+    OPTION_TYPE,
+    OPTION_TEXT,
+    OPTION_NULL,
     OPTION_ON_ERROR,
     OPTION_MAX_RECORD,
     OPTION_EXECUTOR,
@@ -55,13 +59,17 @@ static const struct option_info {
      "of the files, and so of the rows (given)"},
     {'0', "null-separated", NULL, FOR_ALL, "paths in an @list end with NUL, as from find -print0"},
     {OPTION_DELIM, "delim", "C", FOR_ALL, "separates fields: one byte, or tab (comma; *.tsv tab)"},
+    {OPTION_TYPE, "type", "NAME=TYPE", FOR_INGEST | FOR_SCHEMA,
+     "of a column, whatever its values look like"},
+    {OPTION_TEXT, "text", NULL, FOR_INGEST | FOR_SCHEMA, "all columns are text, but for --type"},
+    {OPTION_NULL, "null", "TOKEN", FOR_ALL & ~FOR_COUNT, "fields with this text are null, too"},
     {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_ALL, "the largest record that is read (64M)"},
     {OPTION_ON_ERROR, "on-error", "stop|skip-file", FOR_ALL, "what a fault in a file does (stop)"},
     {OPTION_PARSER, "parser", "scan|libcsv", FOR_ALL, "who finds the records, the same (scan)"},
     {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_ALL,
      "on stderr (auto: a bar on a terminal)"},
-    {OPTION_JSON, "json", NULL, FOR_INGEST | FOR_COUNT,
-     "the summary, or the counts, as one JSON object"},
+    {OPTION_JSON, "json", NULL, FOR_INGEST | FOR_COUNT | FOR_SCHEMA,
+     "the summary, counts or columns as one JSON object"},
     {'q', "quiet", NULL, FOR_ALL, "errors only"},
     {'v', "verbose", NULL, FOR_ALL, "tell of every file that is skipped"},
     {'h', "help", NULL, FOR_ALL, "this text"},
@@ -80,6 +88,8 @@ static const struct command_info {
      "gather files into one table, all or nothing"},
     {COMMAND_CAT, "cat", "sheaf cat SRC...", "the rows of all files, under one header"},
     {COMMAND_COUNT, "count", "sheaf count SRC...", "the records of each file, and of all"},
+    {COMMAND_SCHEMA, "schema", "sheaf schema SRC...",
+     "the columns of the united table, and their types"},
     {COMMAND_HELP, "help", "sheaf help [COMMAND]", "about one command"},
 };
 
@@ -220,7 +230,23 @@ static int set_choice(const struct option_info *info, const char *value, int *po
     return usage(what, value, info->argument);
 }
 
-static int apply(arguments *args, const struct option_info *info, const char *value)
+/* "NAME=TYPE"; the name may hold a '='. */
+static int add_type(arguments *args, char *value)
+{
+    static const char help[] = "--type zip=text; bool int64 float64 date timestamp timestamp_utc "
+                               "time text";
+    char *equals = strrchr(value, '=');
+    sheaf_type type;
+    if (!equals || equals == value)
+        return usage("--type takes NAME=TYPE, not", value, help);
+    if (!sheaf_type_parse(equals + 1, &type) || type == SHEAF_TYPE_NULL)
+        return usage("--type does not know the type", equals + 1, help);
+    *equals = '\0';
+    args->types[args->ingest.n_types++] = (sheaf_column_type){.column = value, .type = type};
+    return -1;
+}
+
+static int apply(arguments *args, const struct option_info *info, char *value)
 {
     int position = 0;
     int failure = -1;
@@ -267,6 +293,14 @@ static int apply(arguments *args, const struct option_info *info, const char *va
         if (!parse_delimiter(value, &args->ingest.delimiter))
             return usage("--delim takes one ASCII character, no quote or line end, or tab, not",
                          value, "--delim ';'");
+        return -1;
+    case OPTION_TYPE:
+        return add_type(args, value);
+    case OPTION_TEXT:
+        args->ingest.typing = SHEAF_TYPING_TEXT;
+        return -1;
+    case OPTION_NULL:
+        args->nulls[args->ingest.n_nulls++] = value;
         return -1;
     case OPTION_MAX_RECORD:
         if (!parse_size(value, &args->ingest.record_bytes_max))
@@ -363,6 +397,12 @@ int arguments_parse(arguments *args, int argc, char **argv)
         argc--;
         argv++;
     }
+    args->types = calloc((size_t)argc, sizeof *args->types);
+    args->nulls = calloc((size_t)argc, sizeof *args->nulls);
+    args->ingest.types = args->types;
+    args->ingest.nulls = args->nulls;
+    if (!args->types || !args->nulls)
+        return usage("there is no memory for so many options", NULL, "give fewer");
     if (args->command == COMMAND_HELP) {
         args->help_about = argc > 1 ? command_of(argv[1]) : COMMAND_NONE;
         if (argc > 1 && args->help_about == COMMAND_NONE)
@@ -384,5 +424,13 @@ int arguments_parse(arguments *args, int argc, char **argv)
         return usage("ingest needs a destination", NULL, "-o trips.db");
     if (args->command != COMMAND_INGEST)
         args->ingest.destination = args->command == COMMAND_CAT ? "-" : "null:";
+    if (args->command == COMMAND_COUNT) /* the number of records does not depend on types */
+        args->ingest.typing = SHEAF_TYPING_TEXT;
     return -1;
+}
+
+void arguments_free(arguments *args)
+{
+    free(args->types);
+    free(args->nulls);
 }

@@ -143,9 +143,8 @@ static void print_summary_text(const reporter *self, const sheaf_summary *sum, F
     print_notes(self, sum, out);
 }
 
-static void print_json_text(FILE *out, const char *name, const char *bytes)
+static void print_json_bytes(FILE *out, const char *name, const char *bytes, size_t length)
 {
-    size_t length = strlen(bytes);
     size_t n = sheaf_text_json(bytes, length, NULL, 0);
     char *text = malloc(n + 1);
     if (text) {
@@ -153,6 +152,11 @@ static void print_json_text(FILE *out, const char *name, const char *bytes)
         fprintf(out, "\"%s\":\"%s\"", name, text);
         free(text);
     }
+}
+
+static void print_json_text(FILE *out, const char *name, const char *bytes)
+{
+    print_json_bytes(out, name, bytes, strlen(bytes));
 }
 
 static void print_summary_json(const reporter *self, const sheaf_summary *sum, FILE *out)
@@ -249,4 +253,42 @@ void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out
         print_counts_json(self, summary, out);
     else
         print_counts_text(self, summary, out);
+}
+
+/* ---- columns ---- */
+
+static void print_column_text(const sheaf_column *column, FILE *out)
+{
+    size_t n = sheaf_text_escape(column->name, column->n_name, NULL, 0);
+    char *name = malloc(n + 1);
+    if (!name)
+        return;
+    sheaf_text_escape(column->name, column->n_name, name, n + 1);
+    fprintf(out, "%-13s  %-8s  %s\n", sheaf_type_name(column->type),
+            column->nullable ? "null" : "not null", name);
+    free(name);
+}
+
+static void print_column_json(const sheaf_column *column, FILE *out)
+{
+    fputs("{", out);
+    print_json_bytes(out, "name", column->name, column->n_name);
+    fprintf(out, ",\"type\":\"%s\",\"nullable\":%s}", sheaf_type_name(column->type),
+            column->nullable ? "true" : "false");
+}
+
+void report_schema(const reporter *self, const sheaf_column *columns, size_t n, FILE *out)
+{
+    report_folded(self);
+    if (!self->args->json) {
+        for (size_t i = 0; i < n; i++)
+            print_column_text(&columns[i], out);
+        return;
+    }
+    fputs("{\"columns\":[", out);
+    for (size_t i = 0; i < n; i++) {
+        fputs(i > 0 ? ",\n" : "\n", out);
+        print_column_json(&columns[i], out);
+    }
+    fputs("]}\n", out);
 }

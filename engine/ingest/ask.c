@@ -43,19 +43,31 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .shared_fd = shared_fd,
                                        .delimiter = given->delimiter,
                                        .wants_rows = load->wants_rows,
+                                       .surveys = load->surveys,
                                        .by_libcsv = load->reader_options.by_libcsv};
-    sheaf_executor_options options = {.size = sizeof options,
-                                      .kind = SHEAF_EXECUTOR_PROCESSES,
-                                      .max_workers = load->summary->workers,
-                                      .thread_name_prefix = "sheaf",
-                                      .child_lost = SHEAF_CHILD_LOST_RESTART,
-                                      .init_function =
-                                          &sheaf__remote_functions[SHEAF__REMOTE_BEGIN],
-                                      .init_bytes = &settings,
-                                      .n_init_bytes = sizeof settings,
-                                      .end_function =
-                                          &sheaf__remote_functions[SHEAF__REMOTE_END]};
-    return sheaf_executor_create(&options, &load->executor, err);
+    size_t n_typing;
+    void *typing = sheaf__typing_pack(&load->typing, &n_typing);
+    unsigned char *bytes = typing ? malloc(sizeof settings + n_typing) : NULL;
+    if (!bytes) {
+        free(typing);
+        return sheaf__error_memory(err, "a worker process");
+    }
+    memcpy(bytes, &settings, sizeof settings);
+    memcpy(bytes + sizeof settings, typing, n_typing);
+    free(typing);
+    sheaf_executor_options options = {
+        .size = sizeof options,
+        .kind = SHEAF_EXECUTOR_PROCESSES,
+        .max_workers = load->summary->workers,
+        .thread_name_prefix = "sheaf",
+        .child_lost = SHEAF_CHILD_LOST_RESTART,
+        .init_function = &sheaf__remote_functions[SHEAF__REMOTE_BEGIN],
+        .init_bytes = bytes,
+        .n_init_bytes = sizeof settings + n_typing,
+        .end_function = &sheaf__remote_functions[SHEAF__REMOTE_END]};
+    sheaf_status status = sheaf_executor_create(&options, &load->executor, err);
+    free(bytes);
+    return status;
 }
 
 sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err)
@@ -196,6 +208,22 @@ static sheaf_status read_batch(sheaf__load *load, const sheaf__remote_batch *siz
     return SHEAF_OK;
 }
 
+static sheaf_status read_kinds(size_t n_kinds, bytes_left *left, sheaf__chunk *chunk,
+                               sheaf_error *err)
+{
+    const void *kinds = n_kinds < SIZE_MAX / sizeof(sheaf__kinds)
+                            ? take(left, n_kinds * sizeof(sheaf__kinds))
+                            : NULL;
+    if (!kinds)
+        return damaged(err);
+    chunk->kinds = malloc(n_kinds * sizeof(sheaf__kinds));
+    if (!chunk->kinds)
+        return sheaf__error_memory(err, "a survey");
+    memcpy(chunk->kinds, kinds, n_kinds * sizeof(sheaf__kinds));
+    chunk->n_kinds = n_kinds;
+    return SHEAF_OK;
+}
+
 static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, sheaf__chunk *chunk,
                                 sheaf_error *err)
 {
@@ -211,6 +239,8 @@ static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, she
         status = read_batch(load, &answer->header, &left, &chunk->header, err);
     if (status == SHEAF_OK && answer->has_batch)
         status = read_batch(load, &answer->batch, &left, &chunk->batch, err);
+    if (status == SHEAF_OK && answer->n_kinds > 0)
+        status = read_kinds(answer->n_kinds, &left, chunk, err);
     if (status < 0 || !answer->has_fault)
         return status;
     const void *fault = take(&left, sizeof *chunk->fault);
@@ -317,8 +347,7 @@ sheaf_status sheaf__ask_open(sheaf__load *load, sheaf__ask what, sheaf__ask_curs
                                  .next = next_question,
                                  .source = cursor,
                                  .drop_arg = load->remote ? sheaf_call_drop : NULL,
-                                 .drop_result = load->remote ? sheaf_block_drop
-                                                             : task.drop_result,
+                                 .drop_result = load->remote ? sheaf_block_drop : task.drop_result,
                                  .buffersize = load->window,
                                  .yield_failures = load->remote};
     return sheaf_map_open(load->executor, &options, &cursor->map, err);

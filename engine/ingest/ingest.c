@@ -24,6 +24,8 @@ enum {
     RECORD_BYTES_MAX = 64 << 20,
     RECORD_BYTES_LIMIT = 1 << 30, /* cells count in 32 bits */
     CHUNK_BYTES = 1 << 20,
+    TYPED_CHUNK_BYTES = 256 << 10, /* text, cells and values stay in the L2 cache */
+    ARENA_CHUNK_BYTES = 4 << 10,
     CHUNK_BYTES_MIN = 64 << 10,
     CHUNKS_BYTES_IN_ALL = 16 << 20, /* of the window, when there are many workers */
     WORKERS_MAX = 1024,
@@ -36,6 +38,10 @@ struct sheaf_ingest {
     char *destination;
     char *format;
     char *table;
+    sheaf_arena *arena; /* permanent, for the texts of options, and the columns */
+    sheaf__typing typing;
+    sheaf_column *columns; /* of the table, after the run */
+    size_t n_columns;
     sheaf__sink_target target;
     sheaf__shared own_shared;
     sheaf__shared *shared; /* it, or a page that worker processes see too */
@@ -73,6 +79,11 @@ static sheaf_status check_options(const sheaf_ingest_options *options, sheaf_err
         return sheaf_error_set(err, SHEAF_EINVAL, "there is no such kind of executor");
     if ((unsigned)options->parser > SHEAF_PARSER_LIBCSV)
         return sheaf_error_set(err, SHEAF_EINVAL, "there is no such parser");
+    if ((unsigned)options->typing > SHEAF_TYPING_TEXT)
+        return sheaf_error_set(err, SHEAF_EINVAL, "there is no such way to find out types");
+    for (size_t i = 0; i < options->n_types; i++)
+        if ((unsigned)options->types[i].type - 1 >= SHEAF_TYPES - 1)
+            return sheaf_error_set(err, SHEAF_EINVAL, "there is no such type to ask for");
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
     return sheaf__scan_check(err);
@@ -99,6 +110,32 @@ static sheaf_status share(sheaf_ingest *ingest, sheaf_error *err)
         return sheaf__error_system(err, errno, "there is no shared memory", NULL);
     ingest->shared = page;
     return SHEAF_OK;
+}
+
+/* Destinations that keep text as it was spelled have no types. */
+static bool has_types(const sheaf_ingest *ingest)
+{
+    return ingest->target.kind == SHEAF__SINK_SQLITE || ingest->target.kind == SHEAF__SINK_NULL;
+}
+
+static sheaf_status copy_typing(sheaf_ingest *ingest, sheaf_error *err)
+{
+    const sheaf_ingest_options *options = &ingest->options;
+    sheaf__typing given = {.nulls = {.tokens = options->nulls, .n = options->n_nulls},
+                           .asked = {.items = options->types, .n = options->n_types}};
+    if (given.asked.n > 0 && !has_types(ingest)) {
+        sheaf_error_set(err, SHEAF_EINVAL, "a type is asked for, but the destination has no types");
+        sheaf__error_source(err, ingest->destination);
+        sheaf_error_hint(err, "CSV, TSV and JSONL keep every value as it is spelled");
+        return SHEAF_EINVAL;
+    }
+    size_t n_bytes;
+    void *packed = sheaf__typing_pack(&given, &n_bytes);
+    sheaf_status status = packed ? sheaf__typing_unpack(&ingest->typing, packed, n_bytes,
+                                                        ingest->arena)
+                                 : SHEAF_ENOMEM;
+    free(packed);
+    return status < 0 ? sheaf__error_memory(err, "an ingest") : SHEAF_OK;
 }
 
 static bool copy_text(char **to, const char *from)
@@ -128,12 +165,15 @@ sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_inge
         sheaf_ingest_destroy(made);
         return status;
     }
-    if (!copy_text(&made->destination, options->destination) ||
+    made->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
+    if (!made->arena || !copy_text(&made->destination, options->destination) ||
         !copy_text(&made->format, options->format) || !copy_text(&made->table, options->table))
         status = sheaf__error_memory(err, "an ingest");
     if (status == SHEAF_OK)
         status = sheaf__sink_parse(made->destination, made->format, made->table, &made->target,
                                    err);
+    if (status == SHEAF_OK)
+        status = copy_typing(made, err);
     if (status < 0) {
         sheaf_ingest_destroy(made);
         return status;
@@ -151,6 +191,7 @@ void sheaf_ingest_destroy(sheaf_ingest *ingest)
     free(ingest->destination);
     free(ingest->format);
     free(ingest->table);
+    sheaf__arena_destroy(ingest->arena);
     if (ingest->shared != &ingest->own_shared && ingest->shared)
         munmap(ingest->shared, sizeof *ingest->shared);
     if (ingest->shared_fd >= 0)
@@ -199,6 +240,16 @@ static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_fi
     return SHEAF_OK;
 }
 
+static bool infers(const sheaf_ingest *ingest)
+{
+    return has_types(ingest) && ingest->options.typing == SHEAF_TYPING_INFER;
+}
+
+static bool surveys(const sheaf_ingest *ingest)
+{
+    return infers(ingest) || ingest->typing.asked.n > 0;
+}
+
 static uint64_t size_of_all(const sheaf_ingest *ingest, const sheaf_files *files)
 {
     uint64_t bytes = 0;
@@ -208,9 +259,9 @@ static uint64_t size_of_all(const sheaf_ingest *ingest, const sheaf_files *files
             return SHEAF_UNKNOWN;
         bytes += file->size_bytes;
     }
-    /* Files that may be left out are read twice, if their rows are wanted. */
-    bool twice = ingest->options.on_error == SHEAF_ON_ERROR_SKIP_FILE &&
-                 ingest->target.kind != SHEAF__SINK_NULL;
+    /* Files that may be left out, or whose types are found out, are read twice for their rows. */
+    bool twice = ingest->target.kind != SHEAF__SINK_NULL &&
+                 (ingest->options.on_error == SHEAF_ON_ERROR_SKIP_FILE || surveys(ingest));
     return twice ? bytes * 2 : bytes;
 }
 
@@ -235,7 +286,8 @@ static void choose_sizes(sheaf__load *load, int *workers)
     bool sequential = options->executor == SHEAF_EXECUTOR_SEQUENTIAL;
     *workers = sequential ? 1 : (int)wanted;
     load->window = sequential ? 1 : at_most(wanted * WINDOW_PER_WORKER, files_max);
-    size_t share = at_most(CHUNKS_BYTES_IN_ALL / load->window, CHUNK_BYTES);
+    size_t usual = load->wants_columns ? TYPED_CHUNK_BYTES : CHUNK_BYTES;
+    size_t share = at_most(CHUNKS_BYTES_IN_ALL / load->window, usual);
     load->chunk_bytes = share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
     if (options->chunk_bytes > 0)
         load->chunk_bytes = options->chunk_bytes;
@@ -244,6 +296,11 @@ static void choose_sizes(sheaf__load *load, int *workers)
 static void destroy_reader(void *reader)
 {
     sheaf__reader_destroy(reader);
+}
+
+static void destroy_columns(void *columns)
+{
+    sheaf__columns_destroy(columns);
 }
 
 static void destroy_batch(void *batch)
@@ -259,16 +316,20 @@ static sheaf_status load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                           .files = files,
                           .summary = summary,
                           .shared = ingest->shared,
+                          .typing = ingest->typing,
+                          .infers = infers(ingest),
+                          .surveys = surveys(ingest),
                           .records_done = &ingest->records_done,
                           .files_done = &ingest->files_done};
     size_t record_max = ingest->options.record_bytes_max;
     load->reader_options = (sheaf__reader_options){
         .by_libcsv = ingest->options.parser == SHEAF_PARSER_LIBCSV,
         .record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX,
+        .nulls = ingest->typing.nulls.n > 0 ? &ingest->typing.nulls : NULL,
         .stop = &ingest->shared->stop};
     sheaf__freelist_init(&load->readers);
     sheaf__freelist_init(&load->batches);
-    choose_sizes(load, &summary->workers);
+    sheaf__freelist_init(&load->columns);
     sheaf_status status = sheaf__schema_init(&load->schema, err);
     if (status < 0)
         return status;
@@ -295,21 +356,56 @@ static void load_end(sheaf__load *load)
     free(load->states);
     sheaf__freelist_end(&load->readers, destroy_reader);
     sheaf__freelist_end(&load->batches, destroy_batch);
+    sheaf__freelist_end(&load->columns, destroy_columns);
     sheaf__schema_end(&load->schema);
     sheaf_executor_destroy(load->stream_executor);
     sheaf_executor_destroy(load->executor);
 }
 
-static sheaf_status run_phases(sheaf__load *load, sheaf_error *err)
+/* What sheaf_ingest_columns() tells, when the schema is gone. */
+static sheaf_status keep_columns(sheaf_ingest *ingest, const sheaf__load *load, sheaf_error *err)
+{
+    size_t n = load->schema.columns.n_items;
+    sheaf_column *columns = sheaf_arena_new(ingest->arena, sheaf_column, n);
+    if (!columns)
+        return sheaf__error_memory(err, "the columns");
+    for (size_t i = 0; i < n; i++) {
+        const sheaf__name *name = &load->schema.columns.items[i];
+        columns[i] = (sheaf_column){
+            .name = sheaf__arena_copy(ingest->arena, name->bytes, name->n_bytes),
+            .n_name = name->n_bytes,
+            .type = load->types[i],
+            .nullable = load->nullable[i]};
+        if (!columns[i].name)
+            return sheaf__error_memory(err, "the columns");
+    }
+    ingest->columns = columns;
+    ingest->n_columns = n;
+    return SHEAF_OK;
+}
+
+const sheaf_column *sheaf_ingest_columns(const sheaf_ingest *ingest, size_t *n)
+{
+    *n = ingest->n_columns;
+    return ingest->columns;
+}
+
+static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_error *err)
 {
     sheaf__sink *sink = load->sink;
     sheaf_status status = SHEAF_OK;
     if (sink->wants_rows)
         status = sheaf__merge_headers(load, err);
+    if (status == SHEAF_OK && sink->wants_columns)
+        status = sheaf__types_decide(load, err);
     if (status == SHEAF_OK)
-        status = sink->ops->begin(sink, &load->schema.columns, err);
+        status = sink->ops->begin(sink, &load->schema.columns, load->types, err);
     if (status == SHEAF_OK)
         status = sheaf__merge_rows(load, err);
+    if (status == SHEAF_OK && !sink->wants_columns)
+        status = sheaf__types_decide(load, err);
+    if (status == SHEAF_OK)
+        status = keep_columns(ingest, load, err);
     if (status == SHEAF_OK)
         status = sheaf__merge_verify(load, err);
     if (status == SHEAF_OK && atomic_load_explicit(&load->shared->stop, memory_order_relaxed))
@@ -333,9 +429,11 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
     if (status == SHEAF_OK) {
         memcpy(summary->destination, load.sink->label, sizeof summary->destination);
         load.wants_rows = load.sink->wants_rows;
+        load.wants_columns = load.sink->wants_columns;
+        choose_sizes(&load, &summary->workers);
         status = sheaf__ask_start(&load, ingest->shared_fd, err);
         if (status == SHEAF_OK)
-            status = run_phases(&load, err);
+            status = run_phases(ingest, &load, err);
         else
             load.sink->ops->abort(load.sink);
         summary->columns = load.schema.columns.n_items;

@@ -5,6 +5,8 @@
  *     read_task.c   what runs on the workers: a file in, a chunk of its rows out
  *     ask.c         how a chunk is asked for: of a thread, or of another process
  *     remote.c      the same tasks in another process: what goes there and what comes back
+ *     typing.c      what the user said about values
+ *     types.c       types: found out by reading everything, and values of these types
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink, accounts
  *
  * A chunk is the unit of work: about chunk_bytes of a file's rows. A file that is larger gives
@@ -18,11 +20,13 @@
 
 #include <stdatomic.h>
 
-#include <sheaf/map.h>
 #include <sheaf/ingest.h>
+#include <sheaf/map.h>
 
 #include "engine/core/freelist.h"
+#include "engine/ingest/typing.h"
 #include "engine/sinks/sink.h"
+#include "engine/table/columns.h"
 #include "engine/table/schema.h"
 #include "readers/reader.h"
 
@@ -43,10 +47,13 @@ typedef struct sheaf__load_file {
 /* What a task hands to the merge. */
 struct sheaf__chunk {
     sheaf__load_file *file;
-    sheaf__batch *header;  /* with the first chunk of a file that has one */
-    sheaf__batch *batch;   /* rows; NULL when the sink does not want them, or there are none */
-    sheaf__reader *reader; /* goes on after these rows; NULL when the file is done, or remote */
-    bool more;             /* there may be rows after these */
+    sheaf__batch *header;    /* with the first chunk of a file that has one */
+    sheaf__batch *batch;     /* rows; NULL when the sink does not want them, or there are none */
+    sheaf__columns *columns; /* or so, for a sink that wants them typed */
+    sheaf__kinds *kinds;     /* with the last chunk of a survey: what the file's columns hold */
+    size_t n_kinds;
+    sheaf__reader *reader;     /* goes on after these rows; NULL when the file is done, or remote */
+    bool more;                 /* there may be rows after these */
     sheaf__reader_position at; /* where these begin, if they are remote */
     sheaf__reader_counts counts; /* so far */
     sheaf_error *fault;          /* behind the rows; NULL without one */
@@ -79,12 +86,20 @@ struct sheaf__load {
     sheaf_executor *stream_executor; /* threads, beside processes; made when needed */
     bool remote;                     /* files are read by processes */
     bool wants_rows;                 /* the sink does */
+    bool wants_columns;              /* it wants them typed */
+    bool surveys;                    /* all values are to be looked at before the first row */
+    bool infers;                     /* types are found out; else they are text, or asked for */
+    sheaf__typing typing;
+    const sheaf_type *types; /* of the united columns: once they are known, before the rows */
+    const bool *asked;       /* which of them the user asked for */
+    const bool *nullable;
     sheaf__sink *sink;
     size_t chunk_bytes;
     size_t window; /* files in flight */
 
     sheaf__freelist readers; /* any thread */
     sheaf__freelist batches;
+    sheaf__freelist columns;
 
     sheaf__schema schema; /* the merge's thread only, like all below */
     sheaf_summary *summary;
@@ -93,6 +108,9 @@ struct sheaf__load {
 };
 
 /* ---- read_task.c ---- */
+
+/* Whether every file is read to its end before the first row is written. */
+bool sheaf__load_reads_twice(const sheaf__load *load);
 
 /* Worker hooks: the parser is the worker's local. */
 sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_error *err);
@@ -110,8 +128,7 @@ sheaf_status sheaf__load_more(sheaf_worker *worker, void *reader_of, void **chun
 
 /* The rows behind a position, by any worker. */
 sheaf_status sheaf__load_at(sheaf_worker *worker, sheaf__load_file *file,
-                            const sheaf__reader_position *position, void **chunk,
-                            sheaf_error *err);
+                            const sheaf__reader_position *position, void **chunk, sheaf_error *err);
 
 sheaf__chunk *sheaf__chunk_create(sheaf__load_file *file); /* NULL: no memory */
 
@@ -120,15 +137,33 @@ sheaf__chunk *sheaf__chunk_of_fault(sheaf__load_file *file, const sheaf_error *f
 
 /* A batch of the run's, empty; NULL when there is no memory. */
 sheaf__batch *sheaf__load_take_batch(sheaf__load *load, const sheaf__heap *heap);
+void sheaf__load_give_batch(sheaf__load *load, sheaf__batch *batch); /* NULL is allowed */
 
 /* Give back everything a chunk holds; NULL is allowed. */
 void sheaf__chunk_release(void *chunk);
 
-/* Give back its batches: what is left is its counts and its fault. */
+/* Give back its rows: what is left is its counts and its fault. */
 void sheaf__chunk_strip(sheaf__chunk *chunk);
 
 /* The index of a file in the list. */
 size_t sheaf__load_index(const sheaf__load_file *file);
+
+/* ---- types.c ---- */
+
+/*
+ * Read the rest of the chunk's file, keeping nothing, and find out what its columns hold.
+ *
+ * Returns    END: all of it is good; a fault; what a task fails with.
+ */
+sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
+                                sheaf_error *err);
+
+/* All headers are united, all files surveyed: what are the types? EINVAL, ENOMEM. */
+sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err);
+
+/* Put columns in the place of the chunk's batch. OK; a fault of the file; ENOMEM. */
+sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, const sheaf__heap *heap,
+                               sheaf_error *err);
 
 /* ---- ask.c ---- */
 

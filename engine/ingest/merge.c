@@ -100,11 +100,7 @@ static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
         if (!p->from)
             return sheaf__error_memory(err, "the columns");
     }
-    const sheaf__layout *layout = &schema->layouts[layout_index];
-    for (size_t i = 0; i < n_columns; i++)
-        p->from[i] = SHEAF__NO_COLUMN;
-    for (size_t i = 0; i < layout->n_columns; i++)
-        p->from[layout->column_of[i]] = (uint32_t)i;
+    sheaf__schema_project(schema, layout_index, p->from);
     p->layout = layout_index;
     p->n_columns = n_columns;
     return SHEAF_OK;
@@ -136,23 +132,36 @@ static bool skips_files(const sheaf__load *load)
     return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
 }
 
-/* The chunk brings a header: unite its columns, or see that it is the one that was read before. */
+/* The header was read before: it must be the same. */
+static sheaf_status compare_header(const sheaf__load *load, const sheaf__chunk *chunk,
+                                   sheaf_error *err)
+{
+    if (sheaf__schema_find(&load->schema, chunk->header) == chunk->file->layout)
+        return SHEAF_OK;
+    sheaf_error_set(err, SHEAF_ECHANGED, "the header was changed after it was read");
+    sheaf__error_source(err, chunk->file->found->path);
+    sheaf_error_hint(err, "run again when nobody writes to the file");
+    return SHEAF_ECHANGED;
+}
+
+/*
+ * The chunk brings a header: unite its columns, or see that it is the one that was read before.
+ * (Workers may read the schema meanwhile only if all headers were read before.)
+ */
 static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__load_file *file = chunk->file;
     uint32_t layout;
     if (!chunk->header || (chunk->fault && skips_files(load)))
         return SHEAF_OK; /* a file that is left out adds no columns */
+    if (file->header_read)
+        return compare_header(load, chunk, err);
     sheaf_status status = sheaf__schema_add(&load->schema, chunk->header, &layout, err);
     if (status < 0)
         return status;
-    if (file->header_read && layout != file->layout) {
-        sheaf_error_set(err, SHEAF_ECHANGED, "the header was changed after it was read");
-        sheaf__error_source(err, file->found->path);
-        sheaf_error_hint(err, "run again when nobody writes to the file");
-        return SHEAF_ECHANGED;
-    }
     file->layout = layout;
+    if (chunk->kinds)
+        sheaf__schema_widen(&load->schema, layout, chunk->kinds);
     return SHEAF_OK;
 }
 
@@ -169,8 +178,14 @@ static sheaf_status check_stop(const sheaf__load *load, sheaf_error *err)
 static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__load_file *file = chunk->file;
-    if (chunk->fault) { /* its turn comes in phase two */
+    if (chunk->fault) { /* its turn comes in phase two, if that comes */
         name_column(load, chunk);
+        if (load->surveys && !skips_files(load)) {
+            sheaf_status found = chunk->fault->status;
+            sheaf__error_copy(err, chunk->fault);
+            sheaf__chunk_release(chunk);
+            return found;
+        }
         sheaf__chunk_strip(chunk);
         file->faulty = chunk;
         return SHEAF_OK;
@@ -202,21 +217,35 @@ sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err)
 
 /* ---- phase two: rows ---- */
 
-static sheaf_status write_rows(merge *m, const sheaf__chunk *chunk, uint64_t n_rows,
-                               sheaf_error *err)
+static uint64_t rows_of(const sheaf__chunk *chunk)
+{
+    return chunk->columns ? chunk->columns->n_rows : chunk->batch ? chunk->batch->n_rows : 0;
+}
+
+static sheaf_status write_rows(merge *m, sheaf__chunk *chunk, uint64_t n_rows, sheaf_error *err)
 {
     sheaf__load *load = m->load;
+    sheaf_status status = SHEAF_OK;
     if (n_rows == 0)
         return SHEAF_OK;
-    sheaf__rows rows = {.n_rows = n_rows, .batch = chunk->batch, .flush = chunk->flush};
-    if (chunk->batch) {
-        sheaf_status status = project(m, chunk->file->layout, err);
+    if (load->wants_columns && !chunk->columns) /* from another process, as text */
+        status = sheaf__chunk_fill(load, chunk, NULL, err);
+    if (status < 0) {
+        sheaf__error_source(err, chunk->file->found->path);
+        return status;
+    }
+    sheaf__rows rows = {
+        .n_rows = n_rows, .batch = chunk->batch, .columns = chunk->columns, .flush = chunk->flush};
+    if (chunk->columns) {
+        rows.n_columns = chunk->columns->n_columns;
+    } else if (chunk->batch) {
+        status = project(m, chunk->file->layout, err);
         if (status < 0)
             return status;
         rows.from = m->projection.from;
         rows.n_columns = m->projection.n_columns;
     }
-    sheaf_status status = load->sink->ops->write(load->sink, &rows, err);
+    status = load->sink->ops->write(load->sink, &rows, err);
     if (status == SHEAF_OK)
         atomic_fetch_add_explicit(load->records_done, n_rows, memory_order_relaxed);
     return status;
@@ -276,7 +305,7 @@ static sheaf_status merge_chunk(merge *m, sheaf__chunk *chunk, sheaf_file_report
     bool leave_out = chunk->fault && skips_files(load) && report->loaded == 0;
     uint64_t n_rows = 0;
     if (!leave_out && load->wants_rows)
-        n_rows = chunk->batch ? chunk->batch->n_rows : 0;
+        n_rows = rows_of(chunk);
     else if (!leave_out)
         n_rows = chunk->counts.records - report->loaded;
     status = write_rows(m, chunk, n_rows, err);

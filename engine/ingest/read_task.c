@@ -5,8 +5,9 @@
  * so that in the steady state a file costs an open, two reads, and no allocation but its chunk.
  *
  * With --on-error skip-file a file must be known to be good before its columns are united with the
- * others' and the first of its rows moves on: what has gone down a pipe cannot be taken back. So
- * the header's task then reads the file to its end, keeping nothing, and the file is read twice.
+ * others' and the first of its rows moves on: what has gone down a pipe cannot be taken back. A
+ * destination with types must know them before the first row. So the header's task then reads the
+ * file to its end, keeping nothing, and the file is read twice.
  */
 #include <stdlib.h>
 
@@ -61,12 +62,20 @@ static sheaf__batch *take_batch(sheaf__load *load, sheaf_worker *worker)
     return sheaf__load_take_batch(load, sheaf__worker_heap(worker));
 }
 
-static void give_batch(sheaf__load *load, sheaf__batch *batch)
+void sheaf__load_give_batch(sheaf__load *load, sheaf__batch *batch)
 {
     if (!batch)
         return;
     sheaf__batch_clear(batch, load->chunk_bytes * 4 + (512 << 10));
     sheaf__freelist_push(&load->batches, batch);
+}
+
+static void give_columns(sheaf__load *load, sheaf__columns *columns)
+{
+    if (!columns)
+        return;
+    sheaf__columns_clear(columns, load->chunk_bytes * 4 + (512 << 10));
+    sheaf__freelist_push(&load->columns, columns);
 }
 
 static sheaf__reader *take_reader(sheaf__load *load)
@@ -109,9 +118,11 @@ sheaf__chunk *sheaf__chunk_of_fault(sheaf__load_file *file, const sheaf_error *f
 
 void sheaf__chunk_strip(sheaf__chunk *chunk)
 {
-    give_batch(chunk->file->load, chunk->header);
-    give_batch(chunk->file->load, chunk->batch);
+    sheaf__load_give_batch(chunk->file->load, chunk->header);
+    sheaf__load_give_batch(chunk->file->load, chunk->batch);
+    give_columns(chunk->file->load, chunk->columns);
     chunk->header = chunk->batch = NULL;
+    chunk->columns = NULL;
 }
 
 void sheaf__chunk_release(void *object)
@@ -122,6 +133,7 @@ void sheaf__chunk_release(void *object)
     sheaf__chunk_strip(chunk);
     give_reader(chunk->file->load, chunk->reader);
     free(chunk->fault);
+    free(chunk->kinds);
     free(chunk);
 }
 
@@ -196,7 +208,7 @@ static sheaf_status open_file(sheaf__load_file *file, sheaf__reader *reader, boo
     const sheaf__load *load = file->load;
     const sheaf_file *found = file->found;
     sheaf__reader_options options = options_for(file, counted);
-    if (load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE)
+    if (sheaf__load_reads_twice(load))
         return sheaf__reader_open_spooled(reader, found, &options, err);
     return sheaf__reader_open(reader, found, &options, err);
 }
@@ -221,50 +233,75 @@ static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool c
         return sheaf__error_memory(err, "a reader");
     sheaf_status status = open_file(file, chunk->reader, counted, err);
     if (status == SHEAF_OK)
-        status = sheaf__reader_header(chunk->reader, parser_of(worker), chunk->header,
-                                      err);
+        status = sheaf__reader_header(chunk->reader, parser_of(worker), chunk->header, err);
     if (status != SHEAF_OK) {
-        give_batch(file->load, chunk->header);
+        sheaf__load_give_batch(file->load, chunk->header);
         chunk->header = NULL;
     }
     return status;
 }
 
+static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_error *err)
+{
+    sheaf__load *load = chunk->file->load;
+    /*
+     * All the room of a chunk at once: growing would leave the smaller arrays behind in the arena.
+     */
+    size_t n_bytes = load->chunk_bytes + CHUNK_SLACK_BYTES;
+    chunk->batch = take_batch(load, worker);
+    if (!chunk->batch ||
+        sheaf__batch_reserve(chunk->batch, n_bytes, n_bytes / sizeof(sheaf__cell)) < 0)
+        return sheaf__error_memory(err, "a batch");
+    sheaf_status status = sheaf__reader_next(chunk->reader, parser_of(worker), chunk->batch,
+                                             load->chunk_bytes, err);
+    sheaf_error fill_error;
+    if (!load->wants_columns)
+        return status;
+    sheaf_status filled = sheaf__chunk_fill(load, chunk, sheaf__worker_heap(worker), &fill_error);
+    if (filled == SHEAF_OK)
+        return status;
+    sheaf__error_copy(err, &fill_error);
+    return filled;
+}
+
+/* What the sink wants of the next rows: them; or only that somebody has looked at all of them. */
 static sheaf_status read_rows(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__load *load = chunk->file->load;
-    if (load->wants_rows && !chunk->batch) {
-        chunk->batch = take_batch(load, worker);
-        /*
-         * All the room of a chunk at once: growing would leave the smaller arrays behind in the
-         * arena.
-         */
-        size_t n_bytes = load->chunk_bytes + CHUNK_SLACK_BYTES;
-        if (!chunk->batch ||
-            sheaf__batch_reserve(chunk->batch, n_bytes, n_bytes / sizeof(sheaf__cell)) < 0)
-            return sheaf__error_memory(err, "a batch");
-    }
-    sheaf_status status = sheaf__reader_next(chunk->reader, parser_of(worker),
-                                             chunk->batch, load->chunk_bytes, err);
+    sheaf_status status;
+    if (load->wants_rows)
+        status = read_batch(worker, chunk, err);
+    else if (load->surveys)
+        status = sheaf__survey_file(worker, parser_of(worker), chunk, err);
+    else
+        status = sheaf__reader_next(chunk->reader, parser_of(worker), NULL, 0, err);
     chunk->flush = sheaf__reader_is_waiting(chunk->reader);
     return status;
 }
 
 /*
- * Read the file to its end, keeping nothing: is all of it good? A stream, which was spooled, is
- * then read from its beginning again, up to where it was.
+ * Read the file to its end, keeping nothing: is all of it good, and what does it hold? A stream,
+ * which was spooled, is then read from its beginning again, up to where it was.
  */
 static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_stream,
                            sheaf_error *err)
 {
     sheaf__parser *parser = parser_of(worker);
-    sheaf_status status = sheaf__reader_next(chunk->reader, parser, NULL, 0, err);
+    sheaf_status status = chunk->file->load->surveys
+                              ? sheaf__survey_file(worker, parser, chunk, err)
+                              : sheaf__reader_next(chunk->reader, parser, NULL, 0, err);
     if (status != SHEAF_END || !is_stream)
         return status;
     sheaf__batch_clear(chunk->header, SIZE_MAX);
     status = sheaf__reader_rewind(chunk->reader, err);
     return status == SHEAF_OK ? sheaf__reader_header(chunk->reader, parser, chunk->header, err)
                               : status;
+}
+
+bool sheaf__load_reads_twice(const sheaf__load *load)
+{
+    return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE ||
+           (load->surveys && load->wants_rows);
 }
 
 sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **result,
@@ -275,7 +312,7 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
     if (!chunk)
         return sheaf__error_memory(err, "a chunk");
     bool is_stream = file->found->kind != SHEAF_FILE_REGULAR;
-    bool whole = file->load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
+    bool whole = sheaf__load_reads_twice(file->load);
     sheaf_status status = begin_file(worker, chunk, whole, err);
     if (status == SHEAF_OK && whole)
         status = survey(worker, chunk, is_stream, err);
@@ -316,8 +353,7 @@ sheaf_status sheaf__load_more(sheaf_worker *worker, void *argument, void **resul
 }
 
 sheaf_status sheaf__load_at(sheaf_worker *worker, sheaf__load_file *file,
-                            const sheaf__reader_position *position, void **result,
-                            sheaf_error *err)
+                            const sheaf__reader_position *position, void **result, sheaf_error *err)
 {
     sheaf__chunk *chunk = sheaf__chunk_create(file);
     if (!chunk)

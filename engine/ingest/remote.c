@@ -13,6 +13,7 @@
 #include "engine/core/error.h"
 
 enum {
+    ARENA_CHUNK_BYTES = 4 << 10,
     KEPT_MAX = 8, /* readers that are open where they stopped */
     GZIP_CHUNK_BYTES_MAX = 32 << 20
 };
@@ -32,6 +33,7 @@ typedef struct remote {
     sheaf_ingest_options options;
     sheaf__shared own_shared; /* where the parent's cannot be seen */
     sheaf__shared *mapped;
+    sheaf_arena *arena; /* for what the user said about values */
     size_t chunk_bytes;
     sheaf__load_file file;
     sheaf_file found;
@@ -58,7 +60,7 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
 {
     (void)reply;
     const sheaf__remote_settings *settings = bytes;
-    remote *self = n_bytes == sizeof *settings ? calloc(1, sizeof *self) : NULL;
+    remote *self = calloc(1, sizeof *self);
     if (!self)
         return sheaf__error_memory(err, "a worker process");
     sheaf_worker_set_local(worker, self);
@@ -70,13 +72,20 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
     self->chunk_bytes = settings->chunk_bytes;
     self->load = (sheaf__load){.options = &self->options,
                                .shared = self->mapped ? self->mapped : &self->own_shared,
-                               .wants_rows = settings->wants_rows};
+                               .wants_rows = settings->wants_rows,
+                               .surveys = settings->surveys};
+    self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
+    if (!self->arena || sheaf__typing_unpack(&self->load.typing, settings + 1,
+                                             n_bytes - sizeof *settings, self->arena) < 0)
+        return sheaf__error_memory(err, "a worker process");
     self->load.reader_options = (sheaf__reader_options){
         .by_libcsv = settings->by_libcsv,
         .record_bytes_max = settings->record_bytes_max,
+        .nulls = self->load.typing.nulls.n > 0 ? &self->load.typing.nulls : NULL,
         .stop = &self->load.shared->stop};
     sheaf__freelist_init(&self->load.readers);
     sheaf__freelist_init(&self->load.batches);
+    sheaf__freelist_init(&self->load.columns);
     return self->worker.parser ? SHEAF_OK : sheaf__error_memory(err, "a worker's parser");
 }
 
@@ -90,8 +99,8 @@ static void destroy_batch(void *batch)
     sheaf__batch_destroy(batch);
 }
 
-static sheaf_status end(sheaf_worker *worker, const void *bytes, size_t n_bytes,
-                        sheaf_reply *reply, sheaf_error *err)
+static sheaf_status end(sheaf_worker *worker, const void *bytes, size_t n_bytes, sheaf_reply *reply,
+                        sheaf_error *err)
 {
     (void)bytes, (void)n_bytes, (void)reply, (void)err;
     remote *self = sheaf_worker_local(worker);
@@ -101,6 +110,8 @@ static sheaf_status end(sheaf_worker *worker, const void *bytes, size_t n_bytes,
         sheaf__reader_destroy(self->kept[i].reader);
     sheaf__freelist_end(&self->load.readers, destroy_reader);
     sheaf__freelist_end(&self->load.batches, destroy_batch);
+    sheaf__freelist_end(&self->load.columns, NULL); /* none: columns are made by the parent */
+    sheaf__arena_destroy(self->arena);
     sheaf__parser_destroy(self->worker.parser);
     if (self->mapped)
         munmap(self->mapped, sizeof *self->mapped);
@@ -213,7 +224,8 @@ static sheaf_status answer(remote *self, const sheaf__remote_question *question,
     sheaf__remote_answer head = {.counts = chunk->counts,
                                  .has_header = chunk->header != NULL,
                                  .has_batch = chunk->batch != NULL,
-                                 .has_fault = chunk->fault != NULL};
+                                 .has_fault = chunk->fault != NULL,
+                                 .n_kinds = chunk->kinds ? chunk->n_kinds : 0};
     if (chunk->reader && question->what != SHEAF__ASK_HEADER) {
         head.more = true;
         head.at = sheaf__reader_tell(chunk->reader);
@@ -229,6 +241,7 @@ static sheaf_status answer(remote *self, const sheaf__remote_question *question,
         append_batch(reply, &status, chunk->header);
     if (chunk->batch)
         append_batch(reply, &status, chunk->batch);
+    append(reply, &status, chunk->kinds, head.n_kinds * sizeof *chunk->kinds);
     if (chunk->fault)
         append(reply, &status, chunk->fault, sizeof *chunk->fault);
     return status;

@@ -19,10 +19,15 @@
 #include "engine/ingest/load.h"
 
 extern const sheaf_function sheaf__remote_functions[];
-enum { SHEAF__REMOTE_BEGIN, SHEAF__REMOTE_END, SHEAF__REMOTE_READ, SHEAF__REMOTE_SKIP,
-       SHEAF__REMOTE_FUNCTIONS };
+enum {
+    SHEAF__REMOTE_BEGIN,
+    SHEAF__REMOTE_END,
+    SHEAF__REMOTE_READ,
+    SHEAF__REMOTE_SKIP,
+    SHEAF__REMOTE_FUNCTIONS
+};
 
-/* What a worker process is told once. */
+/* What a worker process is told once; then comes what typing.h packs. */
 typedef struct sheaf__remote_settings {
     uint64_t record_bytes_max;
     uint64_t chunk_bytes;
@@ -31,6 +36,7 @@ typedef struct sheaf__remote_settings {
     int32_t shared_fd; /* of the parent */
     char delimiter;
     bool wants_rows;
+    bool surveys;
     bool by_libcsv;
 } sheaf__remote_settings;
 
@@ -54,7 +60,10 @@ typedef struct sheaf__remote_batch {
     uint64_t n_bytes;
 } sheaf__remote_batch;
 
-/* What it answers; then come the header's batch, the rows' batch and the fault, as far as there. */
+/*
+ * What it answers; then come, as far as they are there, the header's batch, the rows' batch, the
+ * kinds and the fault.
+ */
 typedef struct sheaf__remote_answer {
     sheaf__reader_counts counts;
     sheaf__reader_position at; /* behind these rows */
@@ -62,6 +71,7 @@ typedef struct sheaf__remote_answer {
     bool has_batch;
     bool has_fault;
     bool more;
+    uint64_t n_kinds;
     sheaf__remote_batch header;
     sheaf__remote_batch batch;
 } sheaf__remote_answer;

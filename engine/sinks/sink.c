@@ -105,9 +105,10 @@ sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **si
 
 /* ---- null: ---- */
 
-static sheaf_status null_begin(sheaf__sink *sink, const sheaf__names *columns, sheaf_error *err)
+static sheaf_status null_begin(sheaf__sink *sink, const sheaf__names *columns,
+                               const sheaf_type *types, sheaf_error *err)
 {
-    (void)sink, (void)columns, (void)err;
+    (void)sink, (void)columns, (void)types, (void)err;
     return SHEAF_OK;
 }
 

@@ -2,7 +2,7 @@
  * Where rows go: one interface, a file for each kind of destination.
  *
  *     open      check that the destination can be written, before anything is read; take it
- *     begin     the columns are known
+ *     begin     the columns are known, and for a sink that wants them their types
  *     write     rows, in order, as often as there are any
  *     commit    all of them are there: make them visible, at once
  *     abort     leave the destination as it was before open
@@ -21,20 +21,23 @@
 #include <sheaf/status.h>
 
 #include "engine/table/batch.h"
+#include "engine/table/columns.h"
 #include "engine/table/names.h"
 
 /* A column that the batch does not have. */
 #define SHEAF__NO_COLUMN UINT32_MAX
 
 /*
- * A batch seen through the united table: column c of a row is the batch's column from[c], or null.
+ * Rows for a sink: as text, a batch seen through the united table (column c of a row is the batch's
+ * column from[c], or null); or typed, as columns of that table.
  */
 typedef struct sheaf__rows {
     size_t n_rows;
-    const sheaf__batch *batch; /* NULL for a sink that does not want the rows themselves */
+    const sheaf__batch *batch; /* NULL for a sink that does not want text */
     const uint32_t *from;
-    size_t n_columns; /* of the united table */
-    bool flush;       /* what comes next may be long in coming: let these be seen */
+    const sheaf__columns *columns; /* NULL for a sink that does not want types */
+    size_t n_columns;              /* of the united table */
+    bool flush;                    /* what comes next may be long in coming: let these be seen */
 } sheaf__rows;
 
 typedef struct sheaf__text {
@@ -58,7 +61,8 @@ static inline sheaf__text sheaf__rows_text(const sheaf__rows *rows, size_t row, 
 typedef struct sheaf__sink sheaf__sink;
 
 typedef struct sheaf__sink_ops {
-    sheaf_status (*begin)(sheaf__sink *sink, const sheaf__names *columns, sheaf_error *err);
+    sheaf_status (*begin)(sheaf__sink *sink, const sheaf__names *columns, const sheaf_type *types,
+                          sheaf_error *err);
     sheaf_status (*write)(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err);
     sheaf_status (*commit)(sheaf__sink *sink, sheaf_error *err);
     void (*abort)(sheaf__sink *sink);
@@ -68,8 +72,9 @@ typedef struct sheaf__sink_ops {
 /* The part that every sink begins with. */
 struct sheaf__sink {
     const sheaf__sink_ops *ops;
-    bool wants_rows; /* false: it only counts them, so readers need not keep them */
-    uint64_t rows;   /* as the destination itself counts what it took */
+    bool wants_rows;    /* false: it only counts them, so readers need not keep them */
+    bool wants_columns; /* it wants them typed */
+    uint64_t rows;      /* as the destination itself counts what it took */
     uint64_t columns_renamed;
     char label[512]; /* for people, escaped */
 };

@@ -9,6 +9,11 @@
  * SQLite tells column names apart without regard to ASCII case, and its names end at a NUL byte:
  * names that it would mix up get a suffix ("a", "A_2"), NUL becomes U+2400; how many were changed
  * is counted.
+ *
+ * SQLite has integers, doubles and text: int64 becomes INTEGER, float64 REAL (-0.0 is 0.0 there),
+ * bool 0 and 1 in a column declared BOOLEAN. Dates and times become text as SQLite's date functions
+ * read and write it, "2024-02-29 13:05:59", with a fraction if there is one; declared DATE,
+ * TIMESTAMP and TIME. A column without any value is declared TEXT.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +31,7 @@
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
 #include "engine/sinks/sink.h"
+#include "engine/table/moment.h"
 
 enum {
     BUSY_SLEEP_MS = 20,
@@ -312,12 +318,29 @@ static bool usable_names(sqlite_sink *self, const sheaf__names *columns, sheaf_a
     return true;
 }
 
-static char *create_sql(const sqlite_sink *self, const char **names, size_t n_names)
+static const char *declared(sheaf_type type)
+{
+    static const char *const names[SHEAF_TYPES] = {
+        [SHEAF_TYPE_NULL] = "TEXT",
+        [SHEAF_TYPE_BOOL] = "BOOLEAN",
+        [SHEAF_TYPE_INT64] = "INTEGER",
+        [SHEAF_TYPE_FLOAT64] = "REAL",
+        [SHEAF_TYPE_DATE] = "DATE",
+        [SHEAF_TYPE_TIMESTAMP] = "TIMESTAMP",
+        [SHEAF_TYPE_TIMESTAMP_UTC] = "TIMESTAMP",
+        [SHEAF_TYPE_TIME] = "TIME",
+        [SHEAF_TYPE_TEXT] = "TEXT",
+    };
+    return names[type];
+}
+
+static char *create_sql(const sqlite_sink *self, const char **names, const sheaf_type *types,
+                        size_t n_names)
 {
     sqlite3_str *sql = sqlite3_str_new(self->db);
     sqlite3_str_appendf(sql, "CREATE TABLE \"%w\"", self->table);
     for (size_t i = 0; i < n_names; i++)
-        sqlite3_str_appendf(sql, "%s\"%w\" TEXT", i > 0 ? ", " : "(", names[i]);
+        sqlite3_str_appendf(sql, "%s\"%w\" %s", i > 0 ? ", " : "(", names[i], declared(types[i]));
     sqlite3_str_appendall(sql, ")");
     return sqlite3_str_finish(sql);
 }
@@ -332,11 +355,11 @@ static char *insert_sql(const sqlite_sink *self, size_t n_names)
     return sqlite3_str_finish(sql);
 }
 
-static sheaf_status create_table(sqlite_sink *self, const char **names, size_t n_names,
-                                 sheaf_error *err)
+static sheaf_status create_table(sqlite_sink *self, const char **names, const sheaf_type *types,
+                                 size_t n_names, sheaf_error *err)
 {
-    sheaf_status status = execute(self, create_sql(self, names, n_names), "cannot create the table",
-                                  err);
+    sheaf_status status = execute(self, create_sql(self, names, types, n_names),
+                                  "cannot create the table", err);
     if (status < 0)
         return status;
     char *sql = insert_sql(self, n_names);
@@ -357,7 +380,8 @@ static sheaf_status too_many_columns(const sqlite_sink *self, size_t n_columns, 
     return SHEAF_ELIMIT;
 }
 
-static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns, sheaf_error *err)
+static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns,
+                                 const sheaf_type *types, sheaf_error *err)
 {
     sqlite_sink *self = self_of(sink);
     int limit = sqlite3_limit(self->db, SQLITE_LIMIT_COLUMN, -1);
@@ -372,7 +396,7 @@ static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns,
     sheaf__names_init(&given, arena);
     sheaf__names_init(&own, arena);
     sheaf_status status = names && usable_names(self, columns, arena, &given, &own, names)
-                              ? create_table(self, names, columns->n_items, err)
+                              ? create_table(self, names, types, columns->n_items, err)
                               : sheaf__error_memory(err, "the column names");
     sheaf__names_end(&given);
     sheaf__names_end(&own);
@@ -383,17 +407,42 @@ static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns,
 
 /* ---- rows ---- */
 
-static sheaf_status insert_row(sqlite_sink *self, const sheaf__rows *rows, size_t row,
+/* What a value becomes in a statement: an SQLite result code. */
+static int bind_value(sqlite3_stmt *insert, int parameter, const sheaf__column *column, size_t row)
+{
+    char text[SHEAF__MOMENT_BYTES];
+    size_t n_bytes;
+    if (sheaf__column_is_null(column, row))
+        return sqlite3_bind_null(insert, parameter);
+    switch (column->type) {
+    case SHEAF_TYPE_BOOL:
+        return sqlite3_bind_int(insert, parameter,
+                                ((const uint8_t *)column->values)[row / 8] >> row % 8 & 1);
+    case SHEAF_TYPE_INT64:
+        return sqlite3_bind_int64(insert, parameter, ((const int64_t *)column->values)[row]);
+    case SHEAF_TYPE_FLOAT64:
+        return sqlite3_bind_double(insert, parameter, ((const double *)column->values)[row]);
+    case SHEAF_TYPE_TEXT: {
+        const int32_t *ends = column->values;
+        return sqlite3_bind_text64(insert, parameter, (const char *)column->text + ends[row],
+                                   (sqlite3_uint64)(ends[row + 1] - ends[row]), SQLITE_STATIC,
+                                   SQLITE_UTF8);
+    }
+    case SHEAF_TYPE_DATE:
+        n_bytes = sheaf__moment_write(column->type, ((const int32_t *)column->values)[row], text);
+        return sqlite3_bind_text(insert, parameter, text, (int)n_bytes, SQLITE_TRANSIENT);
+    default:
+        n_bytes = sheaf__moment_write(column->type, ((const int64_t *)column->values)[row], text);
+        return sqlite3_bind_text(insert, parameter, text, (int)n_bytes, SQLITE_TRANSIENT);
+    }
+}
+
+static sheaf_status insert_row(sqlite_sink *self, const sheaf__columns *columns, size_t row,
                                sheaf_error *err)
 {
-    for (size_t i = 0; i < rows->n_columns; i++) {
-        sheaf__text text = sheaf__rows_text(rows, row, i);
-        int code = text.bytes ? sqlite3_bind_text64(self->insert, (int)i + 1, text.bytes,
-                                                    text.n_bytes, SQLITE_STATIC, SQLITE_UTF8)
-                              : sqlite3_bind_null(self->insert, (int)i + 1);
-        if (code != SQLITE_OK)
+    for (size_t i = 0; i < columns->n_columns; i++)
+        if (bind_value(self->insert, (int)i + 1, &columns->items[i], row) != SQLITE_OK)
             return refused(self, "a value does not fit", err);
-    }
     sqlite3_step(self->insert); /* reset tells whether it succeeded */
     return sqlite3_reset(self->insert) == SQLITE_OK ? SHEAF_OK
                                                     : refused(self, "cannot insert a row", err);
@@ -404,7 +453,7 @@ static sheaf_status sqlite_write(sheaf__sink *sink, const sheaf__rows *rows, she
     sqlite_sink *self = self_of(sink);
     sheaf_status status = SHEAF_OK;
     for (size_t row = 0; row < rows->n_rows && status == SHEAF_OK; row++)
-        status = insert_row(self, rows, row, err);
+        status = insert_row(self, rows->columns, row, err);
     sink->rows = (uint64_t)(sqlite3_total_changes64(self->db) - self->changes_before);
     return status;
 }
@@ -499,6 +548,7 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
         return sheaf__error_memory(err, "a destination");
     self->base.ops = &ops;
     self->base.wants_rows = true;
+    self->base.wants_columns = true;
     self->stop = target->stop;
     self->path = strdup(target->path);
     self->table = target->table ? strdup(target->table) : table_of_path(target->path);

@@ -158,8 +158,10 @@ static sheaf_status make_keys(text_sink *self, const sheaf__names *columns, shea
 
 /* ---- the sink ---- */
 
-static sheaf_status text_begin(sheaf__sink *sink, const sheaf__names *columns, sheaf_error *err)
+static sheaf_status text_begin(sheaf__sink *sink, const sheaf__names *columns,
+                               const sheaf_type *types, sheaf_error *err)
 {
+    (void)types; /* text keeps the source's own spelling */
     text_sink *self = self_of(sink);
     if (self->format == SHEAF__JSONL)
         return make_keys(self, columns, err);

@@ -50,9 +50,10 @@ static sheaf_status grow_bytes(sheaf__batch *batch, size_t need)
     if (need >= UINT32_MAX)
         return SHEAF_ELIMIT;
     size_t capacity = grown(batch->bytes_capacity, need, BYTES_MIN);
-    uint8_t *bytes = sheaf_arena_new(batch->arena, uint8_t, capacity);
-    if (!bytes)
+    uint8_t *block = sheaf_arena_new(batch->arena, uint8_t, capacity + 2 * SHEAF__BATCH_SLACK);
+    if (!block)
         return SHEAF_ENOMEM;
+    uint8_t *bytes = block + SHEAF__BATCH_SLACK;
     if (batch->n_bytes > 0)
         memcpy(bytes, batch->bytes, batch->n_bytes);
     batch->bytes = bytes;

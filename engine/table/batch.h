@@ -23,6 +23,9 @@
 
 #define SHEAF__NULL_CELL UINT32_MAX
 
+/* So many bytes before and behind the text may be read; what stands there means nothing. */
+enum { SHEAF__BATCH_SLACK = 64 };
+
 typedef struct sheaf__cell {
     uint32_t offset_bytes;
     uint32_t n_bytes; /* SHEAF__NULL_CELL: the field is null */

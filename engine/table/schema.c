@@ -24,6 +24,7 @@ void sheaf__schema_end(sheaf__schema *schema)
     sheaf__names_end(&schema->columns);
     sheaf__names_end(&schema->headers);
     free(schema->layouts);
+    free(schema->kinds);
     sheaf__arena_destroy(schema->arena);
     *schema = (sheaf__schema){0};
 }
@@ -31,6 +32,21 @@ void sheaf__schema_end(sheaf__schema *schema)
 static size_t cell_length(const sheaf__cell *cell)
 {
     return cell->n_bytes == SHEAF__NULL_CELL ? 0 : cell->n_bytes;
+}
+
+/* Room for the kinds of all columns. */
+static sheaf_status grow_kinds(sheaf__schema *schema)
+{
+    if (schema->columns.n_items <= schema->kinds_capacity)
+        return SHEAF_OK;
+    size_t capacity = schema->columns.n_items * 2;
+    sheaf__kinds *kinds = realloc(schema->kinds, capacity * sizeof *kinds);
+    if (!kinds)
+        return SHEAF_ENOMEM;
+    memset(kinds + schema->kinds_capacity, 0, (capacity - schema->kinds_capacity) * sizeof *kinds);
+    schema->kinds = kinds;
+    schema->kinds_capacity = capacity;
+    return SHEAF_OK;
 }
 
 /*
@@ -105,7 +121,7 @@ static sheaf_status unite(sheaf__schema *schema, const sheaf__names *own, sheaf_
             return SHEAF_ENOMEM;
     }
     *layout = (sheaf__layout){.n_columns = own->n_items, .column_of = column_of};
-    return SHEAF_OK;
+    return grow_kinds(schema);
 }
 
 /*
@@ -191,4 +207,87 @@ sheaf_status sheaf__schema_add(sheaf__schema *schema, const sheaf__batch *header
         return sheaf__error_memory(err, "the columns of a header");
     *layout_index = index;
     return SHEAF_OK;
+}
+
+uint32_t sheaf__schema_find(const sheaf__schema *schema, const sheaf__batch *header)
+{
+    size_t n_key;
+    char *key = pack(header, &n_key);
+    uint32_t index = key ? sheaf__names_find(&schema->headers, key, n_key) : SHEAF__NO_NAME;
+    free(key);
+    return index;
+}
+
+void sheaf__schema_project(const sheaf__schema *schema, uint32_t layout_index, uint32_t *from)
+{
+    const sheaf__layout *layout = &schema->layouts[layout_index];
+    for (size_t i = 0; i < schema->columns.n_items; i++)
+        from[i] = SHEAF__NO_NAME;
+    for (size_t i = 0; i < layout->n_columns; i++)
+        from[layout->column_of[i]] = (uint32_t)i;
+}
+
+/* ---- types ---- */
+
+void sheaf__schema_widen(sheaf__schema *schema, uint32_t layout_index, const sheaf__kinds *kinds)
+{
+    const sheaf__layout *layout = &schema->layouts[layout_index];
+    for (size_t i = 0; i < layout->n_columns; i++)
+        schema->kinds[layout->column_of[i]] |= kinds[i];
+}
+
+typedef struct asked_of_header {
+    const sheaf__asked_types *asked;
+    sheaf_type *types;
+} asked_of_header;
+
+static sheaf_status look_up_asked(void *context, const sheaf__names *own)
+{
+    const asked_of_header *wanted = context;
+    for (size_t i = 0; i < own->n_items; i++)
+        wanted->types[i] = SHEAF_TYPE_NULL;
+    for (size_t i = 0; i < wanted->asked->n; i++) {
+        const sheaf_column_type *each = &wanted->asked->items[i];
+        uint32_t index = sheaf__names_find(own, each->column, strlen(each->column));
+        if (index != SHEAF__NO_NAME)
+            wanted->types[index] = each->type;
+    }
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf__schema_asked(const sheaf__asked_types *asked, const sheaf__batch *header,
+                                 sheaf_type *types)
+{
+    return with_names(header, look_up_asked, &(asked_of_header){.asked = asked, .types = types});
+}
+
+/* In how many of the headers each column is; NULL when there is no memory. */
+static uint32_t *count_uses(const sheaf__schema *schema)
+{
+    uint32_t *uses = calloc(schema->columns.n_items + 1, sizeof *uses);
+    for (size_t i = 0; uses && i < schema->headers.n_items; i++)
+        for (size_t k = 0; k < schema->layouts[i].n_columns; k++)
+            uses[schema->layouts[i].column_of[k]]++;
+    return uses;
+}
+
+void sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *asked, bool found,
+                         sheaf_type *types, bool *is_asked, bool *nullable)
+{
+    uint32_t *uses = count_uses(schema);
+    for (size_t i = 0; i < schema->columns.n_items; i++) {
+        types[i] = found ? sheaf__kinds_type(schema->kinds[i]) : SHEAF_TYPE_TEXT;
+        is_asked[i] = false;
+        nullable[i] = !found || !uses || uses[i] < schema->headers.n_items ||
+                      (schema->kinds[i] & SHEAF__KIND_NULL);
+    }
+    free(uses);
+    for (size_t i = 0; i < asked->n; i++) {
+        const sheaf_column_type *each = &asked->items[i];
+        uint32_t index = sheaf__names_find(&schema->columns, each->column, strlen(each->column));
+        if (index == SHEAF__NO_NAME)
+            continue;
+        types[index] = each->type;
+        is_asked[index] = true;
+    }
 }

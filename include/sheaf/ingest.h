@@ -34,6 +34,7 @@
 #include <sheaf/discover.h>
 #include <sheaf/executor.h>
 #include <sheaf/status.h>
+#include <sheaf/type.h>
 
 SHEAF_BEGIN_DECLS
 
@@ -109,6 +110,12 @@ typedef enum sheaf_parser {
     SHEAF_PARSER_LIBCSV    /* libcsv alone, at about a tenth of the speed: to compare with */
 } sheaf_parser;
 
+/* What types columns get, where the destination has types (a database, "null:"). */
+typedef enum sheaf_typing {
+    SHEAF_TYPING_INFER = 0, /* the smallest that hold all values: <sheaf/type.h> */
+    SHEAF_TYPING_TEXT       /* text, but for those that are asked for */
+} sheaf_typing;
+
 typedef struct sheaf_ingest_options {
     size_t size; /* sizeof(sheaf_ingest_options) */
 
@@ -133,7 +140,17 @@ typedef struct sheaf_ingest_options {
     char delimiter; /* 0: by the file's ending */
     sheaf_parser parser;
     size_t record_bytes_max; /* a record may have; 0: 64 MiB */
-    size_t chunk_bytes;      /* a worker reads before it hands on its rows; 0: 1 MiB */
+    /*
+     * Types are found out by reading every file to its end before the first row is written: files
+     * are read twice then, a stream is kept in a temporary file ($TMPDIR) meanwhile. "null:" looks
+     * at every value once.
+     */
+    sheaf_typing typing;
+    const sheaf_column_type *types; /* asked for: a value that is none is a fault (ETYPE) */
+    size_t n_types;
+    const char *const *nulls; /* fields with one of these texts are null, too, quoted or not */
+    size_t n_nulls;
+    size_t chunk_bytes; /* a worker reads before it hands on its rows; 0: 1 MiB */
 
     /* Called for every file, in order, by the thread that runs the ingest; or NULL. */
     void (*on_file)(void *context, const sheaf_file_report *report);
@@ -144,7 +161,8 @@ typedef struct sheaf_ingest_options {
  * Check the options and make an ingest ready.
  *
  * Returns    OK; EINVAL (a destination or format that is not known, a delimiter that is a quote or
- *            line end, a $SHEAF_KERNEL that this machine has not, ...), ENOMEM.
+ *            line end, types for a destination that has none, a $SHEAF_KERNEL that this machine has
+ *            not, ...), ENOMEM.
  * Ownership  *ingest is the caller's, to end with sheaf_ingest_destroy(). Texts are copied.
  */
 SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options,
@@ -167,7 +185,8 @@ SHEAF_API const sheaf_function *sheaf_ingest_functions(size_t *n);
  * Read all files into the destination. Once per ingest.
  *
  * Returns    OK: all is committed. Otherwise nothing is: a fault's status (ESHAPE, EQUOTE,
- *            EENCODING, ELIMIT, EGZIP, ECHANGED) or EIO/ENOENT for a file; EEXIST, EIO, EDATABASE
+ *            EENCODING, ELIMIT, EGZIP, ECHANGED, ETYPE) or EIO/ENOENT for a file; EINVAL: a type is
+ *            asked for a column that no file has; EEXIST, EIO, EDATABASE
  *            for the destination; EPIPE when the reader of standard output went away; ECANCELLED;
  *            EACCOUNT; ENOMEM; EWORKER, EBROKEN: a worker process was lost, or none could be
  *            started; ESTATE when it was run before. *summary (may be NULL) is filled as
@@ -178,6 +197,22 @@ SHEAF_API const sheaf_function *sheaf_ingest_functions(size_t *n);
 SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_ingest_run(sheaf_ingest *ingest,
                                                          const sheaf_files *files,
                                                          sheaf_summary *summary, sheaf_error *err);
+
+/* A column of the united table. */
+typedef struct sheaf_column {
+    const char *name; /* n_name bytes, which may be NUL, and a NUL behind them */
+    size_t n_name;
+    sheaf_type type;
+    bool nullable; /* a value of it is null, or was not looked at */
+} sheaf_column;
+
+/*
+ * The columns of the table that a run has made, after it came back with OK.
+ *
+ * Returns    *n of them; NULL and 0 before, or after a failure.
+ * Ownership  the ingest's, as long as it lives.
+ */
+SHEAF_API const sheaf_column *sheaf_ingest_columns(const sheaf_ingest *ingest, size_t *n);
 
 /*
  * Ask a run to stop: it comes back with ECANCELLED within a moment, the destination as it was. A

@@ -36,6 +36,7 @@
 #include <sheaf/map.h>
 #include <sheaf/status.h>
 #include <sheaf/text.h>
+#include <sheaf/type.h>
 #include <sheaf/version.h>
 
 #endif

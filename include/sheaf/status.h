@@ -50,6 +50,7 @@ SHEAF_BEGIN_DECLS
     X(ELIMIT, -43, "a limit was exceeded")                                                         \
     X(EGZIP, -44, "the compressed data is damaged")                                                \
     X(ECHANGED, -45, "the file changed while it was read")                                         \
+    X(ETYPE, -46, "a value is not of the type that was asked for")                                 \
     /* the destination */                                                                          \
     X(EDATABASE, -60, "the database refused")                                                      \
     X(EACCOUNT, -61, "the records do not add up")

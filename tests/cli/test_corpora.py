@@ -67,7 +67,7 @@ class Football(CorpusTest):
     def test_ingest_puts_every_cell_into_the_database_at_any_worker_count(self):
         expected, previous = hex_of(self.table.rows), None
         for j in WORKERS:
-            facts = self.totals(str(FOOTBALL), "-o", f"f{j}.db", "--table", "f", "-j", j)
+            facts = self.totals(str(FOOTBALL), "-o", f"f{j}.db", "--table", "f", "-j", j, "--text")
             self.assertEqual((self.FILES, self.RECORDS), (facts["files"], facts["loaded"]))
             self.assertEqual(self.table.columns, self.sql_columns(f"f{j}.db", "f"))
             rows = self.sql_rows_hex(f"f{j}.db", "f")

@@ -93,9 +93,20 @@ class Sqlite(SqliteTest):
         self.succeed("ingest", "n.csv", "-o", "x.csv")
         self.assertEqual(b"Name,name\n1,2\n", self.read("x.csv"))
 
-    def test_all_columns_are_text(self):
-        self.write("n.csv", "a,b,c\n1,0042,\n1e5,-0.0,\n")
+    def test_columns_have_types(self):
+        self.write("n.csv", "a,b,c,d,e,f,g,h\n"
+                            "1,0042,,1.5,true,2024-02-29,2024-02-29T13:05,13:05:00\n2,-0.0,,2,False,,,\n")
         self.succeed("ingest", "n.csv", "-o", "x.db")
+        self.assertEqual(b"INTEGER TEXT TEXT REAL BOOLEAN DATE TIMESTAMP TIME", self.sql(
+            "x.db", "SELECT group_concat(type, ' ') FROM pragma_table_info('x');").strip())
+        types = " || ' ' || ".join(f"typeof({name})" for name in "abcdefgh")
+        self.assertEqual(b"integer text null real integer text text text",
+                         self.sql("x.db", f"SELECT {types} FROM x LIMIT 1;").strip())
+        self.assertEqual(b"2024-03-01", self.sql("x.db", "SELECT date(g, '+1 day') FROM x LIMIT 1;").strip())
+
+    def test_columns_are_text_when_that_is_asked_for(self):
+        self.write("n.csv", "a,b,c\n1,0042,\n1e5,-0.0,\n")
+        self.succeed("ingest", "n.csv", "-o", "x.db", "--text")
         self.assertEqual(b"TEXT TEXT TEXT", self.sql(
             "x.db", "SELECT group_concat(type, ' ') FROM pragma_table_info('x');").strip())
         self.assertEqual([["1", "0042", None], ["1e5", "-0.0", None]], self.sql_rows("x.db", "x"))

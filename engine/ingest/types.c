@@ -1,0 +1,175 @@
+/*
+ * Types in an ingest: see load.h.
+ *
+ * Nobody guesses: a destination with types gets them from a survey, which reads every file before
+ * the first row is written, and converts every value. So files are read twice; in exchange nothing
+ * that was written has to be taken back.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <sheaf/text.h>
+
+#include "engine/core/error.h"
+#include "engine/executor/worker_heap.h"
+#include "engine/ingest/load.h"
+#include "readers/convert/fill.h"
+
+enum { SURVEY_CHUNK_BYTES = 128 << 10 }; /* text, cells and values stay in the L2 cache */
+
+/* ---- faults ---- */
+
+/*
+ * The line of a record of the chunk's file, from 1: it is read again up to there. 0 if that cannot
+ * be done. The reader then stands behind the record, and has counted up to it.
+ */
+static uint64_t line_of(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
+                        uint64_t record)
+{
+    sheaf_error ignored;
+    sheaf__reader_position before = {0};
+    sheaf_status status = sheaf__reader_can_rewind(reader) ? sheaf__reader_rewind(reader, &ignored)
+                                                           : SHEAF_END;
+    sheaf__batch_clear(batch, SIZE_MAX);
+    if (status == SHEAF_OK)
+        status = sheaf__reader_header(reader, parser, batch, &ignored);
+    for (uint64_t i = 0; i < record && status == SHEAF_OK; i++) {
+        before = sheaf__reader_tell(reader);
+        sheaf__batch_clear(batch, SIZE_MAX);
+        status = sheaf__reader_next(reader, parser, batch, 1, &ignored);
+    }
+    uint64_t blank_lines = sheaf__reader_counts_get(reader).blank_lines;
+    return batch->n_rows == 1 ? before.line + blank_lines - before.counts.blank_lines : 0;
+}
+
+/* A value is not of the type that was asked for. Leaves the batch with other rows than before. */
+static sheaf_status refuse_value(const sheaf__misfit *misfit, sheaf__reader *reader,
+                                 sheaf__parser *parser, sheaf__batch *batch, uint64_t record,
+                                 sheaf_error *err)
+{
+    char shown[120];
+    const sheaf__cell *cell = &batch->cells[misfit->row * batch->n_columns + misfit->column];
+    sheaf_text_escape((const char *)batch->bytes + cell->offset_bytes, cell->n_bytes, shown,
+                      sizeof shown);
+    sheaf_error_set(err, SHEAF_ETYPE, "'%s' is not of type %s", shown,
+                    sheaf_type_name(misfit->type));
+    sheaf_error_hint(err, "without --type for this column its type is found out; --on-error "
+                          "skip-file leaves such files out");
+    err->field = misfit->column + 1;
+    err->record = record;
+    err->line = line_of(reader, parser, batch, record);
+    return SHEAF_ETYPE;
+}
+
+/* ---- the survey ---- */
+
+static sheaf_status asked_types(const sheaf__load *load, const sheaf__chunk *chunk,
+                                sheaf_worker *worker, sheaf_type **types)
+{
+    *types = NULL;
+    if (load->typing.asked.n == 0 || !chunk->header)
+        return SHEAF_OK;
+    *types = sheaf_arena_new(sheaf_worker_scratch(worker), sheaf_type, chunk->n_kinds);
+    return *types ? sheaf__schema_asked(&load->typing.asked, chunk->header, *types) : SHEAF_ENOMEM;
+}
+
+sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
+                                sheaf_error *err)
+{
+    sheaf__load *load = chunk->file->load;
+    sheaf_type *asked = NULL;
+    sheaf_status status = SHEAF_OK;
+    chunk->n_kinds = sheaf__reader_columns(chunk->reader);
+    chunk->kinds = calloc(chunk->n_kinds, sizeof *chunk->kinds);
+    sheaf__batch *batch = sheaf__load_take_batch(load, sheaf__worker_heap(worker));
+    if (!chunk->kinds || !batch || asked_types(load, chunk, worker, &asked) < 0)
+        status = sheaf__error_memory(err, "a survey");
+    while (status == SHEAF_OK) {
+        sheaf__misfit misfit;
+        uint64_t n_before = sheaf__reader_counts_get(chunk->reader).records;
+        sheaf__batch_clear(batch, SIZE_MAX);
+        status = sheaf__reader_next(chunk->reader, parser, batch, SURVEY_CHUNK_BYTES, err);
+        if (!sheaf__survey(batch, asked, chunk->kinds, &misfit))
+            status = refuse_value(&misfit, chunk->reader, parser, batch, n_before + misfit.row + 1,
+                                  err);
+    }
+    sheaf__load_give_batch(load, batch);
+    return status;
+}
+
+static sheaf_status check_names(const sheaf__load *load, sheaf_error *err)
+{
+    for (size_t i = 0; i < load->typing.asked.n; i++) {
+        const char *name = load->typing.asked.items[i].column;
+        char shown[120];
+        if (sheaf__names_find(&load->schema.columns, name, strlen(name)) != SHEAF__NO_NAME)
+            continue;
+        sheaf_text_escape(name, strlen(name), shown, sizeof shown);
+        sheaf_error_set(err, SHEAF_EINVAL, "a type is asked for a column '%s' that no file has",
+                        shown);
+        sheaf_error_hint(err, "sheaf schema SRC... shows the columns; upper and lower case differ");
+        return SHEAF_EINVAL;
+    }
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err)
+{
+    size_t n = load->schema.columns.n_items;
+    sheaf_arena *arena = load->schema.arena;
+    sheaf_type *types = sheaf_arena_new(arena, sheaf_type, n);
+    bool *asked = sheaf_arena_new(arena, bool, n);
+    bool *nullable = sheaf_arena_new(arena, bool, n);
+    if (!types || !asked || !nullable)
+        return sheaf__error_memory(err, "the types");
+    sheaf__schema_types(&load->schema, &load->typing.asked, load->infers, types, asked, nullable);
+    load->types = types;
+    load->asked = asked;
+    load->nullable = nullable;
+    return check_names(load, err);
+}
+
+/* ---- columns ---- */
+
+static sheaf_status has_changed(const sheaf__misfit *misfit, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_ECHANGED,
+                    "the file changed while it was read: a value is not of the type found before");
+    sheaf_error_hint(err, "run again when nobody writes to the file");
+    err->field = misfit->column + 1;
+    return SHEAF_ECHANGED;
+}
+
+sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, const sheaf__heap *heap,
+                               sheaf_error *err)
+{
+    sheaf__batch *batch = chunk->batch;
+    const sheaf__layout *layout = &load->schema.layouts[chunk->file->layout];
+    sheaf__misfit misfit = {0};
+    if (!batch || batch->n_rows == 0 || layout->n_columns != batch->n_columns)
+        return SHEAF_OK;
+    sheaf__table_view view = {
+        .types = load->types, .asked = load->asked, .n_columns = load->schema.columns.n_items};
+    uint32_t *from = malloc((view.n_columns + 1) * sizeof *from);
+    chunk->columns = sheaf__freelist_pop(&load->columns);
+    if (!chunk->columns)
+        chunk->columns = sheaf__columns_create(heap);
+    sheaf_status status = SHEAF_ENOMEM;
+    if (from && chunk->columns) {
+        sheaf__schema_project(&load->schema, chunk->file->layout, from);
+        view.from = from;
+        status = sheaf__fill(chunk->columns, batch, &view, &misfit);
+    }
+    free(from);
+    if (status == SHEAF_END)
+        return has_changed(&misfit, err);
+    if (status == SHEAF_ELIMIT)
+        return sheaf_error_set(err, SHEAF_ELIMIT,
+                               "the text of one column has more than 2 GiB in "
+                               "one chunk");
+    if (status < 0)
+        return sheaf__error_memory(err, "columns");
+    sheaf__load_give_batch(load, batch);
+    chunk->batch = NULL;
+    return SHEAF_OK;
+}

@@ -1,0 +1,67 @@
+/*
+ * Columns: some rows of the united table as typed values, in the layout of Apache Arrow's columnar
+ * format (https://arrow.apache.org/docs/format/Columnar.html), so that handing them on is handing
+ * over pointers.
+ *
+ *     type            values
+ *     null            none, and no validity
+ *     bool            a bit a row
+ *     int64, float64  8 bytes a row
+ *     date            4 bytes a row: days since 1970-01-01
+ *     timestamps      8 bytes a row: microseconds since 1970-01-01, 00:00 (UTC or without a zone)
+ *     time            8 bytes a row: microseconds since midnight
+ *     text            4 bytes a row and 4 more: where each value begins and ends in `text`
+ *
+ * Bit r of `valid` is 1 if there is a value in row r; bits count from the least significant one.
+ * All memory is one arena's, which goes back to a pool with the columns.
+ */
+#ifndef SHEAF_TABLE_COLUMNS_H
+#define SHEAF_TABLE_COLUMNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sheaf/status.h>
+#include <sheaf/type.h>
+
+#include "engine/core/arena.h"
+#include "engine/core/freelist.h"
+
+typedef struct sheaf__column {
+    sheaf_type type;
+    size_t n_nulls;
+    uint8_t *valid;
+    void *values;
+    uint8_t *text;
+} sheaf__column;
+
+typedef struct sheaf__columns {
+    sheaf__free_node node; /* of the pool they go back to */
+    sheaf_arena *arena;
+    sheaf__column *items;
+    size_t n_columns;
+    size_t n_rows;
+} sheaf__columns;
+
+/* New and empty; heap may be NULL and must outlive them. NULL when there is no memory. */
+sheaf__columns *sheaf__columns_create(const sheaf__heap *heap);
+void sheaf__columns_destroy(sheaf__columns *columns);
+
+/* Empty them for their next use, keeping at most keep_bytes of memory. */
+void sheaf__columns_clear(sheaf__columns *columns, size_t keep_bytes);
+
+/*
+ * Make room in empty columns for so many rows of these types; everything is null so far. The text
+ * of text columns is the caller's to add, from the same arena.
+ *
+ * Returns    OK, ENOMEM.
+ */
+sheaf_status sheaf__columns_begin(sheaf__columns *columns, const sheaf_type *types,
+                                  size_t n_columns, size_t n_rows);
+
+static inline bool sheaf__column_is_null(const sheaf__column *column, size_t row)
+{
+    return !column->valid || !(column->valid[row / 8] >> row % 8 & 1);
+}
+
+#endif

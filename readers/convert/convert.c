@@ -1,0 +1,138 @@
+/* One value, and a column of them: see convert.h. */
+#include "readers/convert/convert.h"
+
+#include <string.h>
+
+#include "readers/convert/calendar.h"
+#include "readers/convert/number.h"
+
+static sheaf__kinds bool_of(const uint8_t *text, size_t n_bytes, sheaf__value *value)
+{
+    static const char *const spellings[2][3] = {{"false", "False", "FALSE"},
+                                                {"true", "True", "TRUE"}};
+    for (int truth = 0; truth < 2; truth++) {
+        for (int i = 0; i < 3 && n_bytes == (truth ? 4u : 5u); i++) {
+            if (memcmp(text, spellings[truth][i], n_bytes) == 0) {
+                value->integer = truth;
+                return SHEAF__KIND_BOOL;
+            }
+        }
+    }
+    return SHEAF__KIND_TEXT;
+}
+
+/* No number has a colon, or a minus behind a digit. */
+static inline bool may_be_moment(const uint8_t *text, size_t n_bytes)
+{
+    return n_bytes >= 8 && (text[2] == ':' || (text[4] == '-' && is_digit(text[3])));
+}
+
+static inline sheaf__kinds value_of(const uint8_t *text, size_t n_bytes, sheaf__value *value)
+{
+    if (n_bytes == 0)
+        return SHEAF__KIND_TEXT;
+    if (is_digit(*text))
+        return may_be_moment(text, n_bytes) ? moment_of(text, n_bytes, value)
+                                            : number_of(text, n_bytes, value);
+    if (*text == '-' || *text == '.')
+        return number_of(text, n_bytes, value);
+    return bool_of(text, n_bytes, value);
+}
+
+sheaf__kinds sheaf__value_of(const uint8_t *text, size_t n_bytes, sheaf__value *value)
+{
+    return value_of(text, n_bytes, value);
+}
+
+/* A value of one kind as the same of a type that holds this kind. */
+static inline sheaf__value widened(sheaf__kinds kind, sheaf_type type, sheaf__value value)
+{
+    if (type == SHEAF_TYPE_FLOAT64 && kind != SHEAF__KIND_FLOAT)
+        return (sheaf__value){.real = (double)value.integer};
+    if (type == SHEAF_TYPE_TIMESTAMP && kind == SHEAF__KIND_DATE)
+        return (sheaf__value){.integer = value.integer * DAY_US};
+    return value;
+}
+
+/* ---- a type that was asked for ---- */
+
+/* "+007" and "-007" as 7 and -7: without what a number does not need in front. */
+static sheaf__kinds plain_number_of(const uint8_t *text, size_t n_bytes, sheaf__value *value)
+{
+    bool negative = *text == '-';
+    size_t skipped = negative || *text == '+';
+    while (n_bytes - skipped > 1 && text[skipped] == '0' && is_digit(text[skipped + 1]))
+        skipped++;
+    if (n_bytes == skipped || (!is_digit(text[skipped]) && text[skipped] != '.'))
+        return SHEAF__KIND_TEXT;
+    sheaf__kinds kind = number_of(text + skipped, n_bytes - skipped, value);
+    if (negative && kind == SHEAF__KIND_FLOAT)
+        value->real = -value->real;
+    else if (negative && kind != SHEAF__KIND_TEXT)
+        value->integer = -value->integer;
+    return kind;
+}
+
+bool sheaf__value_as(sheaf_type type, const uint8_t *text, size_t n_bytes, sheaf__value *value)
+{
+    sheaf__kinds kind = value_of(text, n_bytes, value);
+    sheaf__kinds held = sheaf__kinds_of_type(type);
+    if ((type == SHEAF_TYPE_INT64 || type == SHEAF_TYPE_FLOAT64) && n_bytes > 0 && !(kind & held))
+        kind = plain_number_of(text, n_bytes, value);
+    if (type == SHEAF_TYPE_FLOAT64)
+        held |= SHEAF__KIND_LONG;
+    *value = widened(kind, type, *value);
+    return (kind & held) != 0;
+}
+
+/* ---- columns ---- */
+
+static inline size_t convert(const sheaf__cells *cells, size_t row, sheaf__value *values,
+                             uint8_t *valid, sheaf__kinds *kinds, sheaf_type type)
+{
+    const sheaf__kinds held = sheaf__kinds_of_type(type);
+    sheaf__kinds met = 0;
+    for (; row < cells->n; row++) {
+        sheaf__cell cell = cells->first[row * cells->stride];
+        bool is_null = cell.n_bytes == SHEAF__NULL_CELL;
+        const uint8_t *text = cells->text + cell.offset_bytes;
+        sheaf__value value = {0};
+        sheaf__kinds kind = is_null ? SHEAF__KIND_NULL : value_of(text, cell.n_bytes, &value);
+        if (!is_null && !(kind & held))
+            break;
+        met |= kind;
+        values[row] = widened(kind, type, value);
+        sheaf__bit_set(valid, row, !is_null);
+    }
+    *kinds |= met;
+    return row;
+}
+
+#define CONVERTER(name, type)                                                                      \
+    static size_t name(const sheaf__cells *cells, size_t row, sheaf__value *values,                \
+                       uint8_t *valid, sheaf__kinds *kinds)                                        \
+    {                                                                                              \
+        return convert(cells, row, values, valid, kinds, type);                                    \
+    }
+
+CONVERTER(convert_bool, SHEAF_TYPE_BOOL)
+CONVERTER(convert_int64, SHEAF_TYPE_INT64)
+CONVERTER(convert_float64, SHEAF_TYPE_FLOAT64)
+CONVERTER(convert_date, SHEAF_TYPE_DATE)
+CONVERTER(convert_timestamp, SHEAF_TYPE_TIMESTAMP)
+CONVERTER(convert_timestamp_utc, SHEAF_TYPE_TIMESTAMP_UTC)
+CONVERTER(convert_time, SHEAF_TYPE_TIME)
+
+sheaf__converter *sheaf__converter_of(sheaf_type type)
+{
+    static sheaf__converter *const converters[SHEAF_TYPES] = {
+        [SHEAF_TYPE_BOOL] = convert_bool,
+        [SHEAF_TYPE_INT64] = convert_int64,
+        [SHEAF_TYPE_FLOAT64] = convert_float64,
+        [SHEAF_TYPE_DATE] = convert_date,
+        [SHEAF_TYPE_TIMESTAMP] = convert_timestamp,
+        [SHEAF_TYPE_TIMESTAMP_UTC] = convert_timestamp_utc,
+        [SHEAF_TYPE_TIME] = convert_time,
+    };
+    return converters[type];
+}

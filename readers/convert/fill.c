@@ -1,0 +1,165 @@
+/*
+ * Filling columns: see fill.h. Rows are taken a block at a time, so that their text and cells stay
+ * in L1 while one column after the other is converted.
+ */
+#include "readers/convert/fill.h"
+
+#include <string.h>
+
+enum {
+    BLOCK_ROWS = 256,
+    SHORT_BYTES = 16 /* of a text that is copied without asking how long it is */
+};
+
+_Static_assert((int)SHORT_BYTES <= (int)SHEAF__BATCH_SLACK, "a batch may be read so far behind");
+
+/* One column on its way. */
+typedef struct filling {
+    sheaf__column *column;
+    size_t from;
+    bool asked;
+    uint32_t n_text; /* so far */
+} filling;
+
+static sheaf__cells cells_of(const sheaf__batch *batch, size_t from, size_t base, size_t n_rows)
+{
+    return (sheaf__cells){.text = batch->bytes,
+                          .first = batch->cells + base * batch->n_columns + from,
+                          .stride = batch->n_columns,
+                          .n = n_rows};
+}
+
+/* ---- text ---- */
+
+static sheaf_status make_text(sheaf__columns *columns, const sheaf__batch *batch, filling *f)
+{
+    sheaf__cells cells = cells_of(batch, f->from, 0, batch->n_rows);
+    uint64_t n_bytes = 0;
+    for (size_t row = 0; row < cells.n; row++) {
+        uint32_t n = cells.first[row * cells.stride].n_bytes;
+        n_bytes += n == SHEAF__NULL_CELL ? 0 : n;
+    }
+    if (n_bytes > INT32_MAX)
+        return SHEAF_ELIMIT;
+    f->column->text = sheaf_arena_new(columns->arena, uint8_t, n_bytes + SHORT_BYTES);
+    return f->column->text ? SHEAF_OK : SHEAF_ENOMEM;
+}
+
+static void fill_text(filling *f, const sheaf__cells *cells, size_t base)
+{
+    uint8_t *text = f->column->text;
+    int32_t *offsets = (int32_t *)f->column->values + base;
+    uint8_t *valid = f->column->valid + base / 8;
+    uint32_t n_text = f->n_text;
+    for (size_t row = 0; row < cells->n; row++) {
+        sheaf__cell cell = cells->first[row * cells->stride];
+        bool is_null = cell.n_bytes == SHEAF__NULL_CELL;
+        uint32_t n = is_null ? 0 : cell.n_bytes;
+        const uint8_t *from = cells->text + cell.offset_bytes;
+        if (n <= SHORT_BYTES)
+            memcpy(text + n_text, from, SHORT_BYTES);
+        else
+            memcpy(text + n_text, from, n);
+        n_text += n;
+        offsets[row + 1] = (int32_t)n_text;
+        valid[row / 8] = (uint8_t)(valid[row / 8] | (unsigned)!is_null << row % 8);
+    }
+    f->n_text = n_text;
+}
+
+/* ---- values ---- */
+
+/* Values of fewer than eight bytes, from where they were put. */
+static void narrow(sheaf__column *column, const sheaf__value *values, size_t base, size_t n_rows)
+{
+    if (column->type == SHEAF_TYPE_DATE)
+        for (size_t row = 0; row < n_rows; row++)
+            ((int32_t *)column->values)[base + row] = (int32_t)values[row].integer;
+    else
+        for (size_t row = 0; row < n_rows; row++)
+            sheaf__bit_set(column->values, base + row, values[row].integer != 0);
+}
+
+/* Convert a block. False: *row is where a value is not of the type. */
+static bool fill_values(const filling *f, const sheaf__cells *cells, size_t base, size_t *row)
+{
+    sheaf__column *column = f->column;
+    bool is_narrow = column->type == SHEAF_TYPE_DATE || column->type == SHEAF_TYPE_BOOL;
+    sheaf__value narrow_values[BLOCK_ROWS];
+    sheaf__value *values = is_narrow ? narrow_values : (sheaf__value *)column->values + base;
+    uint8_t *valid = column->valid + base / 8;
+    sheaf__converter *convert = sheaf__converter_of(column->type);
+    sheaf__kinds kinds = 0;
+    *row = 0;
+    while ((*row = convert(cells, *row, values, valid, &kinds)) < cells->n) {
+        const sheaf__cell *cell = &cells->first[*row * cells->stride];
+        if (!f->asked || !sheaf__value_as(column->type, cells->text + cell->offset_bytes,
+                                          cell->n_bytes, &values[*row]))
+            return false;
+        sheaf__bit_set(valid, *row, true);
+        ++*row;
+    }
+    if (is_narrow)
+        narrow(column, values, base, cells->n);
+    return true;
+}
+
+/* ---- all of it ---- */
+
+static size_t count_nulls(const sheaf__column *column, size_t n_rows)
+{
+    size_t n_values = 0;
+    for (size_t i = 0; column->valid && i < (n_rows + 7) / 8; i++)
+        n_values += (size_t)__builtin_popcount(column->valid[i]);
+    return n_rows - n_values;
+}
+
+/* One block of all columns; of what is wrong the first row counts, and there the first column. */
+static void fill_block(filling *fillings, size_t n_fillings, const sheaf__batch *batch, size_t base,
+                       size_t n_rows, sheaf__misfit *misfit)
+{
+    for (size_t i = 0; i < n_fillings; i++) {
+        filling *f = &fillings[i];
+        sheaf__cells cells = cells_of(batch, f->from, base, n_rows);
+        size_t row;
+        if (f->column->type == SHEAF_TYPE_TEXT)
+            fill_text(f, &cells, base);
+        else if (!fill_values(f, &cells, base, &row) &&
+                 (base + row < misfit->row ||
+                  (base + row == misfit->row && f->from < misfit->column)))
+            *misfit = (sheaf__misfit){
+                .row = base + row, .column = f->from, .type = f->column->type};
+    }
+}
+
+sheaf_status sheaf__fill(sheaf__columns *columns, const sheaf__batch *batch,
+                         const sheaf__table_view *view, sheaf__misfit *misfit)
+{
+    sheaf_status status = sheaf__columns_begin(columns, view->types, view->n_columns,
+                                               batch->n_rows);
+    filling *fillings = sheaf_arena_new(columns->arena, filling, view->n_columns);
+    if (status < 0 || !fillings)
+        return SHEAF_ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0; i < view->n_columns && status == SHEAF_OK; i++) {
+        sheaf__column *column = &columns->items[i];
+        bool is_there = view->from[i] != UINT32_MAX && column->type != SHEAF_TYPE_NULL;
+        if (!is_there)
+            continue;
+        fillings[n] = (filling){
+            .column = column, .from = view->from[i], .asked = view->asked && view->asked[i]};
+        if (column->type == SHEAF_TYPE_TEXT)
+            status = make_text(columns, batch, &fillings[n]);
+        n++;
+    }
+    misfit->row = SIZE_MAX;
+    for (size_t base = 0; status == SHEAF_OK && base < batch->n_rows; base += BLOCK_ROWS) {
+        size_t left = batch->n_rows - base;
+        fill_block(fillings, n, batch, base, left < BLOCK_ROWS ? left : BLOCK_ROWS, misfit);
+        if (misfit->row != SIZE_MAX)
+            return SHEAF_END;
+    }
+    for (size_t i = 0; i < n; i++)
+        fillings[i].column->n_nulls = count_nulls(fillings[i].column, batch->n_rows);
+    return status;
+}
