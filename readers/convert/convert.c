@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "readers/convert/calendar.h"
+#include "readers/convert/converters.h"
 #include "readers/convert/number.h"
+#include "readers/scan/scan.h"
 
 static sheaf__kinds bool_of(const uint8_t *text, size_t n_bytes, sheaf__value *value)
 {
@@ -109,30 +111,52 @@ static inline size_t convert(const sheaf__cells *cells, size_t row, sheaf__value
 }
 
 #define CONVERTER(name, type)                                                                      \
-    static size_t name(const sheaf__cells *cells, size_t row, sheaf__value *values,                \
-                       uint8_t *valid, sheaf__kinds *kinds)                                        \
+    size_t name(const sheaf__cells *cells, size_t row, sheaf__value *values, uint8_t *valid,       \
+                sheaf__kinds *kinds)                                                               \
     {                                                                                              \
         return convert(cells, row, values, valid, kinds, type);                                    \
     }
 
-CONVERTER(convert_bool, SHEAF_TYPE_BOOL)
-CONVERTER(convert_int64, SHEAF_TYPE_INT64)
-CONVERTER(convert_float64, SHEAF_TYPE_FLOAT64)
-CONVERTER(convert_date, SHEAF_TYPE_DATE)
-CONVERTER(convert_timestamp, SHEAF_TYPE_TIMESTAMP)
-CONVERTER(convert_timestamp_utc, SHEAF_TYPE_TIMESTAMP_UTC)
-CONVERTER(convert_time, SHEAF_TYPE_TIME)
+CONVERTER(sheaf__convert_bool, SHEAF_TYPE_BOOL)
+CONVERTER(sheaf__convert_int64, SHEAF_TYPE_INT64)
+CONVERTER(sheaf__convert_float64, SHEAF_TYPE_FLOAT64)
+CONVERTER(sheaf__convert_date, SHEAF_TYPE_DATE)
+CONVERTER(sheaf__convert_timestamp, SHEAF_TYPE_TIMESTAMP)
+CONVERTER(sheaf__convert_timestamp_utc, SHEAF_TYPE_TIMESTAMP_UTC)
+CONVERTER(sheaf__convert_time, SHEAF_TYPE_TIME)
+
+static sheaf__converter *const plain[SHEAF_TYPES] = {
+    [SHEAF_TYPE_BOOL] = sheaf__convert_bool,
+    [SHEAF_TYPE_INT64] = sheaf__convert_int64,
+    [SHEAF_TYPE_FLOAT64] = sheaf__convert_float64,
+    [SHEAF_TYPE_DATE] = sheaf__convert_date,
+    [SHEAF_TYPE_TIMESTAMP] = sheaf__convert_timestamp,
+    [SHEAF_TYPE_TIMESTAMP_UTC] = sheaf__convert_timestamp_utc,
+    [SHEAF_TYPE_TIME] = sheaf__convert_time,
+};
+
+#if defined(__x86_64__)
+static sheaf__converter *const fast[SHEAF_TYPES] = {
+    [SHEAF_TYPE_INT64] = sheaf__convert_int64_avx512,
+    [SHEAF_TYPE_FLOAT64] = sheaf__convert_float64_avx512,
+    [SHEAF_TYPE_TIMESTAMP] = sheaf__convert_timestamp_avx512,
+};
+
+static bool has_fast(void)
+{
+    const sheaf__scan_kernel *kernel = sheaf__scan_kernel_get();
+    return kernel && strcmp(kernel->name, "avx512") == 0;
+}
+#else
+static sheaf__converter *const fast[SHEAF_TYPES];
+
+static bool has_fast(void)
+{
+    return false;
+}
+#endif
 
 sheaf__converter *sheaf__converter_of(sheaf_type type)
 {
-    static sheaf__converter *const converters[SHEAF_TYPES] = {
-        [SHEAF_TYPE_BOOL] = convert_bool,
-        [SHEAF_TYPE_INT64] = convert_int64,
-        [SHEAF_TYPE_FLOAT64] = convert_float64,
-        [SHEAF_TYPE_DATE] = convert_date,
-        [SHEAF_TYPE_TIMESTAMP] = convert_timestamp,
-        [SHEAF_TYPE_TIMESTAMP_UTC] = convert_timestamp_utc,
-        [SHEAF_TYPE_TIME] = convert_time,
-    };
-    return converters[type];
+    return fast[type] && has_fast() ? fast[type] : plain[type];
 }
