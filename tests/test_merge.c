@@ -8,9 +8,8 @@
 /* What sheaf__merge_verify() says of a load whose sums are these. */
 static sheaf_status verify(sheaf_summary summary, uint64_t rows_of_destination, sheaf_error *err)
 {
-    sheaf__sink sink = {.rows = rows_of_destination};
-    sheaf__load load = {.summary = &summary, .sink = &sink};
-    return sheaf__merge_verify(&load, err);
+    sheaf__load load = {.summary = &summary};
+    return sheaf__merge_verify(&load, rows_of_destination, err);
 }
 
 Test(merge, accepts_an_account_that_balances)

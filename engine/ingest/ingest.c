@@ -21,48 +21,24 @@
 #include "readers/scan/scan.h"
 
 enum {
-    RECORD_BYTES_MAX = 64 << 20,
     RECORD_BYTES_LIMIT = 1 << 30, /* cells count in 32 bits */
-    CHUNK_BYTES = 1 << 20,
-    TYPED_CHUNK_BYTES = 256 << 10, /* text, cells and values stay in the L2 cache */
-    ARENA_CHUNK_BYTES = 4 << 10,
-    CHUNK_BYTES_MIN = 64 << 10,
-    CHUNKS_BYTES_IN_ALL = 16 << 20, /* of the window, when there are many workers */
-    WORKERS_MAX = 1024,
-    WINDOW_PER_WORKER = 4,
-    FILES_KEPT_FREE = 16 /* descriptors that are not for input files */
-};
-
-struct sheaf_ingest {
-    sheaf_ingest_options options; /* const after create */
-    char *destination;
-    char *format;
-    char *table;
-    sheaf_arena *arena; /* permanent, for the texts of options, and the columns */
-    sheaf__typing typing;
-    sheaf_column *columns; /* of the table, after the run */
-    size_t n_columns;
-    sheaf__sink_target target;
-    sheaf__shared own_shared;
-    sheaf__shared *shared; /* it, or a page that worker processes see too */
-    int shared_fd;         /* of that page, or -1 */
-    atomic_bool was_run;
-    atomic_ullong records_done;
-    atomic_ullong files_done;
-    atomic_ullong files;
-    atomic_ullong size_bytes;
+    ARENA_CHUNK_BYTES = 4 << 10
 };
 
 /* ---- create ---- */
 
-static sheaf_status check_options(const sheaf_ingest_options *options, sheaf_error *err)
+static sheaf_status check_options(const sheaf_ingest_options *options, bool is_stream,
+                                  sheaf_error *err)
 {
-    if (!options->destination || !options->destination[0])
-        return sheaf_error_set(err, SHEAF_EINVAL, "an ingest needs a destination");
-    if (options->workers < 0 || options->workers > WORKERS_MAX)
+    if (is_stream && (options->destination || options->format || options->table))
         return sheaf_error_set(err, SHEAF_EINVAL,
-                               "there can be 1 to %d workers, not %d (0 chooses)", WORKERS_MAX,
-                               options->workers);
+                               "a stream has no destination, no format and no table");
+    if (!is_stream && (!options->destination || !options->destination[0]))
+        return sheaf_error_set(err, SHEAF_EINVAL, "an ingest needs a destination");
+    if (options->workers < 0 || options->workers > SHEAF__WORKERS_MAX)
+        return sheaf_error_set(err, SHEAF_EINVAL,
+                               "there can be 1 to %d workers, not %d (0 chooses)",
+                               SHEAF__WORKERS_MAX, options->workers);
     if (options->delimiter == '"' || options->delimiter == '\n' || options->delimiter == '\r' ||
         (unsigned char)options->delimiter >= 0x80)
         return sheaf_error_set(err, SHEAF_EINVAL,
@@ -112,18 +88,12 @@ static sheaf_status share(sheaf_ingest *ingest, sheaf_error *err)
     return SHEAF_OK;
 }
 
-/* Destinations that keep text as it was spelled have no types. */
-static bool has_types(const sheaf_ingest *ingest)
-{
-    return ingest->target.kind == SHEAF__SINK_SQLITE || ingest->target.kind == SHEAF__SINK_NULL;
-}
-
 static sheaf_status copy_typing(sheaf_ingest *ingest, sheaf_error *err)
 {
     const sheaf_ingest_options *options = &ingest->options;
     sheaf__typing given = {.nulls = {.tokens = options->nulls, .n = options->n_nulls},
                            .asked = {.items = options->types, .n = options->n_types}};
-    if (given.asked.n > 0 && !has_types(ingest)) {
+    if (given.asked.n > 0 && !sheaf__ingest_has_types(ingest)) {
         sheaf_error_set(err, SHEAF_EINVAL, "a type is asked for, but the destination has no types");
         sheaf__error_source(err, ingest->destination);
         sheaf_error_hint(err, "CSV, TSV and JSONL keep every value as it is spelled");
@@ -147,11 +117,17 @@ static bool copy_text(char **to, const char *from)
 sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_ingest **ingest,
                                  sheaf_error *err)
 {
+    return sheaf__ingest_create(options, false, ingest, err);
+}
+
+sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_stream,
+                                  sheaf_ingest **ingest, sheaf_error *err)
+{
     sheaf_ingest_options own;
     sheaf_status status = sheaf__options_read(&own, sizeof own, options, "sheaf_ingest_options",
                                               err);
     if (status == SHEAF_OK)
-        status = check_options(&own, err);
+        status = check_options(&own, is_stream, err);
     if (status < 0)
         return status;
     options = &own;
@@ -169,7 +145,8 @@ sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_inge
     if (!made->arena || !copy_text(&made->destination, options->destination) ||
         !copy_text(&made->format, options->format) || !copy_text(&made->table, options->table))
         status = sheaf__error_memory(err, "an ingest");
-    if (status == SHEAF_OK)
+    made->target.kind = SHEAF__SINK_STREAM;
+    if (status == SHEAF_OK && !is_stream)
         status = sheaf__sink_parse(made->destination, made->format, made->table, &made->target,
                                    err);
     if (status == SHEAF_OK)
@@ -240,16 +217,6 @@ static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_fi
     return SHEAF_OK;
 }
 
-static bool infers(const sheaf_ingest *ingest)
-{
-    return has_types(ingest) && ingest->options.typing == SHEAF_TYPING_INFER;
-}
-
-static bool surveys(const sheaf_ingest *ingest)
-{
-    return infers(ingest) || ingest->typing.asked.n > 0;
-}
-
 static uint64_t size_of_all(const sheaf_ingest *ingest, const sheaf_files *files)
 {
     uint64_t bytes = 0;
@@ -261,109 +228,14 @@ static uint64_t size_of_all(const sheaf_ingest *ingest, const sheaf_files *files
     }
     /* Files that may be left out, or whose types are found out, are read twice for their rows. */
     bool twice = ingest->target.kind != SHEAF__SINK_NULL &&
-                 (ingest->options.on_error == SHEAF_ON_ERROR_SKIP_FILE || surveys(ingest));
+                 (ingest->options.on_error == SHEAF_ON_ERROR_SKIP_FILE ||
+                  sheaf__ingest_surveys(ingest));
     return twice ? bytes * 2 : bytes;
 }
 
-static size_t at_most(size_t value, size_t limit)
-{
-    return value < limit ? value : limit;
-}
-
-/*
- * How many workers, how many files in flight, how large a chunk: all bounded, whatever is asked
- * for.
- */
-static void choose_sizes(sheaf__load *load, int *workers)
-{
-    const sheaf_ingest_options *options = load->options;
-    size_t descriptors = sheaf__open_files_left();
-    size_t files_max = descriptors > 2 * FILES_KEPT_FREE ? descriptors - FILES_KEPT_FREE
-                                                         : descriptors / 2 + 1;
-    size_t wanted = options->workers > 0 ? (size_t)options->workers
-                                         : (size_t)sheaf__processor_count();
-    wanted = at_most(wanted, at_most(files_max, WORKERS_MAX));
-    bool sequential = options->executor == SHEAF_EXECUTOR_SEQUENTIAL;
-    *workers = sequential ? 1 : (int)wanted;
-    load->window = sequential ? 1 : at_most(wanted * WINDOW_PER_WORKER, files_max);
-    size_t usual = load->wants_columns ? TYPED_CHUNK_BYTES : CHUNK_BYTES;
-    size_t share = at_most(CHUNKS_BYTES_IN_ALL / load->window, usual);
-    load->chunk_bytes = share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
-    if (options->chunk_bytes > 0)
-        load->chunk_bytes = options->chunk_bytes;
-}
-
-static void destroy_reader(void *reader)
-{
-    sheaf__reader_destroy(reader);
-}
-
-static void destroy_columns(void *columns)
-{
-    sheaf__columns_destroy(columns);
-}
-
-static void destroy_batch(void *batch)
-{
-    sheaf__batch_destroy(batch);
-}
-
-static sheaf_status load_init(sheaf__load *load, sheaf_ingest *ingest, const sheaf_files *files,
-                              sheaf_summary *summary, sheaf_error *err)
-{
-    size_t n_files = sheaf_files_count(files);
-    *load = (sheaf__load){.options = &ingest->options,
-                          .files = files,
-                          .summary = summary,
-                          .shared = ingest->shared,
-                          .typing = ingest->typing,
-                          .infers = infers(ingest),
-                          .surveys = surveys(ingest),
-                          .records_done = &ingest->records_done,
-                          .files_done = &ingest->files_done};
-    size_t record_max = ingest->options.record_bytes_max;
-    load->reader_options = (sheaf__reader_options){
-        .by_libcsv = ingest->options.parser == SHEAF_PARSER_LIBCSV,
-        .record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX,
-        .nulls = ingest->typing.nulls.n > 0 ? &ingest->typing.nulls : NULL,
-        .stop = &ingest->shared->stop};
-    sheaf__freelist_init(&load->readers);
-    sheaf__freelist_init(&load->batches);
-    sheaf__freelist_init(&load->columns);
-    sheaf_status status = sheaf__schema_init(&load->schema, err);
-    if (status < 0)
-        return status;
-    load->states = calloc(n_files > 0 ? n_files : 1, sizeof *load->states);
-    if (!load->states)
-        return sheaf__error_memory(err, "the list of files");
-    for (size_t i = 0; i < n_files; i++)
-        load->states[i] = (sheaf__load_file){
-            .load = load, .found = sheaf_files_at(files, i), .layout = SHEAF__NO_NAME};
-    return SHEAF_OK;
-}
-
-/* The workers' heaps must outlive the batches, and the tasks everything else. */
-static void load_end(sheaf__load *load)
-{
-    if (load->executor)
-        sheaf_executor_shutdown(load->executor, true, true);
-    if (load->stream_executor)
-        sheaf_executor_shutdown(load->stream_executor, true, true);
-    for (size_t i = 0; load->states && i < sheaf_files_count(load->files); i++) {
-        sheaf__reader_destroy(load->states[i].reader);
-        sheaf__chunk_release(load->states[i].faulty);
-    }
-    free(load->states);
-    sheaf__freelist_end(&load->readers, destroy_reader);
-    sheaf__freelist_end(&load->batches, destroy_batch);
-    sheaf__freelist_end(&load->columns, destroy_columns);
-    sheaf__schema_end(&load->schema);
-    sheaf_executor_destroy(load->stream_executor);
-    sheaf_executor_destroy(load->executor);
-}
-
 /* What sheaf_ingest_columns() tells, when the schema is gone. */
-static sheaf_status keep_columns(sheaf_ingest *ingest, const sheaf__load *load, sheaf_error *err)
+sheaf_status sheaf__ingest_keep_columns(sheaf_ingest *ingest, const sheaf__load *load,
+                                        sheaf_error *err)
 {
     size_t n = load->schema.columns.n_items;
     sheaf_column *columns = sheaf_arena_new(ingest->arena, sheaf_column, n);
@@ -405,9 +277,9 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
     if (status == SHEAF_OK && !sink->wants_columns)
         status = sheaf__types_decide(load, err);
     if (status == SHEAF_OK)
-        status = keep_columns(ingest, load, err);
+        status = sheaf__ingest_keep_columns(ingest, load, err);
     if (status == SHEAF_OK)
-        status = sheaf__merge_verify(load, err);
+        status = sheaf__merge_verify(load, sink->rows, err);
     if (status == SHEAF_OK && atomic_load_explicit(&load->shared->stop, memory_order_relaxed))
         status = sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
     if (status == SHEAF_OK)
@@ -421,7 +293,7 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
                         sheaf_error *err)
 {
     sheaf__load load;
-    sheaf_status status = load_init(&load, ingest, files, summary, err);
+    sheaf_status status = sheaf__load_init(&load, ingest, files, summary, err);
     if (status == SHEAF_OK)
         status = refuse_own_source(ingest, files, err);
     if (status == SHEAF_OK)
@@ -430,8 +302,9 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
         memcpy(summary->destination, load.sink->label, sizeof summary->destination);
         load.wants_rows = load.sink->wants_rows;
         load.wants_columns = load.sink->wants_columns;
-        choose_sizes(&load, &summary->workers);
-        status = sheaf__ask_start(&load, ingest->shared_fd, err);
+        status = sheaf__load_choose_sizes(&load, err);
+        if (status == SHEAF_OK)
+            status = sheaf__ask_start(&load, ingest->shared_fd, err);
         if (status == SHEAF_OK)
             status = run_phases(ingest, &load, err);
         else
@@ -440,7 +313,7 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
         summary->columns_renamed = load.sink->columns_renamed;
         load.sink->ops->destroy(load.sink);
     }
-    load_end(&load);
+    sheaf__load_end(&load);
     return status;
 }
 

@@ -2,6 +2,8 @@
  * One run of an ingest: what its three parts share.
  *
  *     ingest.c      the public functions, and the order of the phases
+ *     stream.c      the same for a consumer that takes one batch after the other
+ *     load.c        a load begins and ends
  *     read_task.c   what runs on the workers: a file in, a chunk of its rows out
  *     ask.c         how a chunk is asked for: of a thread, or of another process
  *     remote.c      the same tasks in another process: what goes there and what comes back
@@ -99,13 +101,62 @@ struct sheaf__load {
 
     sheaf__freelist readers; /* any thread */
     sheaf__freelist batches;
-    sheaf__freelist columns;
+    sheaf__columns_pool *columns;
 
     sheaf__schema schema; /* the merge's thread only, like all below */
     sheaf_summary *summary;
     atomic_ullong *records_done; /* for progress */
     atomic_ullong *files_done;
 };
+
+/* ---- ingest.c ---- */
+
+struct sheaf_ingest {
+    sheaf_ingest_options options; /* const after create */
+    char *destination;
+    char *format;
+    char *table;
+    sheaf_arena *arena; /* permanent, for the texts of options, and the columns */
+    sheaf__typing typing;
+    sheaf_column *columns; /* of the table, once all headers and types are known */
+    size_t n_columns;
+    sheaf__sink_target target;
+    sheaf__shared own_shared;
+    sheaf__shared *shared; /* it, or a page that worker processes see too */
+    int shared_fd;         /* of that page, or -1 */
+    atomic_bool was_run;
+    atomic_ullong records_done;
+    atomic_ullong files_done;
+    atomic_ullong files;
+    atomic_ullong size_bytes;
+};
+
+enum { SHEAF__WORKERS_MAX = 1024 };
+
+/* As sheaf_ingest_create(); for a stream, which has no destination, too. */
+sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_stream,
+                                  sheaf_ingest **ingest, sheaf_error *err);
+
+/* Keep what sheaf_ingest_columns() tells. OK, ENOMEM. */
+sheaf_status sheaf__ingest_keep_columns(sheaf_ingest *ingest, const sheaf__load *load,
+                                        sheaf_error *err);
+
+/* ---- load.c ---- */
+
+/* Whether the destination has types, and whether all files are read to find them out. */
+bool sheaf__ingest_has_types(const sheaf_ingest *ingest);
+bool sheaf__ingest_surveys(const sheaf_ingest *ingest);
+
+/*
+ * A load of these files, without a sink and an executor. After a failure, too, it is to be ended.
+ * OK, ENOMEM.
+ */
+sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const sheaf_files *files,
+                              sheaf_summary *summary, sheaf_error *err);
+void sheaf__load_end(sheaf__load *load);
+
+/* When it is known what the destination wants: workers, window, chunk_bytes. OK, ENOMEM. */
+sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err);
 
 /* ---- read_task.c ---- */
 
@@ -162,8 +213,7 @@ sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, she
 sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err);
 
 /* Put columns in the place of the chunk's batch. OK; a fault of the file; ENOMEM. */
-sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, const sheaf__heap *heap,
-                               sheaf_error *err);
+sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err);
 
 /* ---- ask.c ---- */
 
@@ -202,10 +252,31 @@ sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err
 /* Phase one, for sinks that must know all columns before the first row: read every header. */
 sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err);
 
-/* Phase two: read every file into the sink. */
+/*
+ * Phase two: the chunks of all files, in order, one at a time. While the consumer has one, the next
+ * is read. After OK the cursor's chunk has n_rows rows, more than none, valid until the next call.
+ *
+ * Returns    OK, END, a fault that ends the run, or another failure: after those only close.
+ */
+typedef struct sheaf__rows_cursor {
+    sheaf__load *load;
+    sheaf__ask_cursor files;
+    sheaf__chunk *chunk;
+    uint64_t n_rows;
+    sheaf_future *next; /* reads what is behind the chunk */
+    sheaf_file_report report;
+} sheaf__rows_cursor;
+
+sheaf_status sheaf__rows_open(sheaf__load *load, sheaf__rows_cursor *cursor, sheaf_error *err);
+sheaf_status sheaf__rows_next(sheaf__rows_cursor *cursor, sheaf_error *err);
+void sheaf__rows_close(sheaf__rows_cursor *cursor);
+
+/* All of phase two, into the sink. */
 sheaf_status sheaf__merge_rows(sheaf__load *load, sheaf_error *err);
 
-/* Before the commit: EACCOUNT unless every record is accounted for. */
-sheaf_status sheaf__merge_verify(const sheaf__load *load, sheaf_error *err);
+/*
+ * Before the commit: EACCOUNT unless every record is accounted for, and taken by the destination.
+ */
+sheaf_status sheaf__merge_verify(const sheaf__load *load, uint64_t n_taken, sheaf_error *err);
 
 #endif

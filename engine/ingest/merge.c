@@ -71,16 +71,15 @@ static sheaf_status report_file(sheaf__load *load, sheaf_file_report *report, sh
     return SHEAF_OK;
 }
 
-sheaf_status sheaf__merge_verify(const sheaf__load *load, sheaf_error *err)
+sheaf_status sheaf__merge_verify(const sheaf__load *load, uint64_t n_taken, sheaf_error *err)
 {
     const sheaf_summary *sum = load->summary;
-    if (sum->records == sum->loaded + sum->rejected + sum->skipped &&
-        sum->loaded == load->sink->rows)
+    if (sum->records == sum->loaded + sum->rejected + sum->skipped && sum->loaded == n_taken)
         return SHEAF_OK;
     sheaf_error_set(err, SHEAF_EACCOUNT,
                     "%" PRIu64 " records were loaded, but the destination took %" PRIu64
                     ": nothing was committed",
-                    sum->loaded, load->sink->rows);
+                    sum->loaded, n_taken);
     sheaf_error_hint(err, "this is a bug in sheaf: please report it with this message");
     return SHEAF_EACCOUNT;
 }
@@ -215,40 +214,11 @@ sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err)
     return status == SHEAF_END ? SHEAF_OK : status;
 }
 
-/* ---- phase two: rows ---- */
+/* ---- phase two: chunks in file order ---- */
 
 static uint64_t rows_of(const sheaf__chunk *chunk)
 {
     return chunk->columns ? chunk->columns->n_rows : chunk->batch ? chunk->batch->n_rows : 0;
-}
-
-static sheaf_status write_rows(merge *m, sheaf__chunk *chunk, uint64_t n_rows, sheaf_error *err)
-{
-    sheaf__load *load = m->load;
-    sheaf_status status = SHEAF_OK;
-    if (n_rows == 0)
-        return SHEAF_OK;
-    if (load->wants_columns && !chunk->columns) /* from another process, as text */
-        status = sheaf__chunk_fill(load, chunk, NULL, err);
-    if (status < 0) {
-        sheaf__error_source(err, chunk->file->found->path);
-        return status;
-    }
-    sheaf__rows rows = {
-        .n_rows = n_rows, .batch = chunk->batch, .columns = chunk->columns, .flush = chunk->flush};
-    if (chunk->columns) {
-        rows.n_columns = chunk->columns->n_columns;
-    } else if (chunk->batch) {
-        status = project(m, chunk->file->layout, err);
-        if (status < 0)
-            return status;
-        rows.from = m->projection.from;
-        rows.n_columns = m->projection.n_columns;
-    }
-    status = load->sink->ops->write(load->sink, &rows, err);
-    if (status == SHEAF_OK)
-        atomic_fetch_add_explicit(load->records_done, n_rows, memory_order_relaxed);
-    return status;
 }
 
 static void fill_report(const sheaf__load *load, const sheaf__chunk *chunk,
@@ -288,84 +258,136 @@ static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_rep
     return chunk->fault->status;
 }
 
-/*
- * Write one chunk while the next is read. *next is the chunk after it, or NULL at the end of the
- * file.
- */
-static sheaf_status merge_chunk(merge *m, sheaf__chunk *chunk, sheaf_file_report *report,
-                                sheaf__chunk **next, sheaf_error *err)
+/* The chunk's turn has come: let the next one be read, and see which of its rows are wanted. */
+static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
-    sheaf__load *load = m->load;
-    sheaf_future *future;
-    *next = NULL;
-    sheaf_status status = sheaf__ask_more(load, chunk, &future, err);
-    if (status < 0)
-        return status;
+    sheaf__load *load = cursor->load;
+    sheaf__chunk *chunk = cursor->chunk;
+    cursor->n_rows = 0;
+    sheaf_status status = sheaf__ask_more(load, chunk, &cursor->next, err);
     /* Of a file that is left out, not even the rows before the fault are wanted. */
-    bool leave_out = chunk->fault && skips_files(load) && report->loaded == 0;
-    uint64_t n_rows = 0;
-    if (!leave_out && load->wants_rows)
-        n_rows = rows_of(chunk);
-    else if (!leave_out)
-        n_rows = chunk->counts.records - report->loaded;
-    status = write_rows(m, chunk, n_rows, err);
-    if (status == SHEAF_OK)
-        report->loaded += n_rows;
-    if (future) {
-        sheaf_error task_error;
-        void *result = NULL;
-        sheaf_status task_status = sheaf_future_take(future, -1, &result, &task_error);
-        sheaf_future_release(future);
-        task_status = sheaf__ask_answer(load, SHEAF__ASK_MORE, chunk->file, task_status, result,
-                                        next, &task_error);
-        if (*next && (*next)->lost)
-            (*next)->counts = chunk->counts;
-        if (task_status < 0 && status == SHEAF_OK) {
-            status = task_status;
-            sheaf__error_copy(err, &task_error);
-        }
+    if (status < 0 || (chunk->fault && skips_files(load) && cursor->report.loaded == 0))
+        return status;
+    if (load->wants_columns && chunk->batch) { /* from another process, as text */
+        status = sheaf__chunk_fill(load, chunk, err);
+        if (status < 0)
+            sheaf__error_source(err, chunk->file->found->path);
     }
+    cursor->n_rows = load->wants_rows ? rows_of(chunk)
+                                      : chunk->counts.records - cursor->report.loaded;
     return status;
 }
 
-/* All chunks of one file. Takes over the first. */
-static sheaf_status merge_file(merge *m, sheaf__chunk *chunk, sheaf_error *err)
+/* The chunk behind the current one, or NULL at the end of the file. */
+static sheaf_status take_next(sheaf__rows_cursor *cursor, sheaf__chunk **next, sheaf_error *err)
 {
-    sheaf__load *load = m->load;
-    sheaf_file_report report = {0};
-    sheaf_status status = take_header(load, chunk, err);
-    while (status == SHEAF_OK && chunk) {
-        sheaf__chunk *next = NULL;
-        status = merge_chunk(m, chunk, &report, &next, err);
-        if (status == SHEAF_OK)
-            status = check_stop(load, err);
-        if (status == SHEAF_OK && chunk->fault) {
-            status = judge(load, chunk, &report, err);
-        } else if (status == SHEAF_OK && !next) {
-            fill_report(load, chunk, &report);
-            status = report_file(load, &report, err);
-        }
-        sheaf__chunk_release(chunk);
-        chunk = next;
+    void *result = NULL;
+    *next = NULL;
+    if (!cursor->next)
+        return SHEAF_OK;
+    sheaf_status status = sheaf_future_take(cursor->next, -1, &result, err);
+    sheaf_future_release(cursor->next);
+    cursor->next = NULL;
+    status = sheaf__ask_answer(cursor->load, SHEAF__ASK_MORE, cursor->chunk->file, status, result,
+                               next, err);
+    if (*next && (*next)->lost)
+        (*next)->counts = cursor->chunk->counts;
+    return status;
+}
+
+/* The rows are where they belong: count them, and go on to the next chunk, or to no chunk. */
+static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
+{
+    sheaf__load *load = cursor->load;
+    sheaf__chunk *chunk = cursor->chunk;
+    sheaf__chunk *next;
+    cursor->report.loaded += cursor->n_rows;
+    atomic_fetch_add_explicit(load->records_done, cursor->n_rows, memory_order_relaxed);
+    cursor->n_rows = 0;
+    sheaf_status status = take_next(cursor, &next, err);
+    if (status == SHEAF_OK)
+        status = check_stop(load, err);
+    if (status == SHEAF_OK && chunk->fault) {
+        status = judge(load, chunk, &cursor->report, err);
+    } else if (status == SHEAF_OK && !next) {
+        fill_report(load, chunk, &cursor->report);
+        status = report_file(load, &cursor->report, err);
     }
     sheaf__chunk_release(chunk);
+    cursor->chunk = next;
     return status;
+}
+
+static sheaf_status enter_file(sheaf__rows_cursor *cursor, sheaf_error *err)
+{
+    cursor->report = (sheaf_file_report){0};
+    sheaf_status status = sheaf__ask_next(&cursor->files, &cursor->chunk, err);
+    return status == SHEAF_OK ? take_header(cursor->load, cursor->chunk, err) : status;
+}
+
+sheaf_status sheaf__rows_open(sheaf__load *load, sheaf__rows_cursor *cursor, sheaf_error *err)
+{
+    *cursor = (sheaf__rows_cursor){.load = load};
+    return sheaf__ask_open(load, SHEAF__ASK_FIRST, &cursor->files, err);
+}
+
+sheaf_status sheaf__rows_next(sheaf__rows_cursor *cursor, sheaf_error *err)
+{
+    sheaf_status status = SHEAF_OK;
+    do {
+        if (cursor->chunk)
+            status = leave_chunk(cursor, err);
+        if (status == SHEAF_OK && !cursor->chunk)
+            status = enter_file(cursor, err);
+        if (status == SHEAF_OK)
+            status = enter_chunk(cursor, err);
+    } while (status == SHEAF_OK && cursor->n_rows == 0);
+    return status;
+}
+
+void sheaf__rows_close(sheaf__rows_cursor *cursor)
+{
+    sheaf_error ignored;
+    sheaf__chunk *next = NULL;
+    (void)take_next(cursor, &next, &ignored);
+    sheaf__chunk_release(next);
+    sheaf__chunk_release(cursor->chunk);
+    sheaf__ask_close(&cursor->files);
+}
+
+/* ---- phase two: into the sink ---- */
+
+static sheaf_status write_rows(merge *m, const sheaf__rows_cursor *cursor, sheaf_error *err)
+{
+    sheaf__load *load = m->load;
+    const sheaf__chunk *chunk = cursor->chunk;
+    sheaf__rows rows = {.n_rows = cursor->n_rows,
+                        .batch = chunk->batch,
+                        .columns = chunk->columns,
+                        .flush = chunk->flush};
+    if (chunk->batch) {
+        sheaf_status status = project(m, chunk->file->layout, err);
+        if (status < 0)
+            return status;
+        rows.from = m->projection.from;
+        rows.n_columns = m->projection.n_columns;
+    }
+    return load->sink->ops->write(load->sink, &rows, err);
 }
 
 sheaf_status sheaf__merge_rows(sheaf__load *load, sheaf_error *err)
 {
     merge m = {.load = load};
-    sheaf__ask_cursor cursor;
-    sheaf__chunk *chunk;
-    sheaf_status status = sheaf__ask_open(load, SHEAF__ASK_FIRST, &cursor, err);
+    sheaf__rows_cursor cursor;
+    sheaf_status status = sheaf__rows_open(load, &cursor, err);
     if (status < 0)
         return status;
-    while (status == SHEAF_OK) {
-        status = sheaf__ask_next(&cursor, &chunk, err);
-        if (status == SHEAF_OK)
-            status = merge_file(&m, chunk, err);
+    while ((status = sheaf__rows_next(&cursor, err)) == SHEAF_OK) {
+        status = write_rows(&m, &cursor, err);
+        if (status < 0)
+            break;
     }
-    sheaf__ask_close(&cursor);
+    sheaf__rows_close(&cursor);
     free(m.projection.from);
     return status == SHEAF_END ? SHEAF_OK : status;
 }

@@ -70,14 +70,6 @@ void sheaf__load_give_batch(sheaf__load *load, sheaf__batch *batch)
     sheaf__freelist_push(&load->batches, batch);
 }
 
-static void give_columns(sheaf__load *load, sheaf__columns *columns)
-{
-    if (!columns)
-        return;
-    sheaf__columns_clear(columns, load->chunk_bytes * 4 + (512 << 10));
-    sheaf__freelist_push(&load->columns, columns);
-}
-
 static sheaf__reader *take_reader(sheaf__load *load)
 {
     sheaf__reader *reader = sheaf__freelist_pop(&load->readers);
@@ -120,7 +112,7 @@ void sheaf__chunk_strip(sheaf__chunk *chunk)
 {
     sheaf__load_give_batch(chunk->file->load, chunk->header);
     sheaf__load_give_batch(chunk->file->load, chunk->batch);
-    give_columns(chunk->file->load, chunk->columns);
+    sheaf__columns_give(chunk->columns);
     chunk->header = chunk->batch = NULL;
     chunk->columns = NULL;
 }
@@ -257,7 +249,7 @@ static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_
     sheaf_error fill_error;
     if (!load->wants_columns)
         return status;
-    sheaf_status filled = sheaf__chunk_fill(load, chunk, sheaf__worker_heap(worker), &fill_error);
+    sheaf_status filled = sheaf__chunk_fill(load, chunk, &fill_error);
     if (filled == SHEAF_OK)
         return status;
     sheaf__error_copy(err, &fill_error);

@@ -85,7 +85,6 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
         .stop = &self->load.shared->stop};
     sheaf__freelist_init(&self->load.readers);
     sheaf__freelist_init(&self->load.batches);
-    sheaf__freelist_init(&self->load.columns);
     return self->worker.parser ? SHEAF_OK : sheaf__error_memory(err, "a worker's parser");
 }
 
@@ -110,7 +109,6 @@ static sheaf_status end(sheaf_worker *worker, const void *bytes, size_t n_bytes,
         sheaf__reader_destroy(self->kept[i].reader);
     sheaf__freelist_end(&self->load.readers, destroy_reader);
     sheaf__freelist_end(&self->load.batches, destroy_batch);
-    sheaf__freelist_end(&self->load.columns, NULL); /* none: columns are made by the parent */
     sheaf__arena_destroy(self->arena);
     sheaf__parser_destroy(self->worker.parser);
     if (self->mapped)

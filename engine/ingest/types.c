@@ -140,8 +140,7 @@ static sheaf_status has_changed(const sheaf__misfit *misfit, sheaf_error *err)
     return SHEAF_ECHANGED;
 }
 
-sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, const sheaf__heap *heap,
-                               sheaf_error *err)
+sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__batch *batch = chunk->batch;
     const sheaf__layout *layout = &load->schema.layouts[chunk->file->layout];
@@ -151,9 +150,7 @@ sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, const she
     sheaf__table_view view = {
         .types = load->types, .asked = load->asked, .n_columns = load->schema.columns.n_items};
     uint32_t *from = malloc((view.n_columns + 1) * sizeof *from);
-    chunk->columns = sheaf__freelist_pop(&load->columns);
-    if (!chunk->columns)
-        chunk->columns = sheaf__columns_create(heap);
+    chunk->columns = sheaf__columns_take(load->columns);
     sheaf_status status = SHEAF_ENOMEM;
     if (from && chunk->columns) {
         sheaf__schema_project(&load->schema, chunk->file->layout, from);

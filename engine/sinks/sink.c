@@ -98,6 +98,7 @@ sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **si
     case SHEAF__SINK_STDOUT:
         return sheaf__text_open(target, sink, err);
     case SHEAF__SINK_NULL:
+    case SHEAF__SINK_STREAM:
         break;
     }
     return sheaf__null_open(sink, err);

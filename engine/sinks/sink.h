@@ -86,7 +86,8 @@ typedef enum sheaf__sink_kind {
     SHEAF__SINK_SQLITE,
     SHEAF__SINK_FILE,
     SHEAF__SINK_STDOUT,
-    SHEAF__SINK_NULL
+    SHEAF__SINK_NULL,
+    SHEAF__SINK_STREAM /* no sink: the rows are taken by whoever asks for them */
 } sheaf__sink_kind;
 
 /* What a destination's spelling means. */

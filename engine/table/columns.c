@@ -1,41 +1,83 @@
 /* Typed columns: see columns.h. */
 #include "engine/table/columns.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "engine/core/annotate.h"
 
 enum {
     ARENA_CHUNK_BYTES = 512 << 10, /* mostly all of a chunk's columns, in one piece */
     ALIGN_BYTES = 64               /* what Arrow recommends */
 };
 
-sheaf__columns *sheaf__columns_create(const sheaf__heap *heap)
+struct sheaf__columns_pool {
+    atomic_size_t n_users; /* whoever made it, and all columns that are not in it */
+    size_t keep_bytes;
+    sheaf__freelist free;
+};
+
+/* ---- the pool ---- */
+
+sheaf__columns_pool *sheaf__columns_pool_create(size_t keep_bytes)
 {
-    sheaf__columns *columns = calloc(1, sizeof *columns);
-    sheaf_arena *arena = sheaf__arena_create(heap, ARENA_CHUNK_BYTES);
-    if (!columns || !arena) {
-        sheaf__arena_destroy(arena);
-        free(columns);
+    sheaf__columns_pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
         return NULL;
-    }
-    columns->arena = arena;
-    return columns;
+    SHEAF__ATOMIC(pool->n_users);
+    atomic_init(&pool->n_users, 1);
+    pool->keep_bytes = keep_bytes;
+    sheaf__freelist_init(&pool->free);
+    return pool;
 }
 
-void sheaf__columns_destroy(sheaf__columns *columns)
+static void destroy(void *object)
 {
-    if (!columns)
-        return;
+    sheaf__columns *columns = object;
     sheaf__arena_destroy(columns->arena);
     free(columns);
 }
 
-void sheaf__columns_clear(sheaf__columns *columns, size_t keep_bytes)
+void sheaf__columns_pool_release(sheaf__columns_pool *pool)
 {
-    sheaf__arena_reset(columns->arena, keep_bytes);
+    if (!pool || atomic_fetch_sub_explicit(&pool->n_users, 1, memory_order_acq_rel) > 1)
+        return;
+    sheaf__freelist_end(&pool->free, destroy);
+    free(pool);
+}
+
+sheaf__columns *sheaf__columns_take(sheaf__columns_pool *pool)
+{
+    sheaf__columns *columns = sheaf__freelist_pop(&pool->free);
+    if (!columns) {
+        columns = calloc(1, sizeof *columns);
+        sheaf_arena *arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
+        if (!columns || !arena) {
+            sheaf__arena_destroy(arena);
+            free(columns);
+            return NULL;
+        }
+        columns->pool = pool;
+        columns->arena = arena;
+    }
+    atomic_fetch_add_explicit(&pool->n_users, 1, memory_order_relaxed);
+    return columns;
+}
+
+void sheaf__columns_give(sheaf__columns *columns)
+{
+    if (!columns)
+        return;
+    sheaf__columns_pool *pool = columns->pool;
+    sheaf__arena_reset(columns->arena, pool->keep_bytes);
     columns->items = NULL;
     columns->n_columns = columns->n_rows = 0;
+    sheaf__freelist_push(&pool->free, columns);
+    sheaf__columns_pool_release(pool);
 }
+
+/* ---- columns ---- */
 
 static size_t bits_bytes(size_t n_rows)
 {

@@ -35,20 +35,28 @@ typedef struct sheaf__column {
     uint8_t *text;
 } sheaf__column;
 
+typedef struct sheaf__columns_pool sheaf__columns_pool;
+
 typedef struct sheaf__columns {
-    sheaf__free_node node; /* of the pool they go back to */
+    sheaf__free_node node;
+    sheaf__columns_pool *pool; /* they go back to */
     sheaf_arena *arena;
     sheaf__column *items;
     size_t n_columns;
     size_t n_rows;
 } sheaf__columns;
 
-/* New and empty; heap may be NULL and must outlive them. NULL when there is no memory. */
-sheaf__columns *sheaf__columns_create(const sheaf__heap *heap);
-void sheaf__columns_destroy(sheaf__columns *columns);
+/*
+ * Where columns come from and go back to, to be used again with at most keep_bytes of memory each.
+ * It lives as long as whoever made it and any columns from it: those may be anybody's by then. Any
+ * thread.
+ */
+sheaf__columns_pool *sheaf__columns_pool_create(size_t keep_bytes); /* NULL: no memory */
+void sheaf__columns_pool_release(sheaf__columns_pool *pool);        /* NULL is allowed */
 
-/* Empty them for their next use, keeping at most keep_bytes of memory. */
-void sheaf__columns_clear(sheaf__columns *columns, size_t keep_bytes);
+/* Empty columns; NULL when there is no memory. */
+sheaf__columns *sheaf__columns_take(sheaf__columns_pool *pool);
+void sheaf__columns_give(sheaf__columns *columns); /* NULL is allowed */
 
 /*
  * Make room in empty columns for so many rows of these types; everything is null so far. The text

@@ -107,8 +107,7 @@ SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_future_take(sheaf_future *future, 
  *            says that. So, unlike there, a task that itself failed with ETIMEDOUT can be told from
  *            a wait that was too short.
  */
-SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_future_error(sheaf_future *future,
-                                                           int64_t timeout_ms,
+SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_future_error(sheaf_future *future, int64_t timeout_ms,
                                                            sheaf_error *of_task);
 
 /* ---- the state ---- */
@@ -146,9 +145,10 @@ typedef void (*sheaf_callback_fn)(sheaf_future *future, void *context);
  * Ownership  drop_context (may be NULL) is called after the callback has run, or when the future
  *            ends without ever being done.
  */
-SHEAF_API SHEAF_MUST_CHECK sheaf_status
-sheaf_future_add_done_callback(sheaf_future *future, sheaf_callback_fn callback, void *context,
-                               sheaf_drop_fn drop_context);
+SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_future_add_done_callback(sheaf_future *future,
+                                                                       sheaf_callback_fn callback,
+                                                                       void *context,
+                                                                       sheaf_drop_fn drop_context);
 
 /* ---- many futures ---- */
 
@@ -240,8 +240,7 @@ sheaf_future_set_running_or_notify_cancel(sheaf_future *future);
  * Returns    OK; ESTATE when it is finished or cancelled, or belongs to an executor: the result
  *            stays with the caller; EINVAL: not an error; ENOMEM: not finished.
  */
-SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_future_set_result(sheaf_future *future,
-                                                                void *result);
+SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_future_set_result(sheaf_future *future, void *result);
 SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_future_set_error(sheaf_future *future,
                                                                const sheaf_error *error);
 

@@ -27,6 +27,7 @@
 #define SHEAF_SHEAF_H
 
 #include <sheaf/arena.h>
+#include <sheaf/arrow.h>
 #include <sheaf/call.h>
 #include <sheaf/destination.h>
 #include <sheaf/discover.h>
@@ -35,6 +36,7 @@
 #include <sheaf/ingest.h>
 #include <sheaf/map.h>
 #include <sheaf/status.h>
+#include <sheaf/stream.h>
 #include <sheaf/text.h>
 #include <sheaf/type.h>
 #include <sheaf/version.h>

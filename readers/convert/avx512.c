@@ -3,9 +3,9 @@
  *
  * A number stands in one to three words that end where it ends; whatever stands before it is
  * blanked out. Pairs of digits are joined, then pairs of pairs (D. Lemire, "Quickly parsing eight
- * digits", 2018), in the words of all eight at once. A decimal point is taken out, and the number is
- * divided by the power of ten that it stood for: up to fifteen digits both are exact doubles, so the
- * quotient is the nearest one (Clinger, PLDI 1990).
+ * digits", 2018), in the words of all eight at once. A decimal point is taken out, and the number
+ * is divided by the power of ten that it stood for: up to fifteen digits both are exact doubles, so
+ * the quotient is the nearest one (Clinger, PLDI 1990).
  *
  * Eight cells among which one is not as plain as that go to the converter that knows everything
  * (convert.c), as do those before the first whole byte of bits.

@@ -1,0 +1,132 @@
+/*
+ * A load begins and ends: see load.h. How many workers there are, how many files are in flight, how
+ * large a chunk is: all of it is bounded, whatever is asked for.
+ */
+#include <stdlib.h>
+
+#include "engine/core/error.h"
+#include "engine/core/system.h"
+#include "engine/ingest/load.h"
+
+enum {
+    RECORD_BYTES_MAX = 64 << 20,
+    CHUNK_BYTES = 1 << 20,
+    TYPED_CHUNK_BYTES = 256 << 10, /* text, cells and values stay in the L2 cache */
+    CHUNK_BYTES_MIN = 64 << 10,
+    CHUNKS_BYTES_IN_ALL = 16 << 20,  /* of the window, when there are many workers */
+    COLUMNS_SLACK_BYTES = 512 << 10, /* so much of it columns keep for their next use */
+    WINDOW_PER_WORKER = 4,
+    FILES_KEPT_FREE = 16 /* descriptors that are not for input files */
+};
+
+/* ---- what kind of load ---- */
+
+/* Destinations that keep text as it was spelled have no types. */
+bool sheaf__ingest_has_types(const sheaf_ingest *ingest)
+{
+    return ingest->target.kind == SHEAF__SINK_SQLITE || ingest->target.kind == SHEAF__SINK_STREAM ||
+           ingest->target.kind == SHEAF__SINK_NULL;
+}
+
+static bool infers(const sheaf_ingest *ingest)
+{
+    return sheaf__ingest_has_types(ingest) && ingest->options.typing == SHEAF_TYPING_INFER;
+}
+
+bool sheaf__ingest_surveys(const sheaf_ingest *ingest)
+{
+    return infers(ingest) || ingest->typing.asked.n > 0;
+}
+
+/* ---- sizes ---- */
+
+static size_t at_most(size_t value, size_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
+{
+    const sheaf_ingest_options *options = load->options;
+    size_t descriptors = sheaf__open_files_left();
+    size_t files_max = descriptors > 2 * FILES_KEPT_FREE ? descriptors - FILES_KEPT_FREE
+                                                         : descriptors / 2 + 1;
+    size_t wanted = options->workers > 0 ? (size_t)options->workers
+                                         : (size_t)sheaf__processor_count();
+    wanted = at_most(wanted, at_most(files_max, SHEAF__WORKERS_MAX));
+    bool sequential = options->executor == SHEAF_EXECUTOR_SEQUENTIAL;
+    load->summary->workers = sequential ? 1 : (int)wanted;
+    load->window = sequential ? 1 : at_most(wanted * WINDOW_PER_WORKER, files_max);
+    size_t usual = load->wants_columns ? TYPED_CHUNK_BYTES : CHUNK_BYTES;
+    size_t share = at_most(CHUNKS_BYTES_IN_ALL / load->window, usual);
+    load->chunk_bytes = share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
+    if (options->chunk_bytes > 0)
+        load->chunk_bytes = options->chunk_bytes;
+    load->columns = sheaf__columns_pool_create(load->chunk_bytes * 4 + COLUMNS_SLACK_BYTES);
+    return load->columns ? SHEAF_OK : sheaf__error_memory(err, "columns");
+}
+
+/* ---- from the beginning to the end ---- */
+
+static void destroy_reader(void *reader)
+{
+    sheaf__reader_destroy(reader);
+}
+
+static void destroy_batch(void *batch)
+{
+    sheaf__batch_destroy(batch);
+}
+
+sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const sheaf_files *files,
+                              sheaf_summary *summary, sheaf_error *err)
+{
+    size_t n_files = sheaf_files_count(files);
+    *load = (sheaf__load){.options = &ingest->options,
+                          .files = files,
+                          .summary = summary,
+                          .shared = ingest->shared,
+                          .typing = ingest->typing,
+                          .infers = infers(ingest),
+                          .surveys = sheaf__ingest_surveys(ingest),
+                          .records_done = &ingest->records_done,
+                          .files_done = &ingest->files_done};
+    size_t record_max = ingest->options.record_bytes_max;
+    load->reader_options = (sheaf__reader_options){
+        .by_libcsv = ingest->options.parser == SHEAF_PARSER_LIBCSV,
+        .record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX,
+        .nulls = ingest->typing.nulls.n > 0 ? &ingest->typing.nulls : NULL,
+        .stop = &ingest->shared->stop};
+    sheaf__freelist_init(&load->readers);
+    sheaf__freelist_init(&load->batches);
+    sheaf_status status = sheaf__schema_init(&load->schema, err);
+    if (status < 0)
+        return status;
+    load->states = calloc(n_files > 0 ? n_files : 1, sizeof *load->states);
+    if (!load->states)
+        return sheaf__error_memory(err, "the list of files");
+    for (size_t i = 0; i < n_files; i++)
+        load->states[i] = (sheaf__load_file){
+            .load = load, .found = sheaf_files_at(files, i), .layout = SHEAF__NO_NAME};
+    return SHEAF_OK;
+}
+
+/* The workers' heaps must outlive the batches, and the tasks everything else. */
+void sheaf__load_end(sheaf__load *load)
+{
+    if (load->executor)
+        sheaf_executor_shutdown(load->executor, true, true);
+    if (load->stream_executor)
+        sheaf_executor_shutdown(load->stream_executor, true, true);
+    for (size_t i = 0; load->states && i < sheaf_files_count(load->files); i++) {
+        sheaf__reader_destroy(load->states[i].reader);
+        sheaf__chunk_release(load->states[i].faulty);
+    }
+    free(load->states);
+    sheaf__freelist_end(&load->readers, destroy_reader);
+    sheaf__freelist_end(&load->batches, destroy_batch);
+    sheaf__columns_pool_release(load->columns);
+    sheaf__schema_end(&load->schema);
+    sheaf_executor_destroy(load->stream_executor);
+    sheaf_executor_destroy(load->executor);
+}
