@@ -77,6 +77,8 @@ size_t sheaf__reader_columns(const sheaf__reader *reader)
 
 /* ---- text ---- */
 
+enum { READ_BEYOND = 4 << 10 };
+
 static sheaf_status keep_failure(sheaf__reader *reader, const sheaf_error *err, sheaf_status status)
 {
     reader->read_failure = malloc(sizeof *reader->read_failure);
@@ -92,11 +94,19 @@ static bool is_stopped(const sheaf__reader *reader)
     return reader->options.stop && atomic_load_explicit(reader->options.stop, memory_order_relaxed);
 }
 
+/* How much is to be read at once: not much more than to the range's end, where a record is cut. */
+static size_t beyond_range(const sheaf__reader *reader)
+{
+    uint64_t at = sheaf__reader_offset(reader) + (reader->window.end - reader->window.record);
+    uint64_t left = reader->range_end > at ? reader->range_end - at : 0;
+    return left < SIZE_MAX - READ_BEYOND ? (size_t)left + READ_BEYOND : SIZE_MAX;
+}
+
 /*
  * Read more text into the window, at most max_bytes; at the source's end, or its failure, say that
  * nothing more comes.
  */
-static sheaf_status fill(sheaf__reader *reader, size_t max_bytes, sheaf_error *err)
+sheaf_status sheaf__reader_fill(sheaf__reader *reader, size_t max_bytes, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
     if (is_stopped(reader))
@@ -107,6 +117,8 @@ static sheaf_status fill(sheaf__reader *reader, size_t max_bytes, sheaf_error *e
     size_t room = window->capacity - window->end;
     if (room > max_bytes)
         room = max_bytes;
+    if (room > beyond_range(reader))
+        room = beyond_range(reader);
     size_t n = 0;
     sheaf_error failure;
     sheaf_error_clear(&failure);
@@ -149,7 +161,7 @@ static sheaf_status fill_at_least(sheaf__reader *reader, size_t need, sheaf_erro
 {
     sheaf_status status = SHEAF_OK;
     while (status == SHEAF_OK && reader->window.end < need && !reader->window.at_end)
-        status = fill(reader, SHEAF__GZIP_HEAD_MAX - reader->window.end, err);
+        status = sheaf__reader_fill(reader, SHEAF__GZIP_HEAD_MAX - reader->window.end, err);
     return status;
 }
 
@@ -180,6 +192,7 @@ static sheaf_status begin_text(sheaf__reader *reader, sheaf_error *err)
     sheaf__window_reset(&reader->window);
     reader->counts = (sheaf__reader_counts){0};
     reader->n_columns = 0;
+    reader->range_end = UINT64_MAX;
     forget_failure(reader);
     reader->line = reader->record_line = 1;
     if (sheaf__window_init(&reader->window) < 0)
@@ -241,8 +254,7 @@ sheaf_status sheaf__reader_rewind(sheaf__reader *reader, sheaf_error *err)
 
 sheaf__reader_position sheaf__reader_tell(const sheaf__reader *reader)
 {
-    return (sheaf__reader_position){.offset_bytes = reader->window.base_bytes +
-                                                    reader->window.record,
+    return (sheaf__reader_position){.offset_bytes = sheaf__reader_offset(reader),
                                     .line = reader->line,
                                     .n_columns = reader->n_columns,
                                     .counts = sheaf__reader_counts_get(reader)};
@@ -269,7 +281,7 @@ static sheaf_status skip_text(sheaf__reader *reader, uint64_t offset_bytes, shea
             return read_failure(reader, err);
         if (window->at_end)
             return sheaf_error_set(err, SHEAF_ECHANGED, "the file is shorter than it was");
-        sheaf_status status = fill(reader, SIZE_MAX, err);
+        sheaf_status status = sheaf__reader_fill(reader, SIZE_MAX, err);
         if (status < 0)
             return status;
     }
@@ -335,7 +347,7 @@ static void next_record(sheaf__reader *reader)
 /*
  * Find the end of the current line, reading as much as it takes. The record limit holds meanwhile.
  */
-static sheaf_status find_line(sheaf__reader *reader, size_t *line_end, sheaf_error *err)
+sheaf_status sheaf__reader_find_line(sheaf__reader *reader, size_t *line_end, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
     while (!sheaf__window_find_line(window, line_end)) {
@@ -343,7 +355,7 @@ static sheaf_status find_line(sheaf__reader *reader, size_t *line_end, sheaf_err
             sheaf__record rec = sheaf__fault_record(reader);
             return sheaf__fault_limit(reader, &rec, err);
         }
-        sheaf_status status = fill(reader, SIZE_MAX, err);
+        sheaf_status status = sheaf__reader_fill(reader, SIZE_MAX, err);
         if (status < 0)
             return status;
     }
@@ -372,7 +384,7 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
         size_t line_end;
         bool lone_cr;
         bool ended = false;
-        sheaf_status status = find_line(reader, &line_end, err);
+        sheaf_status status = sheaf__reader_find_line(reader, &line_end, err);
         if (status < 0)
             return status;
         if (line_end == window->line)
@@ -479,6 +491,9 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
         limit.n_bytes = chunk_bytes - batch->n_bytes;
         limit.records = left / cell_bytes + (left % cell_bytes != 0);
     }
+    uint64_t left_in_range = reader->range_end - sheaf__reader_offset(reader);
+    if (limit.n_bytes > left_in_range)
+        limit.n_bytes = (size_t)left_in_range;
     if (sheaf__run_take(&run, &rules, index, window->bytes + window->record,
                         window->end - window->record, batch, limit) < 0)
         return sheaf__error_memory(err, "a batch");
@@ -520,6 +535,8 @@ static sheaf_status read_records(sheaf__reader *reader, sheaf__parser *parser, s
         size_t n_taken = 0;
         if (is_stopped(reader))
             return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
+        if (sheaf__reader_offset(reader) >= reader->range_end)
+            return SHEAF_END;
         status = take_run(reader, parser, batch, chunk_bytes, &n_taken, err);
         if (status == SHEAF_OK && n_taken == 0)
             status = add_record(reader, parser, batch, err);

@@ -89,6 +89,22 @@ sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file
                                    const sheaf__reader_options *options,
                                    const sheaf__reader_position *position, sheaf_error *err);
 
+/*
+ * Read no record, and no blank line, that begins at this offset of the text or later: next() then
+ * gives END.
+ */
+void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes);
+
+/*
+ * Of a reader that was opened at any byte: go to where a record seems to begin, behind the first
+ * line end from here on (one that ends right here counts) after which some records have the right
+ * number of fields. It is a guess: inside quotes there may be lines like that, too.
+ *
+ * Returns    OK; as open.
+ */
+sheaf_status sheaf__reader_guess_record(sheaf__reader *reader, sheaf__parser *parser,
+                                        sheaf_error *err);
+
 /* From here on, `read_bytes` grows by what is read. */
 void sheaf__reader_count_into(sheaf__reader *reader, atomic_ullong *read_bytes);
 

@@ -17,6 +17,7 @@ struct sheaf__reader {
     size_t n_columns; /* of the header; 0 before it */
     uint64_t line;    /* number of the line at window.line, from 1 */
     uint64_t record_line;
+    uint64_t range_end;        /* records that begin here or later are not read */
     bool is_waiting;           /* see sheaf__reader_is_waiting() */
     sheaf_error *read_failure; /* of the source, kept until the text before it was used */
 };
@@ -27,5 +28,23 @@ typedef struct sheaf__record {
     size_t n_bytes; /* without its line end */
     size_t n_fields;
 } sheaf__record;
+
+/* The offset of the next record in the text. */
+static inline uint64_t sheaf__reader_offset(const sheaf__reader *reader)
+{
+    return reader->window.base_bytes + reader->window.record;
+}
+
+/*
+ * Read more text into the window, at most max_bytes; at the source's end, or its failure, the
+ * window then says that nothing more comes. OK, ECANCELLED, ENOMEM, ERESOURCE.
+ */
+sheaf_status sheaf__reader_fill(sheaf__reader *reader, size_t max_bytes, sheaf_error *err);
+
+/*
+ * Find the end of the current line, reading as much as it takes. The record limit holds meanwhile.
+ * OK; as fill; ELIMIT.
+ */
+sheaf_status sheaf__reader_find_line(sheaf__reader *reader, size_t *line_end, sheaf_error *err);
 
 #endif

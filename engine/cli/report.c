@@ -180,6 +180,8 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
         {"blank_lines", sum->blank_lines},
         {"boms", sum->boms},
         {"columns", sum->columns},
+        {"ranges", sum->ranges},
+        {"ranges_reread", sum->ranges_reread},
         {"columns_renamed", sum->columns_renamed},
         {"passed_over_other", passed.other},
         {"passed_over_hidden", passed.hidden},

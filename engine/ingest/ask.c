@@ -44,6 +44,7 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .delimiter = given->delimiter,
                                        .wants_rows = load->wants_rows,
                                        .surveys = load->surveys,
+                                       .range_bytes = load->range_bytes,
                                        .by_libcsv = load->reader_options.by_libcsv};
     size_t n_typing;
     void *typing = sheaf__typing_pack(&load->typing, &n_typing);
@@ -96,10 +97,11 @@ static sheaf_status executor_of(sheaf__load *load, const sheaf__load_file *file,
 
 /* ---- questions ---- */
 
-static sheaf_status make_call(sheaf__load *load, sheaf__ask what, const sheaf__load_file *file,
-                              const sheaf__chunk *before, sheaf_call **call, sheaf_error *err)
+/* `before` is for ASK_MORE, `range` for ASK_RANGE. */
+static sheaf_status make_call(const sheaf__load *load, sheaf__ask what,
+                              const sheaf__load_file *file, const sheaf__chunk *before,
+                              const sheaf__range *range, sheaf_call **call, sheaf_error *err)
 {
-    (void)load;
     if (!goes_elsewhere(file->load, file))
         return sheaf_call_create(&sheaf__remote_functions[SHEAF__REMOTE_SKIP], NULL, 0, call, err);
     const sheaf_file *found = file->found;
@@ -108,11 +110,17 @@ static sheaf_status make_call(sheaf__load *load, sheaf__ask what, const sheaf__l
                                        .kind = found->kind,
                                        .index = sheaf__load_index(file),
                                        .size_bytes = found->size_bytes,
+                                       .pass = load->pass,
                                        .mtime_ns = found->mtime_ns,
                                        .device = found->device,
                                        .inode = found->inode};
     if (before)
         question.at = before->at;
+    if (range) {
+        question.at = range->from;
+        question.end_bytes = range->end_bytes;
+        question.guess = range->guess;
+    }
     unsigned char *bytes = malloc(sizeof question + n_path);
     if (!bytes)
         return sheaf__error_memory(err, "a file");
@@ -134,6 +142,14 @@ static sheaf_task thread_task(sheaf__ask what, sheaf__load_file *file, sheaf__ch
                         .drop_result = sheaf__chunk_release};
 }
 
+static sheaf_task call_task(sheaf_call *call)
+{
+    return (sheaf_task){.run = sheaf_call_run,
+                        .arg = call,
+                        .drop_arg = sheaf_call_drop,
+                        .drop_result = sheaf_block_drop};
+}
+
 static sheaf_status submit(sheaf__load *load, sheaf__ask what, sheaf__load_file *file,
                            sheaf__chunk *before, sheaf_future **future, sheaf_error *err)
 {
@@ -142,17 +158,43 @@ static sheaf_status submit(sheaf__load *load, sheaf__ask what, sheaf__load_file 
     sheaf_task task = thread_task(what, file, before);
     sheaf_status status = executor_of(load, file, &executor, err);
     if (status == SHEAF_OK && goes_elsewhere(load, file)) {
-        status = make_call(load, what, file, before, &call, err);
-        task = (sheaf_task){.run = sheaf_call_run,
-                            .arg = call,
-                            .drop_arg = sheaf_call_drop,
-                            .drop_result = sheaf_block_drop};
+        status = make_call(load, what, file, before, NULL, &call, err);
+        task = call_task(call);
     }
     if (status < 0)
         return status;
     status = sheaf_executor_submit(executor, &task, future, err);
     if (status < 0)
         sheaf_call_drop(call);
+    return status;
+}
+
+sheaf_status sheaf__ask_range(sheaf__load *load, const sheaf__range *range, sheaf_future **future,
+                              sheaf_error *err)
+{
+    sheaf_executor *executor;
+    sheaf_call *call = NULL;
+    sheaf__range *copy = malloc(sizeof *copy);
+    sheaf_task task = {.run = sheaf__load_range,
+                       .arg = copy,
+                       .drop_arg = free,
+                       .drop_result = sheaf__chunk_release};
+    if (!copy)
+        return sheaf__error_memory(err, "a range");
+    *copy = *range;
+    sheaf_status status = executor_of(load, range->file, &executor, err);
+    if (status == SHEAF_OK && goes_elsewhere(load, range->file)) {
+        status = make_call(load, SHEAF__ASK_RANGE, range->file, NULL, range, &call, err);
+        free(copy);
+        copy = NULL;
+        task = call_task(call);
+    }
+    if (status == SHEAF_OK)
+        status = sheaf_executor_submit(executor, &task, future, err);
+    if (status < 0) {
+        free(copy);
+        sheaf_call_drop(call);
+    }
     return status;
 }
 
@@ -234,6 +276,9 @@ static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, she
     chunk->counts = answer->counts;
     chunk->at = answer->at;
     chunk->more = answer->more;
+    chunk->split = answer->split;
+    chunk->begin = answer->begin;
+    chunk->end = answer->end;
     sheaf_status status = SHEAF_OK;
     if (answer->has_header)
         status = read_batch(load, &answer->header, &left, &chunk->header, err);
@@ -298,7 +343,8 @@ sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_f
         return blame_file(file, chunk, err);
     if (status < 0)
         return status;
-    if (!load->remote || (what == SHEAF__ASK_MORE && !goes_elsewhere(load, file))) {
+    bool is_chunk = what == SHEAF__ASK_MORE || what == SHEAF__ASK_RANGE;
+    if (!load->remote || (is_chunk && !goes_elsewhere(load, file))) {
         *chunk = result;
         return SHEAF_OK;
     }
@@ -320,19 +366,30 @@ sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_f
 
 /* ---- mapping over the files ---- */
 
+/* The next file from `index` on that this pass is about. */
+static size_t skip_files(const sheaf__load *load, size_t index)
+{
+    while (index < sheaf_files_count(load->files) && load->pass == SHEAF__PASS_SURVEY &&
+           !sheaf__load_may_split(load, load->states[index].found))
+        index++;
+    return index;
+}
+
 static sheaf_status next_question(void *source, void **argument, sheaf_error *err)
 {
     sheaf__ask_cursor *cursor = source;
     sheaf__load *load = cursor->load;
+    cursor->next = skip_files(load, cursor->next);
     if (cursor->next == sheaf_files_count(load->files))
         return SHEAF_END;
     sheaf__load_file *file = &load->states[cursor->next++];
+    cursor->n_asked++;
     if (!load->remote) {
         *argument = file;
         return SHEAF_OK;
     }
     sheaf_call *call;
-    sheaf_status status = make_call(load, cursor->what, file, NULL, &call, err);
+    sheaf_status status = make_call(load, cursor->what, file, NULL, NULL, &call, err);
     *argument = call;
     return status;
 }
@@ -358,9 +415,11 @@ sheaf_status sheaf__ask_next(sheaf__ask_cursor *cursor, sheaf__chunk **chunk, sh
     sheaf__load *load = cursor->load;
     void *result = NULL;
     sheaf_status status = sheaf_map_next(cursor->map, &result, err);
-    if (status == SHEAF_END || (status < 0 && cursor->taken == cursor->next))
+    if (status == SHEAF_END || (status < 0 && cursor->n_taken == cursor->n_asked))
         return unless_stopped(load, status, err); /* over, or a question could not be asked */
+    cursor->taken = skip_files(load, cursor->taken);
     sheaf__load_file *file = &load->states[cursor->taken++];
+    cursor->n_taken++;
     return sheaf__ask_answer(load, cursor->what, file, status, result, chunk, err);
 }
 

@@ -268,6 +268,8 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
     sheaf_status status = SHEAF_OK;
     if (sink->wants_rows)
         status = sheaf__merge_headers(load, err);
+    if (status == SHEAF_OK && sink->wants_rows)
+        status = sheaf__merge_surveys(load, err);
     if (status == SHEAF_OK && sink->wants_columns)
         status = sheaf__types_decide(load, err);
     if (status == SHEAF_OK)

@@ -14,6 +14,8 @@ enum {
     TYPED_CHUNK_BYTES = 256 << 10, /* text, cells and values stay in the L2 cache */
     CHUNK_BYTES_MIN = 64 << 10,
     CHUNKS_BYTES_IN_ALL = 16 << 20,  /* of the window, when there are many workers */
+    RANGE_BYTES = 4 << 20,           /* of a file, if nothing of it is kept */
+    ROWS_RANGE_BYTES = 512 << 10,    /* whose cells may take eight times as much */
     COLUMNS_SLACK_BYTES = 512 << 10, /* so much of it columns keep for their next use */
     WINDOW_PER_WORKER = 4,
     FILES_KEPT_FREE = 16 /* descriptors that are not for input files */
@@ -62,6 +64,13 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
     load->chunk_bytes = share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
     if (options->chunk_bytes > 0)
         load->chunk_bytes = options->chunk_bytes;
+    bool can_split = load->summary->workers > 1 && load->typing.asked.n == 0 &&
+                     options->on_error != SHEAF_ON_ERROR_SKIP_FILE;
+    if (can_split)
+        load->range_bytes = load->wants_rows ? at_most(load->chunk_bytes, ROWS_RANGE_BYTES)
+                                             : RANGE_BYTES;
+    if (can_split && options->chunk_bytes > 0)
+        load->range_bytes = options->chunk_bytes;
     load->columns = sheaf__columns_pool_create(load->chunk_bytes * 4 + COLUMNS_SLACK_BYTES);
     return load->columns ? SHEAF_OK : sheaf__error_memory(err, "columns");
 }

@@ -16,6 +16,11 @@
  * one and then writes what it has, so reading and writing overlap. Files behind the one whose turn
  * it is are read one chunk ahead, as many of them as the window has room for; so memory is bounded
  * by the window, whatever the files' sizes.
+ *
+ * A large file that can be read anywhere is split: behind its first chunk every worker reads ranges
+ * of it. Where the first record of a range begins is guessed (readers/range.c); the merge knows
+ * where the range before it ended, and has a range that guessed wrong, or found a fault, read again
+ * from there, with the right numbers of lines and records.
  */
 #ifndef SHEAF_LOAD_H
 #define SHEAF_LOAD_H
@@ -54,13 +59,16 @@ struct sheaf__chunk {
     sheaf__columns *columns; /* or so, for a sink that wants them typed */
     sheaf__kinds *kinds;     /* with the last chunk of a survey: what the file's columns hold */
     size_t n_kinds;
-    sheaf__reader *reader;     /* goes on after these rows; NULL when the file is done, or remote */
-    bool more;                 /* there may be rows after these */
-    sheaf__reader_position at; /* where these begin, if they are remote */
-    sheaf__reader_counts counts; /* so far */
-    sheaf_error *fault;          /* behind the rows; NULL without one */
-    bool lost;                   /* with its process: the fault is all there is */
-    bool flush;                  /* a stream has no more for now: let its rows be seen */
+    sheaf__reader *reader; /* goes on after these rows; NULL when the file is done, or remote */
+    bool more;             /* there may be rows after these */
+    bool split; /* what is after these is read in ranges; counts are of this range alone */
+    sheaf__reader_position begin; /* of a range: its first record */
+    sheaf__reader_position end;   /* of one, and of what comes before the first: behind the last */
+    sheaf__reader_position at;    /* where these begin, if they are remote */
+    sheaf__reader_counts counts;  /* so far */
+    sheaf_error *fault;           /* behind the rows; NULL without one */
+    bool lost;                    /* with its process: the fault is all there is */
+    bool flush;                   /* a stream has no more for now: let its rows be seen */
 };
 
 /* What a run shares with the processes that read for it. */
@@ -76,7 +84,27 @@ typedef struct sheaf__load_worker {
 } sheaf__load_worker;
 
 /* What is asked of a worker. */
-typedef enum sheaf__ask { SHEAF__ASK_HEADER, SHEAF__ASK_FIRST, SHEAF__ASK_MORE } sheaf__ask;
+typedef enum sheaf__ask {
+    SHEAF__ASK_HEADER,
+    SHEAF__ASK_FIRST,
+    SHEAF__ASK_MORE,
+    SHEAF__ASK_RANGE
+} sheaf__ask;
+
+/* A part of a split file: records that begin before its end. */
+typedef struct sheaf__range {
+    sheaf__load_file *file;
+    sheaf__reader_position from; /* a record begins there; or anywhere, if it is to be guessed */
+    uint64_t end_bytes;
+    bool guess;
+} sheaf__range;
+
+/* What files are read for. */
+typedef enum sheaf__pass {
+    SHEAF__PASS_HEADERS, /* the headers; and of files that are not split whatever must be known */
+    SHEAF__PASS_SURVEY,  /* what columns hold, of files that are split */
+    SHEAF__PASS_ROWS
+} sheaf__pass;
 
 struct sheaf__load {
     const sheaf_ingest_options *options; /* const during a run, like all up to the free lists */
@@ -97,7 +125,9 @@ struct sheaf__load {
     const bool *nullable;
     sheaf__sink *sink;
     size_t chunk_bytes;
-    size_t window; /* files in flight */
+    size_t range_bytes; /* of a file that is split; 0: none is */
+    size_t window;      /* files, or ranges of one, in flight */
+    sheaf__pass pass;   /* changes while no task runs */
 
     sheaf__freelist readers; /* any thread */
     sheaf__freelist batches;
@@ -163,6 +193,9 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err);
 /* Whether every file is read to its end before the first row is written. */
 bool sheaf__load_reads_twice(const sheaf__load *load);
 
+/* Whether a file is split, unless it turns out to be compressed. */
+bool sheaf__load_may_split(const sheaf__load *load, const sheaf_file *file);
+
 /* Worker hooks: the parser is the worker's local. */
 sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_error *err);
 void sheaf__load_end_worker(sheaf_worker *worker, void *load);
@@ -176,6 +209,11 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *file, void **chunk, 
 sheaf_status sheaf__load_first(sheaf_worker *worker, void *file, void **chunk, sheaf_error *err);
 sheaf_status sheaf__load_more(sheaf_worker *worker, void *reader_of, void **chunk,
                               sheaf_error *err);
+
+/* The task for a range, and the same without a task's argument. */
+sheaf_status sheaf__load_range(sheaf_worker *worker, void *range, void **chunk, sheaf_error *err);
+sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *range, void **chunk,
+                                  sheaf_error *err);
 
 /* The rows behind a position, by any worker. */
 sheaf_status sheaf__load_at(sheaf_worker *worker, sheaf__load_file *file,
@@ -217,6 +255,10 @@ sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_err
 
 /* ---- ask.c ---- */
 
+/* Submit the reading of a range. */
+sheaf_status sheaf__ask_range(sheaf__load *load, const sheaf__range *range, sheaf_future **future,
+                              sheaf_error *err);
+
 /* Submit what reads on behind a chunk; NULL when nothing does. */
 sheaf_status sheaf__ask_more(sheaf__load *load, sheaf__chunk *before, sheaf_future **future,
                              sheaf_error *err);
@@ -229,12 +271,14 @@ sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_f
                                sheaf_status status, void *result, sheaf__chunk **chunk,
                                sheaf_error *err);
 
-/* Map a task over all files. */
+/* Map a task over all files, or in the pass of surveys over those that may be split. */
 typedef struct sheaf__ask_cursor {
     sheaf__load *load;
     sheaf__ask what;
-    size_t next;  /* to be asked */
-    size_t taken; /* answers so far */
+    size_t next;  /* file to be asked for */
+    size_t taken; /* the file behind the last that was answered */
+    size_t n_asked;
+    size_t n_taken;
     sheaf_map *map;
 } sheaf__ask_cursor;
 
@@ -252,6 +296,9 @@ sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err
 /* Phase one, for sinks that must know all columns before the first row: read every header. */
 sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err);
 
+/* Between them, if types are to be found out: what the files hold that are split. */
+sheaf_status sheaf__merge_surveys(sheaf__load *load, sheaf_error *err);
+
 /*
  * Phase two: the chunks of all files, in order, one at a time. While the consumer has one, the next
  * is read. After OK the cursor's chunk has n_rows rows, more than none, valid until the next call.
@@ -263,9 +310,30 @@ typedef struct sheaf__rows_cursor {
     sheaf__ask_cursor files;
     sheaf__chunk *chunk;
     uint64_t n_rows;
-    sheaf_future *next; /* reads what is behind the chunk */
+    sheaf_future *next;   /* reads what is behind the chunk, if the file is not split */
+    sheaf_future **ahead; /* read ranges of it: a ring of load->window */
+    size_t n_ahead;
+    uint64_t n_taken;          /* ranges, from the file's second one on */
+    uint64_t n_asked;          /* of them */
+    sheaf__load_file *file;    /* whose ranges these are */
+    sheaf__reader_position at; /* where the chunk ends */
     sheaf_file_report report;
 } sheaf__rows_cursor;
+
+/* ---- ranges.c ---- */
+
+/* Of a split file: let as many ranges be read as the window has room for. */
+sheaf_status sheaf__ranges_ask(sheaf__rows_cursor *cursor, sheaf_error *err);
+
+/*
+ * The next range's chunk, verified, its counts those of the whole file so far; NULL: there is none.
+ */
+sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next, sheaf_error *err);
+
+/* Forget what was asked for. */
+void sheaf__ranges_drop(sheaf__rows_cursor *cursor);
+
+/* ---- merge.c ---- */
 
 sheaf_status sheaf__rows_open(sheaf__load *load, sheaf__rows_cursor *cursor, sheaf_error *err);
 sheaf_status sheaf__rows_next(sheaf__rows_cursor *cursor, sheaf_error *err);

@@ -159,8 +159,6 @@ static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_er
     if (status < 0)
         return status;
     file->layout = layout;
-    if (chunk->kinds)
-        sheaf__schema_widen(&load->schema, layout, chunk->kinds);
     return SHEAF_OK;
 }
 
@@ -169,6 +167,13 @@ static sheaf_status check_stop(const sheaf__load *load, sheaf_error *err)
     if (atomic_load_explicit(&load->shared->stop, memory_order_relaxed))
         return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
     return SHEAF_OK;
+}
+
+/* What the chunk found out about its columns, if that is what it was read for. */
+static void take_kinds(sheaf__load *load, const sheaf__chunk *chunk)
+{
+    if (chunk->kinds && chunk->file->layout != SHEAF__NO_NAME)
+        sheaf__schema_widen(&load->schema, chunk->file->layout, chunk->kinds);
 }
 
 /* ---- phase one: headers ---- */
@@ -191,6 +196,8 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
     }
     sheaf_status status = take_header(load, chunk, err);
     file->header_read = true;
+    if (status == SHEAF_OK)
+        take_kinds(load, chunk);
     sheaf__chunk_release(chunk);
     return status;
 }
@@ -258,23 +265,26 @@ static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_rep
     return chunk->fault->status;
 }
 
-/* The chunk's turn has come: let the next one be read, and see which of its rows are wanted. */
+/* The chunk's turn has come: let what follows be read, and see which of its rows are wanted. */
 static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
     sheaf__load *load = cursor->load;
     sheaf__chunk *chunk = cursor->chunk;
     cursor->n_rows = 0;
-    sheaf_status status = sheaf__ask_more(load, chunk, &cursor->next, err);
+    sheaf_status status = chunk->split ? sheaf__ranges_ask(cursor, err)
+                                       : sheaf__ask_more(load, chunk, &cursor->next, err);
     /* Of a file that is left out, not even the rows before the fault are wanted. */
     if (status < 0 || (chunk->fault && skips_files(load) && cursor->report.loaded == 0))
         return status;
-    if (load->wants_columns && chunk->batch) { /* from another process, as text */
-        status = sheaf__chunk_fill(load, chunk, err);
+    if (load->pass == SHEAF__PASS_ROWS && load->wants_columns && chunk->batch) {
+        status = sheaf__chunk_fill(load, chunk, err); /* from another process, as text */
         if (status < 0)
             sheaf__error_source(err, chunk->file->found->path);
     }
-    cursor->n_rows = load->wants_rows ? rows_of(chunk)
-                                      : chunk->counts.records - cursor->report.loaded;
+    take_kinds(load, chunk);
+    cursor->n_rows = load->wants_rows && load->pass == SHEAF__PASS_ROWS
+                         ? rows_of(chunk)
+                         : chunk->counts.records - cursor->report.loaded;
     return status;
 }
 
@@ -283,6 +293,8 @@ static sheaf_status take_next(sheaf__rows_cursor *cursor, sheaf__chunk **next, s
 {
     void *result = NULL;
     *next = NULL;
+    if (cursor->chunk->split && !cursor->chunk->fault)
+        return sheaf__ranges_take(cursor, next, err);
     if (!cursor->next)
         return SHEAF_OK;
     sheaf_status status = sheaf_future_take(cursor->next, -1, &result, err);
@@ -302,14 +314,15 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     sheaf__chunk *chunk = cursor->chunk;
     sheaf__chunk *next;
     cursor->report.loaded += cursor->n_rows;
-    atomic_fetch_add_explicit(load->records_done, cursor->n_rows, memory_order_relaxed);
+    if (load->pass == SHEAF__PASS_ROWS)
+        atomic_fetch_add_explicit(load->records_done, cursor->n_rows, memory_order_relaxed);
     cursor->n_rows = 0;
     sheaf_status status = take_next(cursor, &next, err);
     if (status == SHEAF_OK)
         status = check_stop(load, err);
     if (status == SHEAF_OK && chunk->fault) {
         status = judge(load, chunk, &cursor->report, err);
-    } else if (status == SHEAF_OK && !next) {
+    } else if (status == SHEAF_OK && !next && load->pass == SHEAF__PASS_ROWS) {
         fill_report(load, chunk, &cursor->report);
         status = report_file(load, &cursor->report, err);
     }
@@ -322,13 +335,24 @@ static sheaf_status enter_file(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
     cursor->report = (sheaf_file_report){0};
     sheaf_status status = sheaf__ask_next(&cursor->files, &cursor->chunk, err);
-    return status == SHEAF_OK ? take_header(cursor->load, cursor->chunk, err) : status;
+    if (status != SHEAF_OK)
+        return status;
+    cursor->file = cursor->chunk->file;
+    cursor->at = cursor->chunk->end;
+    cursor->n_asked = cursor->n_taken = 0;
+    return take_header(cursor->load, cursor->chunk, err);
 }
 
 sheaf_status sheaf__rows_open(sheaf__load *load, sheaf__rows_cursor *cursor, sheaf_error *err)
 {
     *cursor = (sheaf__rows_cursor){.load = load};
-    return sheaf__ask_open(load, SHEAF__ASK_FIRST, &cursor->files, err);
+    cursor->ahead = calloc(load->window, sizeof(sheaf_future *));
+    if (!cursor->ahead)
+        return sheaf__error_memory(err, "the ranges of a file");
+    sheaf_status status = sheaf__ask_open(load, SHEAF__ASK_FIRST, &cursor->files, err);
+    if (status < 0)
+        free(cursor->ahead);
+    return status;
 }
 
 sheaf_status sheaf__rows_next(sheaf__rows_cursor *cursor, sheaf_error *err)
@@ -349,10 +373,38 @@ void sheaf__rows_close(sheaf__rows_cursor *cursor)
 {
     sheaf_error ignored;
     sheaf__chunk *next = NULL;
-    (void)take_next(cursor, &next, &ignored);
+    sheaf__ranges_drop(cursor);
+    if (cursor->next)
+        (void)take_next(cursor, &next, &ignored);
     sheaf__chunk_release(next);
     sheaf__chunk_release(cursor->chunk);
     sheaf__ask_close(&cursor->files);
+    free(cursor->ahead);
+}
+
+/* ---- the pass between: what split files hold ---- */
+
+static bool any_may_split(const sheaf__load *load)
+{
+    for (size_t i = 0; i < sheaf_files_count(load->files); i++)
+        if (sheaf__load_may_split(load, load->states[i].found))
+            return true;
+    return false;
+}
+
+sheaf_status sheaf__merge_surveys(sheaf__load *load, sheaf_error *err)
+{
+    sheaf__rows_cursor cursor;
+    if (!load->surveys || !any_may_split(load))
+        return SHEAF_OK;
+    load->pass = SHEAF__PASS_SURVEY;
+    sheaf_status status = sheaf__rows_open(load, &cursor, err);
+    if (status < 0)
+        return status;
+    while ((status = sheaf__rows_next(&cursor, err)) == SHEAF_OK)
+        continue;
+    sheaf__rows_close(&cursor);
+    return status == SHEAF_END ? SHEAF_OK : status;
 }
 
 /* ---- phase two: into the sink ---- */
@@ -379,6 +431,7 @@ sheaf_status sheaf__merge_rows(sheaf__load *load, sheaf_error *err)
 {
     merge m = {.load = load};
     sheaf__rows_cursor cursor;
+    load->pass = SHEAF__PASS_ROWS;
     sheaf_status status = sheaf__rows_open(load, &cursor, err);
     if (status < 0)
         return status;

@@ -146,8 +146,10 @@ static sheaf_status conclude(sheaf__chunk *chunk, sheaf_status status, sheaf_err
         sheaf__error_source(err, chunk->file->found->path);
         return status;
     }
-    if (chunk->reader)
+    if (chunk->reader) {
         chunk->counts = sheaf__reader_counts_get(chunk->reader);
+        chunk->end = sheaf__reader_tell(chunk->reader);
+    }
     if (status < 0) {
         chunk->fault = malloc(sizeof *chunk->fault);
         if (!chunk->fault)
@@ -245,7 +247,7 @@ static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_
         sheaf__batch_reserve(chunk->batch, n_bytes, n_bytes / sizeof(sheaf__cell)) < 0)
         return sheaf__error_memory(err, "a batch");
     sheaf_status status = sheaf__reader_next(chunk->reader, parser_of(worker), chunk->batch,
-                                             load->chunk_bytes, err);
+                                             chunk->split ? SIZE_MAX : load->chunk_bytes, err);
     sheaf_error fill_error;
     if (!load->wants_columns)
         return status;
@@ -261,7 +263,7 @@ static sheaf_status read_rows(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_e
 {
     sheaf__load *load = chunk->file->load;
     sheaf_status status;
-    if (load->wants_rows)
+    if (load->wants_rows && load->pass != SHEAF__PASS_SURVEY)
         status = read_batch(worker, chunk, err);
     else if (load->surveys)
         status = sheaf__survey_file(worker, parser_of(worker), chunk, err);
@@ -290,10 +292,22 @@ static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_st
                               : status;
 }
 
+bool sheaf__load_may_split(const sheaf__load *load, const sheaf_file *file)
+{
+    return load->range_bytes > 0 && file->kind == SHEAF_FILE_REGULAR &&
+           file->size_bytes / 2 > load->range_bytes && !sheaf__path_ends_with(file->path, ".gz");
+}
+
 bool sheaf__load_reads_twice(const sheaf__load *load)
 {
     return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE ||
            (load->surveys && load->wants_rows);
+}
+
+static bool can_split(const sheaf__chunk *chunk)
+{
+    return sheaf__load_may_split(chunk->file->load, chunk->file->found) &&
+           !sheaf__reader_counts_get(chunk->reader).gzip;
 }
 
 sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **result,
@@ -306,7 +320,7 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
     bool is_stream = file->found->kind != SHEAF_FILE_REGULAR;
     bool whole = sheaf__load_reads_twice(file->load);
     sheaf_status status = begin_file(worker, chunk, whole, err);
-    if (status == SHEAF_OK && whole)
+    if (status == SHEAF_OK && whole && !can_split(chunk))
         status = survey(worker, chunk, is_stream, err);
     if (status >= 0 && is_stream) {
         file->reader = chunk->reader;
@@ -328,9 +342,43 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
     if (!chunk)
         return sheaf__error_memory(err, "a chunk");
     sheaf_status status = begin_file(worker, chunk, true, err);
+    if (status == SHEAF_OK && can_split(chunk)) {
+        chunk->split = true;
+        sheaf__reader_limit(chunk->reader, file->load->range_bytes);
+    }
     if (status == SHEAF_OK)
         status = read_rows(worker, chunk, err);
     return finish(chunk, status, result, err);
+}
+
+sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *range, void **result,
+                                  sheaf_error *err)
+{
+    sheaf__load_file *file = range->file;
+    sheaf__chunk *chunk = sheaf__chunk_create(file);
+    if (!chunk)
+        return sheaf__error_memory(err, "a chunk");
+    chunk->reader = take_reader(file->load);
+    chunk->split = true;
+    if (!chunk->reader) {
+        sheaf__chunk_release(chunk);
+        return sheaf__error_memory(err, "a reader");
+    }
+    sheaf__reader_options options = options_for(file, true);
+    sheaf_status status = sheaf__reader_open_at(chunk->reader, file->found, &options, &range->from,
+                                                err);
+    sheaf__reader_limit(chunk->reader, range->end_bytes);
+    if (status == SHEAF_OK && range->guess)
+        status = sheaf__reader_guess_record(chunk->reader, parser_of(worker), err);
+    chunk->begin = sheaf__reader_tell(chunk->reader);
+    if (status == SHEAF_OK)
+        status = read_rows(worker, chunk, err);
+    return finish(chunk, status, result, err);
+}
+
+sheaf_status sheaf__load_range(sheaf_worker *worker, void *range, void **result, sheaf_error *err)
+{
+    return sheaf__load_range_of(worker, range, result, err);
 }
 
 sheaf_status sheaf__load_more(sheaf_worker *worker, void *argument, void **result, sheaf_error *err)

@@ -73,6 +73,7 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
     self->load = (sheaf__load){.options = &self->options,
                                .shared = self->mapped ? self->mapped : &self->own_shared,
                                .wants_rows = settings->wants_rows,
+                               .range_bytes = settings->range_bytes,
                                .surveys = settings->surveys};
     self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
     if (!self->arena || sheaf__typing_unpack(&self->load.typing, settings + 1,
@@ -174,7 +175,14 @@ static sheaf_status ask(remote *self, sheaf_worker *worker, const sheaf__remote_
     void *result = NULL;
     sheaf_status status;
     self->load.chunk_bytes = self->chunk_bytes;
-    if (question->what == SHEAF__ASK_HEADER) {
+    self->load.pass = (sheaf__pass)question->pass;
+    if (question->what == SHEAF__ASK_RANGE) {
+        sheaf__range range = {.file = file,
+                              .from = question->at,
+                              .end_bytes = question->end_bytes,
+                              .guess = question->guess};
+        status = sheaf__load_range_of(worker, &range, &result, err);
+    } else if (question->what == SHEAF__ASK_HEADER) {
         status = sheaf__load_header(worker, file, &result, err);
     } else if (question->what == SHEAF__ASK_FIRST) {
         status = sheaf__load_first(worker, file, &result, err);
@@ -223,6 +231,9 @@ static sheaf_status answer(remote *self, const sheaf__remote_question *question,
                                  .has_header = chunk->header != NULL,
                                  .has_batch = chunk->batch != NULL,
                                  .has_fault = chunk->fault != NULL,
+                                 .split = chunk->split,
+                                 .begin = chunk->begin,
+                                 .end = chunk->end,
                                  .n_kinds = chunk->kinds ? chunk->n_kinds : 0};
     if (chunk->reader && question->what != SHEAF__ASK_HEADER) {
         head.more = true;
@@ -267,7 +278,8 @@ static sheaf_status read_for(sheaf_worker *worker, const void *bytes, size_t n_b
                                .inode = question->inode};
     self->file = (sheaf__load_file){
         .load = &self->load, .found = &self->found, .layout = SHEAF__NO_NAME};
-    if (question->what != SHEAF__ASK_MORE && !is_mine(&self->found))
+    bool is_known = question->what == SHEAF__ASK_MORE || question->what == SHEAF__ASK_RANGE;
+    if (!is_known && !is_mine(&self->found))
         return SHEAF_OK; /* an empty answer: the parent is to look itself */
     crash_if_asked(self->found.path);
     sheaf_status status = ask(self, worker, question, &chunk, err);

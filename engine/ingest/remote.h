@@ -1,12 +1,12 @@
 /*
  * Reading in another process: what is asked and what is answered.
  *
- * A question is one call (<sheaf/call.h>): read the header of a file, its first chunk, or the chunk
- * behind a position. The answer is the chunk as bytes: its batches, its counts, its fault. A worker
- * process keeps nothing that an answer depends on. It does keep a few readers open where they
- * stopped, so that going on costs nothing when the same process is asked; another one opens the
- * file at the position. (A gzip file is then inflated from its beginning, and read on for as much
- * again, so that in all about twice the file is inflated, not the square of it.)
+ * A question is one call (<sheaf/call.h>): read the header of a file, its first chunk, the chunk
+ * behind a position, or a range. The answer is the chunk as bytes: its batches, its counts, its
+ * fault. A worker process keeps nothing that an answer depends on. It does keep a few readers open
+ * where they stopped, so that going on costs nothing when the same process is asked; another one
+ * opens the file at the position. (A gzip file is then inflated from its beginning, and read on for
+ * as much again, so that in all about twice the file is inflated, not the square of it.)
  *
  * The flag that stops a run and the bytes that were read are shared with the workers, in a page of
  * memory that they find by the parent's descriptor of it.
@@ -31,6 +31,7 @@ enum {
 typedef struct sheaf__remote_settings {
     uint64_t record_bytes_max;
     uint64_t chunk_bytes;
+    uint64_t range_bytes;
     int32_t on_error;
     int32_t parent;
     int32_t shared_fd; /* of the parent */
@@ -44,12 +45,15 @@ typedef struct sheaf__remote_settings {
 typedef struct sheaf__remote_question {
     uint32_t what; /* a sheaf__ask */
     uint32_t kind; /* of the file */
+    uint32_t pass; /* a sheaf__pass */
+    bool guess;    /* of ASK_RANGE */
+    uint64_t end_bytes;
     uint64_t index;
     uint64_t size_bytes;
     int64_t mtime_ns;
     uint64_t device;
     uint64_t inode;
-    sheaf__reader_position at; /* of ASK_MORE */
+    sheaf__reader_position at; /* of ASK_MORE, and of ASK_RANGE */
 } sheaf__remote_question;
 
 /* The size of a batch, whose cells and bytes follow, each filled up to a multiple of 8. */
@@ -66,7 +70,10 @@ typedef struct sheaf__remote_batch {
  */
 typedef struct sheaf__remote_answer {
     sheaf__reader_counts counts;
-    sheaf__reader_position at; /* behind these rows */
+    sheaf__reader_position at; /* behind these rows, if there are more */
+    sheaf__reader_position begin;
+    sheaf__reader_position end;
+    bool split;
     bool has_header;
     bool has_batch;
     bool has_fault;

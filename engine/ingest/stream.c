@@ -123,9 +123,13 @@ static sheaf_status begin(stream *self, const sheaf_files *files, sheaf_error *e
     if (status == SHEAF_OK)
         status = sheaf__merge_headers(load, err);
     if (status == SHEAF_OK)
+        status = sheaf__merge_surveys(load, err);
+    if (status == SHEAF_OK)
         status = sheaf__types_decide(load, err);
     if (status == SHEAF_OK)
         status = sheaf__ingest_keep_columns(self->ingest, load, err);
+    if (status == SHEAF_OK)
+        load->pass = SHEAF__PASS_ROWS;
     if (status == SHEAF_OK)
         status = sheaf__rows_open(load, &self->cursor, err);
     self->has_cursor = status == SHEAF_OK;

@@ -85,6 +85,8 @@ typedef struct sheaf_summary {
     uint64_t blank_lines;
     uint64_t boms;
     uint64_t columns;         /* of the united table */
+    uint64_t ranges;          /* of large files that were split among the workers */
+    uint64_t ranges_reread;   /* of those: because a guess where a record begins was wrong */
     uint64_t columns_renamed; /* by the destination, because it tells names apart less finely */
     int workers;
     double seconds;        /* wall time of the run */

@@ -1,0 +1,133 @@
+/*
+ * A large file in ranges, each read by whatever worker is free: see load.h.
+ *
+ * The ranges of a file divide it evenly: a record belongs to the range in which it begins. What a
+ * range's worker has guessed is verified here, one after the other: its first record must begin
+ * where the last record before it ended. A range that began elsewhere is read again from there; so
+ * is one with a fault, because only then are its line and its record known.
+ */
+#include <stdlib.h>
+
+#include "engine/core/error.h"
+#include "engine/ingest/load.h"
+
+/* How many ranges there are behind the file's first. */
+static uint64_t count_ranges(const sheaf__rows_cursor *cursor)
+{
+    uint64_t size = cursor->file->found->size_bytes;
+    return (size - 1) / cursor->load->range_bytes;
+}
+
+/* The i-th of them. */
+static sheaf__range range_at(const sheaf__rows_cursor *cursor, uint64_t i)
+{
+    uint64_t begin = (i + 1) * cursor->load->range_bytes;
+    bool is_last = i + 1 == count_ranges(cursor);
+    /* From a byte before it: if a line ends there, one begins with the range. */
+    return (sheaf__range){.file = cursor->file,
+                          .from = {.offset_bytes = begin - 1,
+                                   .line = 1,
+                                   .n_columns = cursor->at.n_columns,
+                                   .counts = {.stored_bytes = begin}},
+                          .end_bytes = is_last ? UINT64_MAX : begin + cursor->load->range_bytes,
+                          .guess = true};
+}
+
+sheaf_status sheaf__ranges_ask(sheaf__rows_cursor *cursor, sheaf_error *err)
+{
+    sheaf__load *load = cursor->load;
+    sheaf_status status = SHEAF_OK;
+    uint64_t n_ranges = cursor->chunk->fault ? 0 : count_ranges(cursor);
+    while (status == SHEAF_OK && cursor->n_asked < n_ranges && cursor->n_ahead < load->window) {
+        sheaf__range range = range_at(cursor, cursor->n_asked);
+        status = sheaf__ask_range(load, &range, &cursor->ahead[cursor->n_asked % load->window],
+                                  err);
+        if (status == SHEAF_OK) {
+            cursor->n_asked++;
+            cursor->n_ahead++;
+        }
+    }
+    return status;
+}
+
+static sheaf_status await(sheaf__rows_cursor *cursor, sheaf_future *future, sheaf__chunk **chunk,
+                          sheaf_error *err)
+{
+    void *result = NULL;
+    sheaf_status status = sheaf_future_take(future, -1, &result, err);
+    sheaf_future_release(future);
+    return sheaf__ask_answer(cursor->load, SHEAF__ASK_RANGE, cursor->file, status, result, chunk,
+                             err);
+}
+
+/* Read a range from where it really begins. */
+static sheaf_status read_again(sheaf__rows_cursor *cursor, uint64_t end_bytes, sheaf__chunk **chunk,
+                               sheaf_error *err)
+{
+    sheaf_future *future;
+    sheaf__range range = {.file = cursor->file, .from = cursor->at, .end_bytes = end_bytes};
+    sheaf_status status = sheaf__ask_range(cursor->load, &range, &future, err);
+    if (status == SHEAF_OK)
+        status = await(cursor, future, chunk, err);
+    if (status == SHEAF_OK && (*chunk)->lost)
+        (*chunk)->counts = cursor->at.counts;
+    if (status == SHEAF_OK && !(*chunk)->lost)
+        cursor->at = (*chunk)->end;
+    cursor->load->summary->ranges_reread++;
+    return status;
+}
+
+/* What was counted in a range belongs to what was counted before it. */
+static void add_counts(sheaf__rows_cursor *cursor, sheaf__chunk *chunk)
+{
+    sheaf__reader_counts *sum = &cursor->at.counts;
+    sum->records += chunk->counts.records;
+    sum->blank_lines += chunk->counts.blank_lines;
+    sum->lone_crs += chunk->counts.lone_crs;
+    sum->stored_bytes = sum->text_bytes = chunk->end.offset_bytes;
+    chunk->counts = *sum;
+    cursor->at.line += chunk->end.line - chunk->begin.line;
+    cursor->at.offset_bytes = chunk->end.offset_bytes;
+}
+
+sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next, sheaf_error *err)
+{
+    sheaf__load *load = cursor->load;
+    sheaf_status status = SHEAF_OK;
+    *next = NULL;
+    while (status == SHEAF_OK && !*next && cursor->n_ahead > 0) {
+        sheaf__range range = range_at(cursor, cursor->n_taken);
+        sheaf__chunk *chunk;
+        sheaf_future *future = cursor->ahead[cursor->n_taken % load->window];
+        cursor->n_taken++;
+        cursor->n_ahead--;
+        load->summary->ranges++;
+        status = await(cursor, future, &chunk, err);
+        if (status < 0)
+            return status;
+        bool is_right = !chunk->fault && chunk->begin.offset_bytes == cursor->at.offset_bytes;
+        if (is_right) {
+            add_counts(cursor, chunk);
+            *next = chunk;
+            return SHEAF_OK;
+        }
+        sheaf__chunk_release(chunk);
+        if (cursor->at.offset_bytes < range.end_bytes) /* else a record before takes all of it */
+            status = read_again(cursor, range.end_bytes, next, err);
+        else
+            status = sheaf__ranges_ask(cursor, err);
+    }
+    return status;
+}
+
+void sheaf__ranges_drop(sheaf__rows_cursor *cursor)
+{
+    for (; cursor->n_ahead > 0; cursor->n_ahead--, cursor->n_taken++) {
+        sheaf_future *future = cursor->ahead[cursor->n_taken % cursor->load->window];
+        sheaf__chunk *chunk = NULL;
+        sheaf_error ignored;
+        (void)sheaf_future_cancel(future);
+        (void)await(cursor, future, &chunk, &ignored);
+        sheaf__chunk_release(chunk);
+    }
+}

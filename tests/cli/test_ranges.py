@@ -1,0 +1,45 @@
+"""One large file among many workers: the same bytes, counts, types and faults as by one."""
+
+import random
+
+from harness import FAULT, SheafTest, csv_line
+
+
+class Ranges(SheafTest):
+    def setUp(self):
+        super().setUp()
+        rng = random.Random(8)
+        words = ["plain", "with, comma", 'with "quotes"', "two\nlines", "", "1,2\n3,4\n5,6\n7,8\n", "größe"]
+        self.lines = [f"{i},{rng.random():.6f}," + csv_line([rng.choice(words)]) for i in range(120_000)]
+        self.write("big.csv", "n,x,text\n" + "".join(self.lines))
+
+    def test_every_way_gives_the_same(self):
+        whole = self.succeed("cat", "big.csv", "-j", "1").out
+        types = self.succeed("schema", "big.csv", "-j", "1").out
+        for way in (["-j", "2"], ["-j", "5"], ["-j", "2", "--executor", "processes"], ["-j", "2", "--parser", "libcsv"],
+                    ["--executor", "sequential"], ["-j", "2", "--on-error", "skip-file"]):
+            self.assertTrue(whole == self.succeed("cat", "big.csv", *way).out, way)
+            self.assertEqual(types, self.succeed("schema", "big.csv", *way).out, way)
+            self.assertEqual(120_000, self.totals("big.csv", "-o", "null:", *way)["records"], way)
+
+    def test_it_is_split_indeed(self):
+        self.assertEqual(0, self.totals("big.csv", "-o", "x.csv", "-j", "1")["ranges"])
+        self.assertGreater(self.totals("big.csv", "-o", "y.csv", "-j", "2")["ranges"], 5)
+        self.assertEqual(self.read("x.csv"), self.read("y.csv"))
+
+    def test_a_database_has_all_rows_in_their_order(self):
+        for executor in ("threads", "processes"):
+            self.succeed("ingest", "big.csv", "-o", "b.db", "-j", "2", "--executor", executor, "--if-exists", "replace")
+            self.assertEqual(b"120000|0|119999|7199940000\n",
+                             self.sql("b.db", "SELECT count(*), min(n), max(n), sum(n * (n = rowid - 1)) FROM b;"))
+
+    def test_a_fault_far_behind_has_its_place(self):
+        line = 2 + sum(each.count("\n") for each in self.lines[:100_000])
+        for fault in ("1,2\n", "a,b,c,d\n", "a,b,\xff\n"):
+            broken = "n,x,text\n" + "".join(self.lines[:100_000]) + fault + "".join(self.lines[100_000:])
+            self.write("bad.csv", broken.encode("utf-8").replace(b"\xc3\xbf", b"\xff"))
+            first = self.expect(FAULT, "cat", "bad.csv", "-j", "1")
+            for way in (["-j", "2"], ["-j", "7"], ["-j", "2", "--executor", "processes"]):
+                self.expect_fault("count", "bad.csv", *way, source="bad.csv", line=line, record=100_001)
+                run = self.expect(FAULT, "cat", "bad.csv", *way)
+                self.assertEqual((first.out, first.err), (run.out, run.err), way)

@@ -1,0 +1,293 @@
+/*
+ * A file that is split among workers: whatever stands where a range begins, it is read as by one
+ * who reads it from the beginning to the end: the same rows, counts, types and faults.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sheaf/sheaf.h>
+
+enum { LIMIT = 240, TEXT_MAX = 1 << 16 };
+
+static char folder[] = "/tmp/sheaf-ranges-XXXXXX";
+static char source[64];
+static char destination[64];
+
+static void make_folder(void)
+{
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(source, sizeof source, "%s/in.csv", folder);
+    snprintf(destination, sizeof destination, "%s/out.csv", folder);
+}
+
+static void remove_folder(void)
+{
+    (void)unlink(source);
+    (void)unlink(destination);
+    cr_assert_eq(rmdir(folder), 0);
+}
+
+TestSuite(ranges, .timeout = LIMIT, .init = make_folder, .fini = remove_folder);
+
+static uint64_t state = 2463534242u;
+
+/* xorshift64 (Marsaglia, 2003) */
+static unsigned below(unsigned n)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (unsigned)(state >> 33) % n;
+}
+
+/* ---- one run ---- */
+
+typedef struct outcome {
+    sheaf_status status;
+    sheaf_error err;
+    sheaf_summary summary;
+    char types[256];
+    char *rows;
+    size_t n_rows_bytes;
+} outcome;
+
+static void write_source(const char *text, size_t n)
+{
+    FILE *file = fopen(source, "w");
+    cr_assert_not_null(file);
+    cr_assert_eq(fwrite(text, 1, n, file), n);
+    cr_assert_eq(fclose(file), 0);
+}
+
+static void read_rows(outcome *o)
+{
+    struct stat st;
+    FILE *file = fopen(destination, "r");
+    o->rows = NULL;
+    o->n_rows_bytes = 0;
+    if (!file)
+        return;
+    cr_assert_eq(fstat(fileno(file), &st), 0);
+    o->rows = malloc((size_t)st.st_size + 1);
+    o->n_rows_bytes = fread(o->rows, 1, (size_t)st.st_size, file);
+    fclose(file);
+    cr_assert_eq(unlink(destination), 0);
+}
+
+static outcome run(const char *to, int workers, size_t chunk_bytes)
+{
+    outcome o = {.types = ""};
+    const char *path = source;
+    sheaf_files *files;
+    sheaf_ingest *ingest;
+    sheaf_ingest_options options = {.size = sizeof options,
+                                    .destination = to,
+                                    .workers = workers,
+                                    .record_bytes_max = 600,
+                                    .chunk_bytes = chunk_bytes};
+    cr_assert_eq(sheaf_files_discover(&path, 1, NULL, &files, &o.err), SHEAF_OK);
+    cr_assert_eq(sheaf_ingest_create(&options, &ingest, &o.err), SHEAF_OK);
+    o.status = sheaf_ingest_run(ingest, files, &o.summary, &o.err);
+    size_t n;
+    const sheaf_column *columns = sheaf_ingest_columns(ingest, &n);
+    for (size_t i = 0; i < n; i++)
+        snprintf(o.types + strlen(o.types), sizeof o.types - strlen(o.types), "%s%s ",
+                 sheaf_type_name(columns[i].type), columns[i].nullable ? "?" : "");
+    sheaf_ingest_destroy(ingest);
+    sheaf_files_release(files);
+    if (to == destination)
+        read_rows(&o);
+    return o;
+}
+
+static void assert_same(const outcome *whole, const outcome *split, const char *text, size_t n,
+                        size_t chunk_bytes)
+{
+    char shown[3000];
+    char expected[2048];
+    char found[2048];
+    snprintf(shown, sizeof shown, "ranges of %zu bytes of: %.*s", chunk_bytes, (int)n, text);
+    cr_assert_eq(whole->status, split->status, "%s", shown);
+    if (whole->status < 0) {
+        sheaf_error_format(&whole->err, expected, sizeof expected);
+        sheaf_error_format(&split->err, found, sizeof found);
+        cr_assert_str_eq(expected, found, "%s", shown);
+        cr_assert_eq(whole->err.line, split->err.line);
+        return;
+    }
+    cr_assert_str_eq(whole->types, split->types, "%s", shown);
+    cr_assert_eq(whole->n_rows_bytes, split->n_rows_bytes, "%s", shown);
+    cr_assert(whole->n_rows_bytes == 0 ||
+                  memcmp(whole->rows, split->rows, whole->n_rows_bytes) == 0,
+              "%s", shown);
+    cr_assert_eq(whole->summary.records, split->summary.records, "%s", shown);
+    cr_assert_eq(whole->summary.loaded, split->summary.loaded, "%s", shown);
+    cr_assert_eq(whole->summary.blank_lines, split->summary.blank_lines, "%s", shown);
+    cr_assert_eq(whole->summary.files_lone_cr, split->summary.files_lone_cr, "%s", shown);
+    cr_assert_eq(whole->summary.boms, split->summary.boms, "%s", shown);
+    cr_assert_eq(whole->summary.read_bytes, split->summary.read_bytes, "%s", shown);
+    cr_assert_eq(whole->summary.text_bytes, split->summary.text_bytes, "%s", shown);
+}
+
+/*
+ * Ranges of the text, of these sizes, into rows and into types. Returns how many were read again.
+ */
+static uint64_t compare(const char *text, size_t n, const size_t *sizes, size_t n_sizes)
+{
+    uint64_t n_reread = 0;
+    write_source(text, n);
+    for (int typed = 0; typed < 2; typed++) {
+        const char *to = typed ? "null:" : destination;
+        outcome whole = run(to, 1, 0);
+        cr_assert_eq(whole.summary.ranges, 0);
+        for (size_t i = 0; i < n_sizes; i++) {
+            outcome split = run(to, 2 + (int)i % 2, sizes[i]);
+            if (n / 2 > sizes[i] && whole.status == SHEAF_OK)
+                cr_assert_eq(split.summary.ranges, (n - 1) / sizes[i]);
+            assert_same(&whole, &split, text, n, sizes[i]);
+            n_reread += split.summary.ranges_reread;
+            free(split.rows);
+        }
+        free(whole.rows);
+    }
+    return n_reread;
+}
+
+/* ---- texts ---- */
+
+static char *add(char *at, const char *text)
+{
+    return stpcpy(at, text);
+}
+
+static char *add_field(char *at)
+{
+    static const char *const plain[] = {"1",   "2.5",  "abc",  "",  "2024-02-29",
+                                        "a b", "x\"y", "\"\"", "-7"};
+    static const char *const inside[] = {"a",          ",",  "\n", "\r\n", "\"\"",
+                                         "1,2\n3,4\n", "\r", " ",  "é"};
+    if (below(3))
+        return add(at, plain[below(sizeof plain / sizeof plain[0])]);
+    at = add(at, "\"");
+    for (unsigned n = below(6); n > 0; n--)
+        at = add(at, inside[below(sizeof inside / sizeof inside[0])]);
+    return add(at, "\"");
+}
+
+static size_t random_text(char *text)
+{
+    static const char *const ends[] = {"\n", "\r\n", "\r"};
+    const char *end = ends[below(8) ? below(2) : 2];
+    unsigned n_columns = 1 + below(4);
+    unsigned n_rows = below(60);
+    unsigned fault = below(4) ? UINT32_MAX : below(n_rows + 1);
+    char *at = add(text, below(8) ? "" : "\xEF\xBB\xBF");
+    at = add(at, &"h1,h2,h3,h4"[(4 - n_columns) * 3]);
+    at = add(at, end);
+    for (unsigned row = 0; row < n_rows; row++) {
+        for (unsigned i = 0; i < n_columns; i++) {
+            at = i > 0 ? add(at, ",") : at;
+            at = add_field(at);
+        }
+        if (row == fault) {
+            static const char *const faults[] = {",", ",\"never closed", "\xFF", "\"x"};
+            at = add(at, faults[below(4)]);
+        }
+        at = row + 1 < n_rows || below(2) ? add(at, below(20) ? end : ends[below(3)]) : at;
+        at = below(10) ? at : add(at, end);
+    }
+    return (size_t)(at - text);
+}
+
+Test(ranges, of_random_texts_are_read_as_the_whole)
+{
+    static char text[TEXT_MAX];
+    for (int i = 0; i < 700; i++) {
+        size_t n = random_text(text);
+        size_t sizes[] = {1 + below(8), 9 + below(56), 65 + below(400)};
+        compare(text, n, sizes, 3);
+    }
+}
+
+/* Where lines are records, each guess is right, also where a line begins with a range. */
+Test(ranges, of_lines_are_not_read_twice)
+{
+    static char text[TEXT_MAX];
+    static const size_t sizes[] = {4, 8, 9, 64, 100};
+    static const char *const lines[] = {"1,2\n", "1,2\r\n", "\"a\",\"b,c\"\n"};
+    for (int i = 0; i < 3; i++) {
+        char *at = add(text, "a,b\n");
+        for (int k = 0; k < 300; k++)
+            at = add(at, lines[i]);
+        cr_assert_eq(compare(text, (size_t)(at - text), sizes, 5), 0);
+    }
+}
+
+/* ---- texts that are made to be guessed wrong ---- */
+
+static const size_t all_sizes[] = {1, 2, 3, 5, 16, 63, 64, 65, 200, 1000};
+enum { N_SIZES = sizeof all_sizes / sizeof all_sizes[0] };
+
+Test(ranges, of_texts_within_texts_are_read_again)
+{
+    static char text[TEXT_MAX];
+    char *at = add(text, "a,b\n");
+    for (int i = 0; i < 12; i++)
+        at = add(at, "x,\"1,2\n3,4\n5,6\n7,8\n9,10\n11,12\n13,14\n\"\n");
+    uint64_t n_reread = compare(text, (size_t)(at - text), all_sizes, N_SIZES);
+    cr_assert_gt(n_reread, 0, "nothing was guessed wrong: what is this test for?");
+}
+
+Test(ranges, of_one_record_from_the_first_byte_to_the_last_are_all_its)
+{
+    static char text[TEXT_MAX];
+    char *at = add(text, "a,b\n\"");
+    for (int i = 0; i < 40; i++)
+        at = add(at, "1,2\n3,4\n");
+    at = add(at, "\",x\n");
+    compare(text, (size_t)(at - text), all_sizes, N_SIZES);
+    at = add(text, "\"a");
+    for (int i = 0; i < 40; i++)
+        at = add(at, "1,2\n3,4\n");
+    at = add(at, "\",b");
+    compare(text, (size_t)(at - text), all_sizes, N_SIZES);
+}
+
+Test(ranges, of_an_open_quote_are_its_fault_and_nothing_else)
+{
+    static char text[TEXT_MAX];
+    char *at = add(text, "a,b\n1,2\n\"3,4\n");
+    for (int i = 0; i < 60; i++)
+        at = add(at, "5,6\n");
+    compare(text, (size_t)(at - text), all_sizes, N_SIZES);
+}
+
+Test(ranges, of_lone_quotes_are_no_quotes)
+{
+    static char text[TEXT_MAX];
+    char *at = add(text, "a,b\n");
+    for (int i = 0; i < 50; i++)
+        at = add(at, i % 3 ? "5\" disk,it's 6\"\n" : "x\"y\"z,\"a \"\"b\"\"\n\"\n");
+    compare(text, (size_t)(at - text), all_sizes, N_SIZES);
+}
+
+Test(ranges, of_blank_lines_and_of_one_long_line)
+{
+    static char text[TEXT_MAX];
+    char *at = add(text, "\n\r\n\na\n\n\n1\n");
+    for (int i = 0; i < 100; i++)
+        at = add(at, i % 7 ? "\n" : "\r\n2\r\n");
+    compare(text, (size_t)(at - text), all_sizes, N_SIZES);
+    at = add(text, "a,b\n1,");
+    for (int i = 0; i < 250; i++)
+        at = add(at, "xx");
+    compare(text, (size_t)(at - text), all_sizes, N_SIZES);
+    at = add(at,
+             "far beyond the limit of a record of this test, which has six hundred bytes at most"
+             " and says so");
+    compare(text, (size_t)(at - text), all_sizes, N_SIZES);
+}
