@@ -17,6 +17,7 @@ enum {
 void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes)
 {
     reader->range_end = end_bytes;
+    reader->source.count_end_bytes = end_bytes;
 }
 
 /* Whether records with the right number of fields begin here, as far as the window goes. */

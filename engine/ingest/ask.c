@@ -369,10 +369,11 @@ sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_f
 /* The next file from `index` on that this pass is about. */
 static size_t skip_files(const sheaf__load *load, size_t index)
 {
-    while (index < sheaf_files_count(load->files) && load->pass == SHEAF__PASS_SURVEY &&
-           !sheaf__load_may_split(load, load->states[index].found))
+    if (load->pass != SHEAF__PASS_SURVEY)
+        return index;
+    while (index < load->survey_end && !sheaf__load_may_split(load, load->states[index].found))
         index++;
-    return index;
+    return index < load->survey_end ? index : sheaf_files_count(load->files);
 }
 
 static sheaf_status next_question(void *source, void **argument, sheaf_error *err)

@@ -183,9 +183,11 @@ void sheaf_ingest_cancel(sheaf_ingest *ingest)
 
 sheaf_progress sheaf_ingest_progress(const sheaf_ingest *ingest)
 {
+    uint64_t read = atomic_load_explicit(&ingest->shared->read_bytes, memory_order_relaxed);
+    uint64_t size = atomic_load_explicit(&ingest->size_bytes, memory_order_relaxed);
     return (sheaf_progress){
-        .read_bytes = atomic_load_explicit(&ingest->shared->read_bytes, memory_order_relaxed),
-        .size_bytes = atomic_load_explicit(&ingest->size_bytes, memory_order_relaxed),
+        .read_bytes = read < size ? read : size,
+        .size_bytes = size,
         .records = atomic_load_explicit(&ingest->records_done, memory_order_relaxed),
         .files_done = atomic_load_explicit(&ingest->files_done, memory_order_relaxed),
         .files = atomic_load_explicit(&ingest->files, memory_order_relaxed),

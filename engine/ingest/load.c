@@ -131,6 +131,7 @@ void sheaf__load_end(sheaf__load *load)
         sheaf__reader_destroy(load->states[i].reader);
         sheaf__chunk_release(load->states[i].faulty);
     }
+    sheaf__chunk_release(load->first_fault);
     free(load->states);
     sheaf__freelist_end(&load->readers, destroy_reader);
     sheaf__freelist_end(&load->batches, destroy_batch);

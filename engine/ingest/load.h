@@ -128,12 +128,14 @@ struct sheaf__load {
     size_t range_bytes; /* of a file that is split; 0: none is */
     size_t window;      /* files, or ranges of one, in flight */
     sheaf__pass pass;   /* changes while no task runs */
+    size_t survey_end;  /* files to be surveyed stand before here */
 
     sheaf__freelist readers; /* any thread */
     sheaf__freelist batches;
     sheaf__columns_pool *columns;
 
-    sheaf__schema schema; /* the merge's thread only, like all below */
+    sheaf__chunk *first_fault; /* of a header or a survey, if that ends the run */
+    sheaf__schema schema;      /* the merge's thread only, like all below */
     sheaf_summary *summary;
     atomic_ullong *records_done; /* for progress */
     atomic_ullong *files_done;

@@ -184,11 +184,10 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
     sheaf__load_file *file = chunk->file;
     if (chunk->fault) { /* its turn comes in phase two, if that comes */
         name_column(load, chunk);
-        if (load->surveys && !skips_files(load)) {
-            sheaf_status found = chunk->fault->status;
-            sheaf__error_copy(err, chunk->fault);
-            sheaf__chunk_release(chunk);
-            return found;
+        if (load->surveys && !skips_files(load)) { /* it will not: who looks further? */
+            load->survey_end = sheaf__load_index(file);
+            load->first_fault = chunk;
+            return SHEAF_END;
         }
         sheaf__chunk_strip(chunk);
         file->faulty = chunk;
@@ -206,6 +205,7 @@ sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err)
 {
     sheaf__ask_cursor cursor;
     sheaf__chunk *chunk;
+    load->survey_end = sheaf_files_count(load->files);
     sheaf_status status = sheaf__ask_open(load, SHEAF__ASK_HEADER, &cursor, err);
     if (status < 0)
         return status;
@@ -386,13 +386,13 @@ void sheaf__rows_close(sheaf__rows_cursor *cursor)
 
 static bool any_may_split(const sheaf__load *load)
 {
-    for (size_t i = 0; i < sheaf_files_count(load->files); i++)
+    for (size_t i = 0; i < load->survey_end; i++)
         if (sheaf__load_may_split(load, load->states[i].found))
             return true;
     return false;
 }
 
-sheaf_status sheaf__merge_surveys(sheaf__load *load, sheaf_error *err)
+static sheaf_status survey_split_files(sheaf__load *load, sheaf_error *err)
 {
     sheaf__rows_cursor cursor;
     if (!load->surveys || !any_may_split(load))
@@ -405,6 +405,16 @@ sheaf_status sheaf__merge_surveys(sheaf__load *load, sheaf_error *err)
         continue;
     sheaf__rows_close(&cursor);
     return status == SHEAF_END ? SHEAF_OK : status;
+}
+
+/* A fault that was met before counts if no file before its own has one. */
+sheaf_status sheaf__merge_surveys(sheaf__load *load, sheaf_error *err)
+{
+    sheaf_status status = survey_split_files(load, err);
+    if (status < 0 || !load->first_fault)
+        return status;
+    sheaf__error_copy(err, load->first_fault->fault);
+    return load->first_fault->fault->status;
 }
 
 /* ---- phase two: into the sink ---- */

@@ -105,6 +105,11 @@ sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next,
         status = await(cursor, future, &chunk, err);
         if (status < 0)
             return status;
+        if (chunk->lost) { /* with its process: that is the file's fault, whatever its rows were */
+            chunk->counts = cursor->at.counts;
+            *next = chunk;
+            return SHEAF_OK;
+        }
         bool is_right = !chunk->fault && chunk->begin.offset_bytes == cursor->at.offset_bytes;
         if (is_right) {
             add_counts(cursor, chunk);

@@ -364,7 +364,7 @@ sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *rang
         sheaf__chunk_release(chunk);
         return sheaf__error_memory(err, "a reader");
     }
-    sheaf__reader_options options = options_for(file, true);
+    sheaf__reader_options options = options_for(file, range->guess); /* or it was counted before */
     sheaf_status status = sheaf__reader_open_at(chunk->reader, file->found, &options, &range->from,
                                                 err);
     sheaf__reader_limit(chunk->reader, range->end_bytes);

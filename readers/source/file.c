@@ -97,10 +97,13 @@ sheaf_status sheaf__file_read(sheaf__file_source *source, uint8_t *buffer, size_
     source->offset_bytes += (uint64_t)n;
     if (source->can_seek && source->offset_bytes > (uint64_t)source->opened.st_size)
         return changed(err, "while it was read"); /* it grows: to its end may be for ever */
-    uint64_t fresh = source->offset_bytes > source->counted_bytes
-                         ? source->offset_bytes - source->counted_bytes
-                         : 0;
-    fresh = fresh < (uint64_t)n ? fresh : (uint64_t)n;
+    uint64_t begin = source->offset_bytes - (uint64_t)n;
+    uint64_t end = source->offset_bytes;
+    if (begin < source->counted_bytes)
+        begin = source->counted_bytes;
+    if (source->count_end_bytes > 0 && end > source->count_end_bytes)
+        end = source->count_end_bytes;
+    uint64_t fresh = end > begin ? end - begin : 0;
     if (source->read_bytes)
         atomic_fetch_add_explicit(source->read_bytes, fresh, memory_order_relaxed);
     *n_bytes = (size_t)n;

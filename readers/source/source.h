@@ -23,6 +23,7 @@ typedef struct sheaf__file_source {
     bool owns_fd;              /* false: standard input */
     bool can_seek;             /* read by pread at offset_bytes */
     uint64_t offset_bytes;     /* how far it was read, as stored */
+    uint64_t count_end_bytes;  /* what is read from here on does not count either; 0: all counts */
     uint64_t counted_bytes;    /* up to here somebody has added it to read_bytes before */
     struct stat opened;        /* what it was when it was opened */
     const atomic_bool *stop;   /* polled while a stream has nothing to say; NULL: never */
