@@ -21,15 +21,17 @@ const char *sheaf_version(void)
 int sheaf_build_info(char *line, unsigned long size)
 {
     char cpu[48];
+    char inflaters[64];
     const char *allocator = sheaf__heap_describe();
     const sheaf__scan_kernel *kernel = sheaf__scan_kernel_get();
-    return snprintf(line, size, "%s; libcsv %s, zlib %s, SQLite %s, %s%s; cpu %s, scan %s",
+    sheaf__gzip_describe(inflaters, sizeof inflaters);
+    return snprintf(line, size, "%s; libcsv %s, %s, SQLite %s, %s%s; cpu %s, scan %s",
 #if defined(__clang__)
                     "clang " __clang_version__,
 #else
                     "gcc " __VERSION__,
 #endif
-                    sheaf__parser_describe(), sheaf__gzip_describe(), sheaf__sqlite_describe(),
+                    sheaf__parser_describe(), inflaters, sheaf__sqlite_describe(),
                     allocator ? "jemalloc " : "malloc", allocator ? allocator : "",
                     sheaf__cpu_features(cpu, sizeof cpu), kernel ? kernel->name : "none");
 }

@@ -60,6 +60,7 @@ PUBLIC_ONLY = ("engine/cli/", "tests/package/", "tests/examples/")
 # A library's header -> the only places that may include it. (bench and tests may: they play the outside.)
 OWNED_HEADERS = {
     "zlib.h": ("readers/source/",),
+    "isa-l.h": ("readers/source/",),
     "csv.h": ("readers/record/",),
     "sqlite3.h": ("engine/sinks/",),
     "jemalloc/": ("engine/core/",),

@@ -19,6 +19,7 @@
 #include "engine/core/system.h"
 #include "engine/ingest/load.h"
 #include "readers/scan/scan.h"
+#include "readers/source/inflate.h"
 
 enum {
     RECORD_BYTES_LIMIT = 1 << 30, /* cells count in 32 bits */
@@ -62,7 +63,8 @@ static sheaf_status check_options(const sheaf_ingest_options *options, bool is_s
             return sheaf_error_set(err, SHEAF_EINVAL, "there is no such type to ask for");
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
-    return sheaf__scan_check(err);
+    sheaf_status status = sheaf__inflate_check(err);
+    return status < 0 ? status : sheaf__scan_check(err);
 }
 
 /* What worker processes are to see lies in a page that they can map. */

@@ -1,35 +1,44 @@
 /*
- * Inflating gzip files: see source.h. RFC 1952 by zlib; the members of a file are concatenated.
+ * Inflating gzip files: see source.h. RFC 1952; the members of a file are concatenated.
  *
  * zlib's own gzread is lenient where a loader must not be: it takes bytes that are not gzip as they
  * are, and a file that was cut off between two blocks as complete until it is closed. Here the end
  * is only the end when a member's CRC and length were right and no byte follows it.
+ *
+ * What is wrong with a file does not depend on who inflates it: a member of which another library
+ * says that it is damaged or cut off is read again by zlib, from its beginning, and what was given
+ * of it before is passed over. (Not of a stream, which cannot be read again.)
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <zlib.h>
-
 #include "engine/core/error.h"
+#include "readers/source/inflate.h"
 #include "readers/source/source.h"
 
 struct sheaf__gzip {
-    z_stream stream;
-    bool stream_ready;  /* inflateInit2 was called */
+    const sheaf__inflater *inflater;
+    void *state; /* the inflater's */
+    sheaf__inflate_io io;
     bool in_member;     /* some of a member was read, but not its end */
     bool ended;         /* the last member ended and nothing follows */
-    const char *damage; /* what inflate found, once what it gave before is delivered; static text */
+    const char *damage; /* what was found, once what was given before is delivered; static text */
     uint64_t member_offset; /* where the current member begins, in stored bytes */
+    uint64_t member_given;  /* so many bytes of it were inflated */
+    bool is_again;          /* it is read by zlib for a second time */
+    uint64_t n_again;       /* so many more bytes of it were given before */
     sheaf__file_source *from;
     uint8_t input[SHEAF__GZIP_HEAD_MAX];
 };
 
-enum { GZIP_ONLY = 16 + MAX_WBITS };
-
-const char *sheaf__gzip_describe(void)
+void sheaf__gzip_describe(char *text, size_t size)
 {
-    return zlibVersion();
+    const sheaf__inflater *inflater = sheaf__inflater_get();
+    snprintf(text, size, "zlib %s", sheaf__inflate_zlib.version());
+    if (inflater && inflater != &sheaf__inflate_zlib)
+        snprintf(text + strlen(text), size - strlen(text), ", %s %s", inflater->name,
+                 inflater->version());
 }
 
 sheaf__gzip *sheaf__gzip_create(void)
@@ -37,13 +46,32 @@ sheaf__gzip *sheaf__gzip_create(void)
     return calloc(1, sizeof(sheaf__gzip));
 }
 
+static void forget_inflater(sheaf__gzip *gzip)
+{
+    if (gzip->inflater)
+        gzip->inflater->destroy(gzip->state);
+    gzip->inflater = NULL;
+}
+
 void sheaf__gzip_destroy(sheaf__gzip *gzip)
 {
     if (!gzip)
         return;
-    if (gzip->stream_ready)
-        inflateEnd(&gzip->stream);
+    forget_inflater(gzip);
     free(gzip);
+}
+
+static sheaf_status use_inflater(sheaf__gzip *gzip, const sheaf__inflater *inflater,
+                                 sheaf_error *err)
+{
+    if (gzip->inflater == inflater)
+        return SHEAF_OK;
+    forget_inflater(gzip);
+    gzip->state = inflater->create();
+    if (!gzip->state)
+        return sheaf__error_memory(err, "inflating a file");
+    gzip->inflater = inflater;
+    return SHEAF_OK;
 }
 
 bool sheaf__gzip_detect(const uint8_t *bytes, size_t n_bytes)
@@ -54,29 +82,25 @@ bool sheaf__gzip_detect(const uint8_t *bytes, size_t n_bytes)
 sheaf_status sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, const uint8_t *head,
                                size_t n_bytes, sheaf_error *err)
 {
-    int state = gzip->stream_ready ? inflateReset(&gzip->stream)
-                                   : inflateInit2(&gzip->stream, GZIP_ONLY);
-    if (state != Z_OK)
-        return sheaf__error_memory(err, "inflating a file");
-    gzip->stream_ready = true;
-    gzip->in_member = gzip->ended = false;
+    (void)err;
+    gzip->in_member = gzip->ended = gzip->is_again = false;
     gzip->damage = NULL;
+    gzip->n_again = 0;
     gzip->from = from;
     memcpy(gzip->input, head, n_bytes);
-    gzip->stream.next_in = gzip->input;
-    gzip->stream.avail_in = (uInt)n_bytes;
+    gzip->io = (sheaf__inflate_io){.next_in = gzip->input, .n_in = (uint32_t)n_bytes};
     return SHEAF_OK;
 }
 
 bool sheaf__gzip_has_input(const sheaf__gzip *gzip)
 {
-    return gzip->stream.avail_in > 0;
+    return gzip->io.n_in > 0;
 }
 
 /* Of the stored file, where the next byte of input stands. */
 static uint64_t input_offset(const sheaf__gzip *gzip)
 {
-    return gzip->from->offset_bytes - gzip->stream.avail_in;
+    return gzip->from->offset_bytes - gzip->io.n_in;
 }
 
 static sheaf_status damaged(sheaf_error *err, uint64_t offset_bytes, const char *what,
@@ -91,14 +115,16 @@ static sheaf_status damaged(sheaf_error *err, uint64_t offset_bytes, const char 
 
 static sheaf_status refill(sheaf__gzip *gzip, sheaf_error *err)
 {
-    if (gzip->stream.avail_in > 0)
+    if (gzip->io.n_in > 0)
         return SHEAF_OK;
     size_t n;
     sheaf_status status = sheaf__file_read(gzip->from, gzip->input, sizeof gzip->input, &n, err);
-    gzip->stream.next_in = gzip->input;
-    gzip->stream.avail_in = status < 0 ? 0 : (uInt)n;
+    gzip->io.next_in = gzip->input;
+    gzip->io.n_in = status < 0 ? 0 : (uint32_t)n;
     return status;
 }
+
+static const char cut_off[] = "the compressed data is cut off";
 
 /* Where a member should begin stands something else. */
 static sheaf_status not_gzip(const sheaf__gzip *gzip, sheaf_error *err)
@@ -109,52 +135,92 @@ static sheaf_status not_gzip(const sheaf__gzip *gzip, sheaf_error *err)
                    "the file may be two files in one, or damaged: gzip -t tells more");
 }
 
+/*
+ * Who inflates this member. zlib knows every header; ISA-L passes over the flags that are reserved,
+ * so those must have been seen.
+ */
+static sheaf_status choose_inflater(sheaf__gzip *gzip, sheaf_error *err)
+{
+    enum { AT_FLAGS = 3, RESERVED = 0xE0 };
+    bool is_plain = gzip->io.n_in > AT_FLAGS && !(gzip->io.next_in[AT_FLAGS] & RESERVED);
+    const sheaf__inflater *wanted = sheaf__inflater_get();
+    return use_inflater(gzip, is_plain && wanted && !gzip->is_again ? wanted : &sheaf__inflate_zlib,
+                        err);
+}
+
 /* At the beginning of a member, or at the end of the file. */
 static sheaf_status begin_member(sheaf__gzip *gzip, sheaf_error *err)
 {
     gzip->member_offset = input_offset(gzip);
-    if (gzip->stream.avail_in == 0 && gzip->member_offset == 0)
+    if (gzip->io.n_in == 0 && gzip->member_offset == 0)
         return damaged(err, 0, "the file is empty, but its name says gzip",
                        "the file may have been cut off when it was copied: fetch it again");
-    if (gzip->stream.avail_in == 0) {
+    if (gzip->io.n_in == 0) {
         gzip->ended = true;
         return SHEAF_OK;
     }
-    if (gzip->stream.next_in[0] != 0x1f) /* zlib would want a second byte before it says so */
+    if (gzip->io.next_in[0] != 0x1f) /* zlib would want a second byte before it says so */
         return not_gzip(gzip, err);
-    if (inflateReset(&gzip->stream) != Z_OK)
+    sheaf_status status = choose_inflater(gzip, err);
+    if (status < 0)
+        return status;
+    if (!gzip->inflater->begin(gzip->state))
         return sheaf__error_memory(err, "inflating a file");
     gzip->in_member = true;
+    gzip->member_given = 0;
     return SHEAF_OK;
 }
 
-static sheaf_status inflate_some(sheaf__gzip *gzip, sheaf_error *err)
+/* Have zlib read the member again. */
+static sheaf_status read_again(sheaf__gzip *gzip, sheaf_error *err)
 {
-    /* At the end of the input too: zlib may hold bytes for which the last output had no room. */
-    bool at_end = gzip->stream.avail_in == 0;
-    uInt room = gzip->stream.avail_out;
-    int result = inflate(&gzip->stream, Z_NO_FLUSH);
-    if (at_end && gzip->stream.avail_out == room && (result == Z_OK || result == Z_BUF_ERROR))
-        return damaged(err, input_offset(gzip), "the compressed data is cut off",
-                       "the file was not copied whole: fetch it again");
-    switch (result) {
-    case Z_OK:
-    case Z_BUF_ERROR:
-        return SHEAF_OK;
-    case Z_STREAM_END:
-        gzip->in_member = false;
-        return SHEAF_OK;
-    case Z_MEM_ERROR:
-        return sheaf__error_memory(err, "inflating a file");
-    default:
-        gzip->damage = gzip->stream.msg ? gzip->stream.msg : "unknown reason";
-        return SHEAF_OK;
-    }
+    sheaf_status status = use_inflater(gzip, &sheaf__inflate_zlib, err);
+    if (status < 0)
+        return status;
+    if (gzip->from->counted_bytes < gzip->from->offset_bytes)
+        gzip->from->counted_bytes = gzip->from->offset_bytes;
+    gzip->from->offset_bytes = gzip->member_offset;
+    gzip->io.n_in = 0;
+    gzip->n_again = gzip->member_given;
+    gzip->damage = NULL;
+    gzip->in_member = false;
+    gzip->is_again = true;
+    return SHEAF_OK;
 }
 
-static sheaf_status report_damage(const sheaf__gzip *gzip, sheaf_error *err)
+/* Some more of the member; what was given before does not count as given. */
+static sheaf_status inflate_some(sheaf__gzip *gzip, sheaf_error *err)
+{
+    /* At the end of the input too: bytes may be held for which the last output had no room. */
+    bool at_end = gzip->io.n_in == 0;
+    uint8_t *begin = gzip->io.next_out;
+    sheaf__inflate_result result = gzip->inflater->run(gzip->state, &gzip->io);
+    size_t n_given = (size_t)(gzip->io.next_out - begin);
+    size_t n_known = n_given < gzip->n_again ? n_given : (size_t)gzip->n_again;
+    memmove(begin, begin + n_known, n_given - n_known);
+    gzip->io.next_out -= n_known;
+    gzip->io.n_out += (uint32_t)n_known;
+    gzip->n_again -= n_known;
+    gzip->member_given += n_given;
+    if (result == SHEAF__INFLATE_NO_MEMORY)
+        return sheaf__error_memory(err, "inflating a file");
+    if (result == SHEAF__INFLATE_END)
+        gzip->in_member = gzip->is_again = false;
+    if (result == SHEAF__INFLATE_DAMAGED)
+        gzip->damage = gzip->io.damage;
+    if (result == SHEAF__INFLATE_MORE && at_end && n_given == 0)
+        gzip->damage = cut_off;
+    return SHEAF_OK;
+}
+
+static sheaf_status report_damage(sheaf__gzip *gzip, sheaf_error *err)
 {
     char what[128];
+    if (gzip->inflater != &sheaf__inflate_zlib && gzip->from->can_seek)
+        return read_again(gzip, err);
+    if (gzip->damage == cut_off)
+        return damaged(err, input_offset(gzip), cut_off,
+                       "the file was not copied whole: fetch it again");
     if (strcmp(gzip->damage, "incorrect header check") == 0) /* zlib: not the magic number */
         return not_gzip(gzip, err);
     snprintf(what, sizeof what, "the compressed data is damaged: %s", gzip->damage);
@@ -165,17 +231,20 @@ static sheaf_status report_damage(const sheaf__gzip *gzip, sheaf_error *err)
 sheaf_status sheaf__gzip_read(sheaf__gzip *gzip, uint8_t *buffer, size_t capacity, size_t *n_bytes,
                               sheaf_error *err)
 {
-    uInt wanted = capacity > 1 << 30 ? 1 << 30 : (uInt)capacity;
-    gzip->stream.next_out = buffer;
-    gzip->stream.avail_out = wanted;
+    uint32_t wanted = capacity > 1 << 30 ? 1 << 30 : (uint32_t)capacity;
+    gzip->io.next_out = buffer;
+    gzip->io.n_out = wanted;
     sheaf_status status = SHEAF_OK;
-    while (status == SHEAF_OK && gzip->stream.avail_out == wanted && !gzip->ended) {
-        status = gzip->damage ? report_damage(gzip, err) : refill(gzip, err);
+    while (status == SHEAF_OK && gzip->io.n_out == wanted && !gzip->ended) {
+        if (gzip->damage)
+            status = report_damage(gzip, err);
+        if (status == SHEAF_OK)
+            status = refill(gzip, err);
         if (status == SHEAF_OK && !gzip->in_member)
             status = begin_member(gzip, err);
         else if (status == SHEAF_OK)
             status = inflate_some(gzip, err);
     }
-    *n_bytes = wanted - gzip->stream.avail_out;
+    *n_bytes = wanted - gzip->io.n_out;
     return status;
 }

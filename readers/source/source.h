@@ -65,10 +65,10 @@ void sheaf__file_close(sheaf__file_source *source);
 sheaf_status sheaf__file_spool(sheaf__file_source *source, sheaf_error *err);
 void sheaf__file_rewind(sheaf__file_source *source);
 
-/* ---- gzip: RFC 1952, by zlib ---- */
+/* ---- gzip: RFC 1952, by whatever inflate.h chooses ---- */
 
-/* The version of zlib that is used: "1.2.13". */
-const char *sheaf__gzip_describe(void);
+/* What is used, and its version: "zlib 1.2.13, isal 2.30.0". */
+void sheaf__gzip_describe(char *text, size_t size);
 
 /* NULL when there is no memory. */
 sheaf__gzip *sheaf__gzip_create(void);
