@@ -4,15 +4,47 @@
  * Whether a byte is inside quotes depends on every quote before it, which whoever begins in the
  * middle has not seen. So a beginning is guessed, and whoever has read up to there verifies it.
  */
-#include "readers/record/run.h"
-#include "readers/state.h"
+#include <fcntl.h>
 
 #include "engine/core/error.h"
+#include "readers/record/run.h"
+#include "readers/state.h"
 
 enum {
     GUESS_RECORDS = 4, /* in a row are no accident */
     GUESS_BYTES = 16 << 10
 };
+
+sheaf_status sheaf__reader_open_range(sheaf__reader *reader, const sheaf_file *file,
+                                      const sheaf__reader_options *options,
+                                      const sheaf__reader_position *position, int fd,
+                                      sheaf_error *err)
+{
+    reader->options = *options;
+    reader->counts = (sheaf__reader_counts){0};
+    reader->n_columns = 0;
+    reader->range_end = UINT64_MAX;
+    reader->named_gzip = false;
+    sheaf__reader_forget_failure(reader);
+    reader->source = (sheaf__file_source){.fd = -1,
+                                          .counted_bytes = position->counts.stored_bytes,
+                                          .stop = options->stop,
+                                          .read_bytes = options->read_bytes};
+    sheaf__window_reset(&reader->window);
+    sheaf_status status = sheaf__file_open_shared(&reader->source, file, fd, err);
+    if (status == SHEAF_OK && sheaf__window_init(&reader->window) < 0)
+        status = sheaf__error_memory(err, "a buffer");
+    if (status < 0)
+        return status;
+    reader->window.base_bytes = reader->source.offset_bytes = position->offset_bytes;
+    sheaf__reader_stand(reader, position);
+    return SHEAF_OK;
+}
+
+int sheaf__reader_share(const sheaf__reader *reader)
+{
+    return fcntl(reader->source.fd, F_DUPFD_CLOEXEC, 3);
+}
 
 void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes)
 {
@@ -44,6 +76,30 @@ static sheaf_status looks_like_records(const sheaf__reader *reader, sheaf__parse
 static void go_to(sheaf__reader *reader, size_t at)
 {
     reader->window.record = reader->window.line = reader->window.searched = at;
+    reader->line = reader->record_line = 1;
+}
+
+/* The first line behind which records seem to be; else the first line; SIZE_MAX: none is here. */
+static sheaf_status search(sheaf__reader *reader, sheaf__parser *parser, size_t *found,
+                           sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    size_t line_end;
+    *found = SIZE_MAX;
+    while (window->searched < window->record + GUESS_BYTES &&
+           sheaf__window_find_line(window, &line_end) && line_end > window->line) {
+        bool is_it = reader->options.by_libcsv;
+        sheaf_status status = is_it ? SHEAF_OK
+                                    : looks_like_records(reader, parser, line_end, &is_it, err);
+        if (status < 0)
+            return status;
+        window->line = window->searched = line_end;
+        if (is_it || *found == SIZE_MAX)
+            *found = line_end;
+        if (is_it)
+            break;
+    }
+    return SHEAF_OK;
 }
 
 sheaf_status sheaf__reader_guess_record(sheaf__reader *reader, sheaf__parser *parser,
@@ -51,25 +107,20 @@ sheaf_status sheaf__reader_guess_record(sheaf__reader *reader, sheaf__parser *pa
 {
     sheaf__window *window = &reader->window;
     sheaf_status status = SHEAF_OK;
-    size_t line_end = 0;
-    size_t first = SIZE_MAX;
-    bool found = reader->options.by_libcsv;
+    size_t found = SIZE_MAX;
     while (status == SHEAF_OK && window->end - window->record < 2 * GUESS_BYTES && !window->at_end)
         status = sheaf__reader_fill(reader, SIZE_MAX, err);
-    while (status == SHEAF_OK && window->searched < window->record + GUESS_BYTES &&
-           sheaf__window_find_line(window, &line_end) && line_end > window->line) {
-        window->line = window->searched = line_end;
-        first = first == SIZE_MAX ? line_end : first;
-        if (!found)
-            status = looks_like_records(reader, parser, line_end, &found, err);
-        if (found)
+    if (status == SHEAF_OK)
+        status = search(reader, parser, &found, err);
+    while (status == SHEAF_OK && found == SIZE_MAX) {     /* in the middle of a long line */
+        window->record = window->line = window->searched; /* nobody wants what is before */
+        if (sheaf__reader_offset(reader) >= reader->range_end || window->at_end)
             break;
+        status = sheaf__reader_fill(reader, SIZE_MAX, err);
+        if (status == SHEAF_OK)
+            status = search(reader, parser, &found, err);
     }
-    if (status == SHEAF_OK && first == SIZE_MAX) /* a long record, or none */
-        status = sheaf__reader_find_line(reader, &first, err);
-    if (status < 0)
-        return status;
-    go_to(reader, found && line_end > 0 ? line_end : first);
-    reader->line = reader->record_line = 1;
-    return SHEAF_OK;
+    if (status == SHEAF_OK)
+        go_to(reader, found == SIZE_MAX ? window->searched : found);
+    return status;
 }

@@ -41,7 +41,7 @@ void sheaf__reader_destroy(sheaf__reader *reader)
     free(reader);
 }
 
-static void forget_failure(sheaf__reader *reader)
+void sheaf__reader_forget_failure(sheaf__reader *reader)
 {
     free(reader->read_failure);
     reader->read_failure = NULL;
@@ -50,7 +50,7 @@ static void forget_failure(sheaf__reader *reader)
 void sheaf__reader_close(sheaf__reader *reader)
 {
     sheaf__file_close(&reader->source);
-    forget_failure(reader);
+    sheaf__reader_forget_failure(reader);
 }
 
 sheaf__reader_counts sheaf__reader_counts_get(const sheaf__reader *reader)
@@ -99,7 +99,9 @@ static size_t beyond_range(const sheaf__reader *reader)
 {
     uint64_t at = sheaf__reader_offset(reader) + (reader->window.end - reader->window.record);
     uint64_t left = reader->range_end > at ? reader->range_end - at : 0;
-    return left < SIZE_MAX - READ_BEYOND ? (size_t)left + READ_BEYOND : SIZE_MAX;
+    uint64_t beyond = reader->range_end < at ? at - reader->range_end : 0; /* of a long record */
+    uint64_t more = beyond > READ_BEYOND ? beyond : READ_BEYOND;
+    return left < SIZE_MAX - more ? (size_t)(left + more) : SIZE_MAX;
 }
 
 /*
@@ -193,7 +195,7 @@ static sheaf_status begin_text(sheaf__reader *reader, sheaf_error *err)
     reader->counts = (sheaf__reader_counts){0};
     reader->n_columns = 0;
     reader->range_end = UINT64_MAX;
-    forget_failure(reader);
+    sheaf__reader_forget_failure(reader);
     reader->line = reader->record_line = 1;
     if (sheaf__window_init(&reader->window) < 0)
         return sheaf__error_memory(err, "a buffer");
@@ -287,6 +289,14 @@ static sheaf_status skip_text(sheaf__reader *reader, uint64_t offset_bytes, shea
     }
 }
 
+void sheaf__reader_stand(sheaf__reader *reader, const sheaf__reader_position *position)
+{
+    reader->counts = position->counts;
+    reader->counts.text_bytes = reader->window.base_bytes + reader->window.end;
+    reader->line = reader->record_line = position->line;
+    reader->n_columns = position->n_columns;
+}
+
 sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file,
                                    const sheaf__reader_options *options,
                                    const sheaf__reader_position *position, sheaf_error *err)
@@ -303,11 +313,7 @@ sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file
     }
     if (status < 0)
         return status;
-    uint64_t text_bytes = reader->window.base_bytes + reader->window.end;
-    reader->counts = position->counts;
-    reader->counts.text_bytes = text_bytes;
-    reader->line = reader->record_line = position->line;
-    reader->n_columns = position->n_columns;
+    sheaf__reader_stand(reader, position);
     return SHEAF_OK;
 }
 
@@ -402,6 +408,8 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
             reader->counts.lone_crs += lone_cr;
             next_line(reader, line_end);
             next_record(reader);
+            if (sheaf__reader_offset(reader) >= reader->range_end)
+                return SHEAF_END;
             continue;
         }
         status = sheaf__parser_line(parser, window->bytes + begin, line_end - begin, &ended,
@@ -519,6 +527,13 @@ static bool would_wait(sheaf__reader *reader)
     return sheaf__file_would_wait(&reader->source);
 }
 
+/* What was read until now is the file's as it was found, if the file is that now. */
+static sheaf_status end_of_range(const sheaf__reader *reader, sheaf_error *err)
+{
+    sheaf_status status = sheaf__file_compare(&reader->source, err);
+    return status < 0 ? status : SHEAF_END;
+}
+
 static sheaf_status read_records(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                                  size_t chunk_bytes, sheaf_error *err)
 {
@@ -536,7 +551,7 @@ static sheaf_status read_records(sheaf__reader *reader, sheaf__parser *parser, s
         if (is_stopped(reader))
             return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
         if (sheaf__reader_offset(reader) >= reader->range_end)
-            return SHEAF_END;
+            return end_of_range(reader, err);
         status = take_run(reader, parser, batch, chunk_bytes, &n_taken, err);
         if (status == SHEAF_OK && n_taken == 0)
             status = add_record(reader, parser, batch, err);

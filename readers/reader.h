@@ -90,15 +90,30 @@ sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file
                                    const sheaf__reader_position *position, sheaf_error *err);
 
 /*
+ * Open a regular file that is not compressed at a position where a record begins, or anywhere if
+ * that is to be guessed. The file may be open at fd, which stays the caller's; -1: it is opened.
+ *
+ * Returns    OK; ENOENT, EIO, ECHANGED, ERESOURCE, ENOMEM.
+ */
+sheaf_status sheaf__reader_open_range(sheaf__reader *reader, const sheaf_file *file,
+                                      const sheaf__reader_options *options,
+                                      const sheaf__reader_position *position, int fd,
+                                      sheaf_error *err);
+
+/* A descriptor of the reader's file, for open_range: the caller's to close. -1: there is none. */
+int sheaf__reader_share(const sheaf__reader *reader);
+
+/*
  * Read no record, and no blank line, that begins at this offset of the text or later: next() then
- * gives END.
+ * gives END, or ECHANGED if the file is not what it was.
  */
 void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes);
 
 /*
- * Of a reader that was opened at any byte: go to where a record seems to begin, behind the first
- * line end from here on (one that ends right here counts) after which some records have the right
- * number of fields. It is a guess: inside quotes there may be lines like that, too.
+ * Of a reader that was opened at any byte, and limited: go to where a record seems to begin, behind
+ * the first line end from here on (one that ends right here counts) after which some records have
+ * the right number of fields. It is a guess: inside quotes there may be lines like that, too. If no
+ * line ends before the limit, it goes there.
  *
  * Returns    OK; as open.
  */

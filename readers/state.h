@@ -29,6 +29,12 @@ typedef struct sheaf__record {
     size_t n_fields;
 } sheaf__record;
 
+/* Of what went wrong with a source before. */
+void sheaf__reader_forget_failure(sheaf__reader *reader);
+
+/* Its window stands at a position: so do its counts. */
+void sheaf__reader_stand(sheaf__reader *reader, const sheaf__reader_position *position);
+
 /* The offset of the next record in the text. */
 static inline uint64_t sheaf__reader_offset(const sheaf__reader *reader)
 {

@@ -3,6 +3,7 @@
  * who reads it from the beginning to the end: the same rows, counts, types and faults.
  */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include <sheaf/sheaf.h>
+
+#include "readers/reader.h"
 
 enum { LIMIT = 240, TEXT_MAX = 1 << 16 };
 
@@ -225,6 +228,36 @@ Test(ranges, of_lines_are_not_read_twice)
             at = add(at, lines[i]);
         cr_assert_eq(compare(text, (size_t)(at - text), sizes, 5), 0);
     }
+}
+
+/* ---- a file that is not left alone ---- */
+
+Test(ranges, of_a_file_that_is_written_to_meanwhile_are_no_ranges)
+{
+    const char *path = source;
+    sheaf_files *files;
+    sheaf_error err;
+    char text[] = "a\n1\n2\n3\n4\n";
+    write_source(text, sizeof text - 1);
+    cr_assert_eq(sheaf_files_discover(&path, 1, NULL, &files, &err), SHEAF_OK);
+    const sheaf_file *file = sheaf_files_at(files, 0);
+    sheaf__parser *parser = sheaf__parser_create();
+    sheaf__reader *reader = sheaf__reader_create();
+    sheaf__reader_options options = {.delimiter = ',', .record_bytes_max = 100};
+    sheaf__reader_position from = {.offset_bytes = 2, .line = 2, .n_columns = 1};
+    for (int touched = 0; touched < 2; touched++) {
+        cr_assert_eq(sheaf__reader_open_range(reader, file, &options, &from, -1, &err), SHEAF_OK);
+        sheaf__reader_limit(reader, 6);
+        if (touched)
+            cr_assert_eq(utimensat(AT_FDCWD, source, NULL, 0), 0);
+        cr_assert_eq(sheaf__reader_next(reader, parser, NULL, 0, &err),
+                     touched ? SHEAF_ECHANGED : SHEAF_END);
+        cr_assert_eq(sheaf__reader_counts_get(reader).records, 2);
+        sheaf__reader_close(reader);
+    }
+    sheaf__reader_destroy(reader);
+    sheaf__parser_destroy(parser);
+    sheaf_files_release(files);
 }
 
 /* ---- texts that are made to be guessed wrong ---- */

@@ -4,10 +4,12 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sheaf/sheaf.h>
@@ -292,4 +294,47 @@ Test(stream, has_columns_of_every_type)
     schema.release(&schema);
     stream.release(&stream);
     sheaf_files_release(files);
+}
+
+/* Another text of the same size in the place of a file's, which nobody notices by its time. */
+static void overwrite(const char *name, const char *text)
+{
+    char path[256];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    cr_assert_eq(stat(path, &st), 0);
+    cr_assert_eq((size_t)st.st_size, strlen(text));
+    write_file(name, text);
+    const struct timespec times[] = {st.st_atim, st.st_mtim};
+    cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* What was found out of all files holds for what comes, or there is an error. */
+Test(stream, gives_nothing_that_its_schema_does_not_allow)
+{
+    static const struct {
+        const char *first; /* file */
+        const char *before;
+        const char *after;
+    } cases[] = {{"a,b\n5,6\n", "a,b\n1,7\n2,8\n", "a,b\n1,7\n2,x\n"},   /* another type */
+                 {"a,b\n5,6\n", "a,b\n1,7\n2,8\n", "a,b\n1,7\n2,\n\n"},  /* a null, new */
+                 {"a\n5\n", "a,b\n1,\n2,\n\n", "a,b\n1,\n2,x\n"},        /* a value, new */
+                 {"a\n5\n", "\n\n\n\n\n\n", "a\n1\n2\n"},                /* a header */
+                 {"a\n5\n", "a\n1\n2\n", "b\n1\n2\n"},                   /* another one */
+                 {"a,b\n5,6\n", "a,b\n1,7\n2,8\n", "a\n1\n2\n3\n4\n5"}}; /* a shorter one */
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_file("a.csv", cases[i].first);
+        write_file("b.csv", cases[i].before);
+        sheaf_files *files = files_of_folder();
+        struct ArrowArrayStream stream = open_stream(
+            files, (sheaf_ingest_options){.executor = SHEAF_EXECUTOR_SEQUENTIAL});
+        overwrite("b.csv", cases[i].after);
+        struct ArrowArray batch;
+        cr_assert_eq(stream.get_next(&stream, &batch), 0);
+        batch.release(&batch);
+        cr_assert_eq(stream.get_next(&stream, &batch), EIO, "%s", cases[i].after);
+        cr_assert_not_null(strstr(stream.get_last_error(&stream), "changed"));
+        stream.release(&stream);
+        sheaf_files_release(files);
+    }
 }

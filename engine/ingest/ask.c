@@ -349,7 +349,9 @@ sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_f
         return SHEAF_OK;
     }
     sheaf_block *block = result;
-    if (block->n_bytes == 0) {
+    if (block->n_bytes == 0 && is_chunk) {
+        status = damaged(err);
+    } else if (block->n_bytes == 0) {
         file->here = true;
         status = read_here(load, what, file, chunk, err);
     } else {

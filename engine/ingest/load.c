@@ -13,9 +13,10 @@ enum {
     CHUNK_BYTES = 1 << 20,
     TYPED_CHUNK_BYTES = 256 << 10, /* text, cells and values stay in the L2 cache */
     CHUNK_BYTES_MIN = 64 << 10,
-    CHUNKS_BYTES_IN_ALL = 16 << 20,  /* of the window, when there are many workers */
-    RANGE_BYTES = 4 << 20,           /* of a file, if nothing of it is kept */
-    ROWS_RANGE_BYTES = 512 << 10,    /* whose cells may take eight times as much */
+    CHUNKS_BYTES_IN_ALL = 16 << 20, /* of the window, when there are many workers */
+    RANGE_BYTES = 4 << 20,          /* of a file, if nothing of it is kept */
+    ROWS_RANGE_BYTES = 512 << 10,
+    RANGES_BYTES_IN_ALL = 40 << 20,
     COLUMNS_SLACK_BYTES = 512 << 10, /* so much of it columns keep for their next use */
     WINDOW_PER_WORKER = 4,
     FILES_KEPT_FREE = 16 /* descriptors that are not for input files */
@@ -47,6 +48,14 @@ static size_t at_most(size_t value, size_t limit)
     return value < limit ? value : limit;
 }
 
+/* A byte of text may become a cell: so much may a window of ranges take. */
+static size_t range_for_rows(const sheaf__load *load)
+{
+    size_t share = RANGES_BYTES_IN_ALL / load->window / (1 + sizeof(sheaf__cell));
+    share = at_most(share, at_most(load->chunk_bytes, ROWS_RANGE_BYTES));
+    return share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
+}
+
 sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
 {
     const sheaf_ingest_options *options = load->options;
@@ -57,8 +66,10 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
                                          : (size_t)sheaf__processor_count();
     wanted = at_most(wanted, at_most(files_max, SHEAF__WORKERS_MAX));
     bool sequential = options->executor == SHEAF_EXECUTOR_SEQUENTIAL;
+    /* A file may be open in a task beside those that wait for their turn. */
+    size_t waiting_max = files_max > wanted ? files_max - wanted : 1;
     load->summary->workers = sequential ? 1 : (int)wanted;
-    load->window = sequential ? 1 : at_most(wanted * WINDOW_PER_WORKER, files_max);
+    load->window = sequential ? 1 : at_most(wanted * WINDOW_PER_WORKER, waiting_max);
     size_t usual = load->wants_columns ? TYPED_CHUNK_BYTES : CHUNK_BYTES;
     size_t share = at_most(CHUNKS_BYTES_IN_ALL / load->window, usual);
     load->chunk_bytes = share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
@@ -67,8 +78,7 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
     bool can_split = load->summary->workers > 1 && load->typing.asked.n == 0 &&
                      options->on_error != SHEAF_ON_ERROR_SKIP_FILE;
     if (can_split)
-        load->range_bytes = load->wants_rows ? at_most(load->chunk_bytes, ROWS_RANGE_BYTES)
-                                             : RANGE_BYTES;
+        load->range_bytes = load->wants_rows ? range_for_rows(load) : RANGE_BYTES;
     if (can_split && options->chunk_bytes > 0)
         load->range_bytes = options->chunk_bytes;
     load->columns = sheaf__columns_pool_create(load->chunk_bytes * 4 + COLUMNS_SLACK_BYTES);
@@ -116,7 +126,7 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
         return sheaf__error_memory(err, "the list of files");
     for (size_t i = 0; i < n_files; i++)
         load->states[i] = (sheaf__load_file){
-            .load = load, .found = sheaf_files_at(files, i), .layout = SHEAF__NO_NAME};
+            .load = load, .found = sheaf_files_at(files, i), .layout = SHEAF__NO_NAME, .fd = -1};
     return SHEAF_OK;
 }
 
@@ -128,6 +138,7 @@ void sheaf__load_end(sheaf__load *load)
     if (load->stream_executor)
         sheaf_executor_shutdown(load->stream_executor, true, true);
     for (size_t i = 0; load->states && i < sheaf_files_count(load->files); i++) {
+        sheaf__load_close_file(&load->states[i]);
         sheaf__reader_destroy(load->states[i].reader);
         sheaf__chunk_release(load->states[i].faulty);
     }

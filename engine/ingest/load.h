@@ -49,6 +49,7 @@ typedef struct sheaf__load_file {
     uint32_t layout;       /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
     bool here; /* among files that processes read: this one only we can open */
+    int fd;    /* of a file that is split, while its ranges are read; -1: there is none */
 } sheaf__load_file;
 
 /* What a task hands to the merge. */
@@ -232,6 +233,9 @@ void sheaf__load_give_batch(sheaf__load *load, sheaf__batch *batch); /* NULL is 
 
 /* Give back everything a chunk holds; NULL is allowed. */
 void sheaf__chunk_release(void *chunk);
+
+/* A split file was read: close its descriptor. */
+void sheaf__load_close_file(sheaf__load_file *file);
 
 /* Give back its rows: what is left is its counts and its fault. */
 void sheaf__chunk_strip(sheaf__chunk *chunk);

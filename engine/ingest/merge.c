@@ -135,7 +135,8 @@ static bool skips_files(const sheaf__load *load)
 static sheaf_status compare_header(const sheaf__load *load, const sheaf__chunk *chunk,
                                    sheaf_error *err)
 {
-    if (sheaf__schema_find(&load->schema, chunk->header) == chunk->file->layout)
+    uint32_t layout = sheaf__schema_find(&load->schema, chunk->header);
+    if (layout != SHEAF__NO_NAME && layout == chunk->file->layout)
         return SHEAF_OK;
     sheaf_error_set(err, SHEAF_ECHANGED, "the header was changed after it was read");
     sheaf__error_source(err, chunk->file->found->path);
@@ -265,6 +266,24 @@ static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_rep
     return chunk->fault->status;
 }
 
+/*
+ * Rows that came as text, from another process. A failure is a fault of the file, as in a worker.
+ */
+static sheaf_status fill_here(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
+{
+    sheaf_status status = sheaf__chunk_fill(load, chunk, err);
+    if (status == SHEAF_OK || status == SHEAF_ENOMEM)
+        return status;
+    sheaf__chunk *fault = sheaf__chunk_of_fault(chunk->file, err);
+    if (!fault)
+        return sheaf__error_memory(err, "an error");
+    free(chunk->fault); /* which comes behind this one */
+    chunk->fault = fault->fault;
+    fault->fault = NULL;
+    sheaf__chunk_release(fault);
+    return SHEAF_OK;
+}
+
 /* The chunk's turn has come: let what follows be read, and see which of its rows are wanted. */
 static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
@@ -273,14 +292,11 @@ static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     cursor->n_rows = 0;
     sheaf_status status = chunk->split ? sheaf__ranges_ask(cursor, err)
                                        : sheaf__ask_more(load, chunk, &cursor->next, err);
+    if (status == SHEAF_OK && load->pass == SHEAF__PASS_ROWS && load->wants_columns && chunk->batch)
+        status = fill_here(load, chunk, err);
     /* Of a file that is left out, not even the rows before the fault are wanted. */
     if (status < 0 || (chunk->fault && skips_files(load) && cursor->report.loaded == 0))
         return status;
-    if (load->pass == SHEAF__PASS_ROWS && load->wants_columns && chunk->batch) {
-        status = sheaf__chunk_fill(load, chunk, err); /* from another process, as text */
-        if (status < 0)
-            sheaf__error_source(err, chunk->file->found->path);
-    }
     take_kinds(load, chunk);
     cursor->n_rows = load->wants_rows && load->pass == SHEAF__PASS_ROWS
                          ? rows_of(chunk)
@@ -326,6 +342,8 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
         fill_report(load, chunk, &cursor->report);
         status = report_file(load, &cursor->report, err);
     }
+    if (!next && cursor->n_ahead == 0)
+        sheaf__load_close_file(chunk->file);
     sheaf__chunk_release(chunk);
     cursor->chunk = next;
     return status;

@@ -69,9 +69,9 @@ static sheaf_status read_again(sheaf__rows_cursor *cursor, uint64_t end_bytes, s
     sheaf_status status = sheaf__ask_range(cursor->load, &range, &future, err);
     if (status == SHEAF_OK)
         status = await(cursor, future, chunk, err);
-    if (status == SHEAF_OK && (*chunk)->lost)
-        (*chunk)->counts = cursor->at.counts;
-    if (status == SHEAF_OK && !(*chunk)->lost)
+    if (status == SHEAF_OK && (*chunk)->counts.records < cursor->at.counts.records)
+        (*chunk)->counts = cursor->at.counts; /* nothing of it was read */
+    else if (status == SHEAF_OK)
         cursor->at = (*chunk)->end;
     cursor->load->summary->ranges_reread++;
     return status;

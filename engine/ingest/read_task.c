@@ -10,6 +10,7 @@
  * file to its end, keeping nothing, and the file is read twice.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/core/error.h"
 #include "engine/core/path.h"
@@ -44,6 +45,13 @@ static sheaf__parser *parser_of(const sheaf_worker *worker)
     return local->parser;
 }
 
+void sheaf__load_close_file(sheaf__load_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = -1;
+}
+
 size_t sheaf__load_index(const sheaf__load_file *file)
 {
     return (size_t)(file - file->load->states);
@@ -66,7 +74,9 @@ void sheaf__load_give_batch(sheaf__load *load, sheaf__batch *batch)
 {
     if (!batch)
         return;
-    sheaf__batch_clear(batch, load->chunk_bytes * 4 + (512 << 10));
+    size_t most = load->range_bytes * (1 + sizeof(sheaf__cell));
+    most = most > load->chunk_bytes * 4 ? most : load->chunk_bytes * 4;
+    sheaf__batch_clear(batch, most + (512 << 10));
     sheaf__freelist_push(&load->batches, batch);
 }
 
@@ -241,10 +251,10 @@ static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_
     /*
      * All the room of a chunk at once: growing would leave the smaller arrays behind in the arena.
      */
-    size_t n_bytes = load->chunk_bytes + CHUNK_SLACK_BYTES;
+    size_t n_bytes = (chunk->split ? load->range_bytes : load->chunk_bytes) + CHUNK_SLACK_BYTES;
+    size_t n_cells = chunk->split ? n_bytes : n_bytes / sizeof(sheaf__cell);
     chunk->batch = take_batch(load, worker);
-    if (!chunk->batch ||
-        sheaf__batch_reserve(chunk->batch, n_bytes, n_bytes / sizeof(sheaf__cell)) < 0)
+    if (!chunk->batch || sheaf__batch_reserve(chunk->batch, n_bytes, n_cells) < 0)
         return sheaf__error_memory(err, "a batch");
     sheaf_status status = sheaf__reader_next(chunk->reader, parser_of(worker), chunk->batch,
                                              chunk->split ? SIZE_MAX : load->chunk_bytes, err);
@@ -343,6 +353,8 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
         return sheaf__error_memory(err, "a chunk");
     sheaf_status status = begin_file(worker, chunk, true, err);
     if (status == SHEAF_OK && can_split(chunk)) {
+        sheaf__load_close_file(file);
+        file->fd = sheaf__reader_share(chunk->reader);
         chunk->split = true;
         sheaf__reader_limit(chunk->reader, file->load->range_bytes);
     }
@@ -365,8 +377,8 @@ sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *rang
         return sheaf__error_memory(err, "a reader");
     }
     sheaf__reader_options options = options_for(file, range->guess); /* or it was counted before */
-    sheaf_status status = sheaf__reader_open_at(chunk->reader, file->found, &options, &range->from,
-                                                err);
+    sheaf_status status = sheaf__reader_open_range(chunk->reader, file->found, &options,
+                                                   &range->from, file->fd, err);
     sheaf__reader_limit(chunk->reader, range->end_bytes);
     if (status == SHEAF_OK && range->guess)
         status = sheaf__reader_guess_record(chunk->reader, parser_of(worker), err);

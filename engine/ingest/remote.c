@@ -277,7 +277,7 @@ static sheaf_status read_for(sheaf_worker *worker, const void *bytes, size_t n_b
                                .device = question->device,
                                .inode = question->inode};
     self->file = (sheaf__load_file){
-        .load = &self->load, .found = &self->found, .layout = SHEAF__NO_NAME};
+        .load = &self->load, .found = &self->found, .layout = SHEAF__NO_NAME, .fd = -1};
     bool is_known = question->what == SHEAF__ASK_MORE || question->what == SHEAF__ASK_RANGE;
     if (!is_known && !is_mine(&self->found))
         return SHEAF_OK; /* an empty answer: the parent is to look itself */

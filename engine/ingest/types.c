@@ -140,33 +140,44 @@ static sheaf_status has_changed(const sheaf__misfit *misfit, sheaf_error *err)
     return SHEAF_ECHANGED;
 }
 
-sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
+/* Fill the chunk's columns; what sheaf__fill() gives. */
+static sheaf_status fill(sheaf__load *load, sheaf__chunk *chunk, sheaf__misfit *misfit)
 {
-    sheaf__batch *batch = chunk->batch;
-    const sheaf__layout *layout = &load->schema.layouts[chunk->file->layout];
-    sheaf__misfit misfit = {0};
-    if (!batch || batch->n_rows == 0 || layout->n_columns != batch->n_columns)
-        return SHEAF_OK;
-    sheaf__table_view view = {
-        .types = load->types, .asked = load->asked, .n_columns = load->schema.columns.n_items};
+    sheaf__table_view view = {.types = load->types,
+                              .asked = load->asked,
+                              .nullable = load->nullable,
+                              .n_columns = load->schema.columns.n_items};
     uint32_t *from = malloc((view.n_columns + 1) * sizeof *from);
-    chunk->columns = sheaf__columns_take(load->columns);
     sheaf_status status = SHEAF_ENOMEM;
+    chunk->columns = sheaf__columns_take(load->columns);
     if (from && chunk->columns) {
         sheaf__schema_project(&load->schema, chunk->file->layout, from);
         view.from = from;
-        status = sheaf__fill(chunk->columns, batch, &view, &misfit);
+        status = sheaf__fill(chunk->columns, chunk->batch, &view, misfit);
     }
     free(from);
+    return status;
+}
+
+sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
+{
+    const sheaf__batch *batch = chunk->batch;
+    uint32_t layout = chunk->file->layout;
+    sheaf__misfit misfit = {0};
+    if (!batch || batch->n_rows == 0 || layout == SHEAF__NO_NAME ||
+        load->schema.layouts[layout].n_columns != batch->n_columns)
+        return SHEAF_OK; /* no rows, or of another header than before: the merge says so */
+    sheaf_status status = fill(load, chunk, &misfit);
+    sheaf__load_give_batch(load, chunk->batch);
+    chunk->batch = NULL;
+    if (status == SHEAF_OK)
+        return SHEAF_OK;
+    sheaf__columns_give(chunk->columns); /* half of a chunk's rows are none */
+    chunk->columns = NULL;
     if (status == SHEAF_END)
         return has_changed(&misfit, err);
     if (status == SHEAF_ELIMIT)
         return sheaf_error_set(err, SHEAF_ELIMIT,
-                               "the text of one column has more than 2 GiB in "
-                               "one chunk");
-    if (status < 0)
-        return sheaf__error_memory(err, "columns");
-    sheaf__load_give_batch(load, batch);
-    chunk->batch = NULL;
-    return SHEAF_OK;
+                               "the text of one column has more than 2 GiB in one chunk");
+    return sheaf__error_memory(err, "columns");
 }

@@ -278,7 +278,8 @@ void sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *
     for (size_t i = 0; i < schema->columns.n_items; i++) {
         types[i] = found ? sheaf__kinds_type(schema->kinds[i]) : SHEAF_TYPE_TEXT;
         is_asked[i] = false;
-        nullable[i] = !found || !uses || uses[i] < schema->headers.n_items ||
+        bool is_everywhere = uses && uses[i] == schema->headers.n_items;
+        nullable[i] = !found || !is_everywhere || types[i] == SHEAF_TYPE_NULL ||
                       (schema->kinds[i] & SHEAF__KIND_NULL);
     }
     free(uses);

@@ -163,8 +163,8 @@ typedef struct sheaf_ingest_options {
  * Check the options and make an ingest ready.
  *
  * Returns    OK; EINVAL (a destination or format that is not known, a delimiter that is a quote or
- *            line end, types for a destination that has none, a $SHEAF_KERNEL or $SHEAF_INFLATE that
- *            is not there, ...), ENOMEM.
+ *            line end, types for a destination that has none, a $SHEAF_KERNEL or $SHEAF_INFLATE
+ *            that is not there, ...), ENOMEM.
  * Ownership  *ingest is the caller's, to end with sheaf_ingest_destroy(). Texts are copied.
  */
 SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options,

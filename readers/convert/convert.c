@@ -59,30 +59,26 @@ static inline sheaf__value widened(sheaf__kinds kind, sheaf_type type, sheaf__va
 /* ---- a type that was asked for ---- */
 
 /* "+007" and "-007" as 7 and -7: without what a number does not need in front. */
-static sheaf__kinds plain_number_of(const uint8_t *text, size_t n_bytes, sheaf__value *value)
+static sheaf__kinds plain_number_of(const uint8_t *text, size_t n_bytes, bool only_reals,
+                                    sheaf__value *value)
 {
+    const uint8_t *end = text + n_bytes;
     bool negative = *text == '-';
-    size_t skipped = negative || *text == '+';
-    while (n_bytes - skipped > 1 && text[skipped] == '0' && is_digit(text[skipped + 1]))
-        skipped++;
-    if (n_bytes == skipped || (!is_digit(text[skipped]) && text[skipped] != '.'))
-        return SHEAF__KIND_TEXT;
-    sheaf__kinds kind = number_of(text + skipped, n_bytes - skipped, value);
-    if (negative && kind == SHEAF__KIND_FLOAT)
-        value->real = -value->real;
-    else if (negative && kind != SHEAF__KIND_TEXT)
-        value->integer = -value->integer;
-    return kind;
+    text += negative || *text == '+';
+    while (end - text > 1 && text[0] == '0' && is_digit(text[1]))
+        text++;
+    return text < end ? unsigned_number_of(text, end, negative, only_reals, value)
+                      : SHEAF__KIND_TEXT;
 }
 
 bool sheaf__value_as(sheaf_type type, const uint8_t *text, size_t n_bytes, sheaf__value *value)
 {
-    sheaf__kinds kind = value_of(text, n_bytes, value);
+    if (n_bytes > 0 && type == SHEAF_TYPE_FLOAT64)
+        return plain_number_of(text, n_bytes, true, value) == SHEAF__KIND_FLOAT;
     sheaf__kinds held = sheaf__kinds_of_type(type);
-    if ((type == SHEAF_TYPE_INT64 || type == SHEAF_TYPE_FLOAT64) && n_bytes > 0 && !(kind & held))
-        kind = plain_number_of(text, n_bytes, value);
-    if (type == SHEAF_TYPE_FLOAT64)
-        held |= SHEAF__KIND_LONG;
+    sheaf__kinds kind = value_of(text, n_bytes, value);
+    if (n_bytes > 0 && type == SHEAF_TYPE_INT64 && !(kind & held))
+        kind = plain_number_of(text, n_bytes, false, value);
     *value = widened(kind, type, *value);
     return (kind & held) != 0;
 }

@@ -18,6 +18,7 @@ typedef struct filling {
     sheaf__column *column;
     size_t from;
     bool asked;
+    bool nullable;
     uint32_t n_text; /* so far */
 } filling;
 
@@ -114,6 +115,19 @@ static size_t count_nulls(const sheaf__column *column, size_t n_rows)
     return n_rows - n_values;
 }
 
+/* Whether there is a value in a column that has none. */
+static bool has_values(const sheaf__batch *batch, size_t from, sheaf__misfit *misfit)
+{
+    sheaf__cells cells = cells_of(batch, from, 0, batch->n_rows);
+    for (size_t row = 0; row < cells.n; row++) {
+        if (cells.first[row * cells.stride].n_bytes == SHEAF__NULL_CELL)
+            continue;
+        *misfit = (sheaf__misfit){.row = row, .column = from, .type = SHEAF_TYPE_NULL};
+        return true;
+    }
+    return false;
+}
+
 /* One block of all columns; of what is wrong the first row counts, and there the first column. */
 static void fill_block(filling *fillings, size_t n_fillings, const sheaf__batch *batch, size_t base,
                        size_t n_rows, sheaf__misfit *misfit)
@@ -143,11 +157,16 @@ sheaf_status sheaf__fill(sheaf__columns *columns, const sheaf__batch *batch,
     size_t n = 0;
     for (size_t i = 0; i < view->n_columns && status == SHEAF_OK; i++) {
         sheaf__column *column = &columns->items[i];
-        bool is_there = view->from[i] != UINT32_MAX && column->type != SHEAF_TYPE_NULL;
-        if (!is_there)
+        if (view->from[i] == UINT32_MAX)
             continue;
-        fillings[n] = (filling){
-            .column = column, .from = view->from[i], .asked = view->asked && view->asked[i]};
+        if (column->type == SHEAF_TYPE_NULL && has_values(batch, view->from[i], misfit))
+            return SHEAF_END;
+        if (column->type == SHEAF_TYPE_NULL)
+            continue;
+        fillings[n] = (filling){.column = column,
+                                .from = view->from[i],
+                                .asked = view->asked && view->asked[i],
+                                .nullable = !view->nullable || view->nullable[i]};
         if (column->type == SHEAF_TYPE_TEXT)
             status = make_text(columns, batch, &fillings[n]);
         n++;
@@ -159,7 +178,13 @@ sheaf_status sheaf__fill(sheaf__columns *columns, const sheaf__batch *batch,
         if (misfit->row != SIZE_MAX)
             return SHEAF_END;
     }
-    for (size_t i = 0; i < n; i++)
-        fillings[i].column->n_nulls = count_nulls(fillings[i].column, batch->n_rows);
+    for (size_t i = 0; i < n && status == SHEAF_OK; i++) {
+        sheaf__column *column = fillings[i].column;
+        column->n_nulls = count_nulls(column, batch->n_rows);
+        if (column->n_nulls == 0 || fillings[i].nullable)
+            continue;
+        *misfit = (sheaf__misfit){.column = fillings[i].from, .type = column->type};
+        return SHEAF_END;
+    }
     return status;
 }

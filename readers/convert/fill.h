@@ -9,14 +9,16 @@
 typedef struct sheaf__table_view {
     const uint32_t *from; /* the file's column for each of the table's; UINT32_MAX: it has none */
     const sheaf_type *types;
-    const bool *asked; /* whether the user asked for the type; NULL: for none */
+    const bool *asked;    /* whether the user asked for the type; NULL: for none */
+    const bool *nullable; /* whether a value may be null; NULL: each may */
     size_t n_columns;
 } sheaf__table_view;
 
 /*
  * Fill empty columns from a batch.
  *
- * Returns    OK; END with *misfit, its column the file's: a value that is not of its column's type;
+ * Returns    OK; END with *misfit, its column the file's: a value that is not of its column's type,
+ *            or null where none may be (of such a one the row is not told);
  *            ELIMIT: more than 2 GiB of text in one column; ENOMEM.
  */
 sheaf_status sheaf__fill(sheaf__columns *columns, const sheaf__batch *batch,

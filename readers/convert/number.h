@@ -12,9 +12,11 @@
 #include "readers/convert/float.h"
 
 enum {
-    DIGITS_EXACT = 19,  /* so many always fit into 64 bits */
-    EXPONENT_MAX = 9999 /* far beyond any double, and far from overflowing anything */
+    DIGITS_EXACT = 19, /* so many always fit into 64 bits */
 };
+
+/* Beyond any exponent that a text of digits may have to be set off against. */
+#define EXPONENT_MAX INT64_C(1000000000000)
 
 #define INT_OF_DOUBLE_MAX (INT64_C(1) << 53)
 
@@ -94,7 +96,7 @@ static inline const uint8_t *take_exponent(digits *d, const uint8_t *at, const u
         return NULL;
     int64_t exponent = 0;
     for (; at < end && is_digit(*at); at++)
-        exponent = exponent < EXPONENT_MAX ? exponent * 10 + (*at - '0') : exponent;
+        exponent = exponent < EXPONENT_MAX ? exponent * 10 + (*at - '0') : EXPONENT_MAX;
     d->exponent += negative ? -exponent : exponent;
     return at;
 }
@@ -129,19 +131,20 @@ static inline sheaf__kinds integer_of(const digits *d, bool negative, sheaf__val
     return d->value <= (uint64_t)INT_OF_DOUBLE_MAX ? SHEAF__KIND_INT : SHEAF__KIND_LONG;
 }
 
-/* The kind of a text that begins with a minus, a point or a digit, and the value of a number. */
-static inline sheaf__kinds number_of(const uint8_t *text, size_t n_bytes, sheaf__value *value)
+/*
+ * The kind of a text without its sign, and the value of a number. An integer is one, or if only
+ * reals are wanted a float.
+ */
+static inline sheaf__kinds unsigned_number_of(const uint8_t *begin, const uint8_t *end,
+                                              bool negative, bool only_reals, sheaf__value *value)
 {
     digits d = {0};
-    const uint8_t *end = text + n_bytes;
-    bool negative = *text == '-';
-    const uint8_t *begin = text + negative;
     const uint8_t *at = take_digits(&d, begin, end, false);
     size_t n_digits = (size_t)(at - begin);
     if (n_digits > 1 && *begin == '0')
         return SHEAF__KIND_TEXT;
     bool minus_zero = negative && d.n == 0;
-    if (at == end && n_digits > 0 && !minus_zero)
+    if (at == end && n_digits > 0 && !minus_zero && !only_reals)
         return integer_of(&d, negative, value);
     if (at < end && *at == '.') {
         const uint8_t *fraction = ++at;
@@ -159,6 +162,13 @@ static inline sheaf__kinds number_of(const uint8_t *text, size_t n_bytes, sheaf_
         return SHEAF__KIND_TEXT;
     value->real = negative ? -real : real;
     return SHEAF__KIND_FLOAT;
+}
+
+/* The same of a text that begins with a minus, a point or a digit. */
+static inline sheaf__kinds number_of(const uint8_t *text, size_t n_bytes, sheaf__value *value)
+{
+    bool negative = *text == '-';
+    return unsigned_number_of(text + negative, text + n_bytes, negative, false, value);
 }
 
 #endif

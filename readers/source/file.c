@@ -38,8 +38,14 @@ static sheaf_status changed(sheaf_error *err, const char *since)
 
 sheaf_status sheaf__file_open(sheaf__file_source *source, const sheaf_file *file, sheaf_error *err)
 {
-    source->fd = STDIN_FILENO;
-    source->owns_fd = file->kind != SHEAF_FILE_STDIN;
+    return sheaf__file_open_shared(source, file, -1, err);
+}
+
+sheaf_status sheaf__file_open_shared(sheaf__file_source *source, const sheaf_file *file, int fd,
+                                     sheaf_error *err)
+{
+    source->fd = fd >= 0 ? fd : STDIN_FILENO;
+    source->owns_fd = fd < 0 && file->kind != SHEAF_FILE_STDIN;
     source->offset_bytes = 0;
     /*
      * A FIFO that nobody writes to yet must not hold the worker in open: it is polled like any
@@ -116,7 +122,7 @@ bool sheaf__file_would_wait(const sheaf__file_source *source)
     return !source->can_seek && poll(&polled, 1, 0) == 0;
 }
 
-sheaf_status sheaf__file_verify(const sheaf__file_source *source, sheaf_error *err)
+sheaf_status sheaf__file_compare(const sheaf__file_source *source, sheaf_error *err)
 {
     struct stat now;
     if (!source->can_seek)
@@ -124,10 +130,18 @@ sheaf_status sheaf__file_verify(const sheaf__file_source *source, sheaf_error *e
     if (fstat(source->fd, &now) != 0)
         return sheaf__error_system(err, errno, "cannot examine the file", NULL);
     if (now.st_size != source->opened.st_size ||
-        sheaf__nanoseconds(now.st_mtim) != sheaf__nanoseconds(source->opened.st_mtim) ||
-        source->offset_bytes != (uint64_t)now.st_size)
+        sheaf__nanoseconds(now.st_mtim) != sheaf__nanoseconds(source->opened.st_mtim))
         return changed(err, "while it was read");
     return SHEAF_OK;
+}
+
+sheaf_status sheaf__file_verify(const sheaf__file_source *source, sheaf_error *err)
+{
+    sheaf_status status = sheaf__file_compare(source, err);
+    if (status == SHEAF_OK && source->can_seek &&
+        source->offset_bytes != (uint64_t)source->opened.st_size)
+        return changed(err, "while it was read");
+    return status;
 }
 
 void sheaf__file_close(sheaf__file_source *source)

@@ -20,7 +20,7 @@ typedef struct sheaf__gzip sheaf__gzip;
 
 typedef struct sheaf__file_source {
     int fd;                    /* -1: closed */
-    bool owns_fd;              /* false: standard input */
+    bool owns_fd;              /* false: standard input, or a descriptor that is shared */
     bool can_seek;             /* read by pread at offset_bytes */
     uint64_t offset_bytes;     /* how far it was read, as stored */
     uint64_t count_end_bytes;  /* what is read from here on does not count either; 0: all counts */
@@ -37,6 +37,13 @@ typedef struct sheaf__file_source {
  *            found: another inode, size or time.
  */
 sheaf_status sheaf__file_open(sheaf__file_source *source, const sheaf_file *file, sheaf_error *err);
+
+/* The same of a regular file that is open at fd, which stays the caller's: -1: by its path. */
+sheaf_status sheaf__file_open_shared(sheaf__file_source *source, const sheaf_file *file, int fd,
+                                     sheaf_error *err);
+
+/* Whether a regular file is still what it was when it was opened. OK, ECHANGED, EIO. */
+sheaf_status sheaf__file_compare(const sheaf__file_source *source, sheaf_error *err);
 
 /*
  * Read up to capacity bytes: *n_bytes is 0 at the end, and only there.

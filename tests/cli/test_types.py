@@ -210,6 +210,14 @@ class Values(TypesTest):
             self.assertEqual((float(text) or 0.0).hex(), value.hex(), text)
 
 
+class LongNumbers(TypesTest):
+    def test_an_exponent_is_not_cut_off(self):
+        self.write("e.csv", "a,b,c\n" + f"0.{'0' * 99999}1e100000,0.{'0' * 9999}1e100001,1{'0' * 9999}e-9999\n")
+        self.assertEqual({"a": "float64", "b": "text", "c": "float64"}, self.schema("e.csv"))
+        self.succeed("ingest", "e.csv", "-o", "e.db")
+        self.assertEqual([1.0, 1.0], self.rows("e.db", "e")[0][::2])
+
+
 class Inference(TypesTest):
     def test_one_value_at_the_very_end_decides(self):
         for last, expected in {"x": "text", "1.5": "float64", "": "int64", "9007199254740993": "int64"}.items():
@@ -300,6 +308,16 @@ class Asked(TypesTest):
         self.succeed("ingest", "z.csv", "-o", "z.db", "--type", "zip=int64", "--type", "n=int64", "--type", "f=float64",
                      "--type", "s=text")
         self.assertEqual([[501, 7, 1.0, "1"], [10001, -7, 9007199254740992.0, "2"]], self.rows("z.db", "z"))
+
+    def test_the_limits_of_a_type_that_is_asked_for(self):
+        self.write("n.csv", "f,i\n12345678901234567890,-09223372036854775808\n-0,9223372036854775807\n+.5,+0\n")
+        self.succeed("ingest", "n.csv", "-o", "n.db", "--type", "f=float64", "--type", "i=int64")
+        self.assertEqual([[12345678901234567890.0, -2**63], [0.0, 2**63 - 1], [0.5, 0]], self.rows("n.db", "n"))
+        for asked, text in {"float64": ["1e999", "0x1", "+", "1 ", "++1", "-+1", "1e-999"],
+                            "int64": ["1.5", "-9223372036854775809", "1e3", "", "-"]}.items():
+            for each in text:
+                self.write("n.csv", f'a\n"{each}"\n')
+                self.expect_fault("schema", "n.csv", "--type", f"a={asked}", line=2)
 
     def test_a_value_that_is_none_is_a_fault_with_its_place(self):
         for executor in ("threads", "processes", "sequential"):
