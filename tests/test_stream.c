@@ -316,12 +316,12 @@ Test(stream, gives_nothing_that_its_schema_does_not_allow)
         const char *first; /* file */
         const char *before;
         const char *after;
-    } cases[] = {{"a,b\n5,6\n", "a,b\n1,7\n2,8\n", "a,b\n1,7\n2,x\n"},   /* another type */
-                 {"a,b\n5,6\n", "a,b\n1,7\n2,8\n", "a,b\n1,7\n2,\n\n"},  /* a null, new */
-                 {"a\n5\n", "a,b\n1,\n2,\n\n", "a,b\n1,\n2,x\n"},        /* a value, new */
-                 {"a\n5\n", "\n\n\n\n\n\n", "a\n1\n2\n"},                /* a header */
-                 {"a\n5\n", "a\n1\n2\n", "b\n1\n2\n"},                   /* another one */
-                 {"a,b\n5,6\n", "a,b\n1,7\n2,8\n", "a\n1\n2\n3\n4\n5"}}; /* a shorter one */
+    } cases[] = {{"a,b\n5,6\n", "a,b\n1,7\n2,8\n", "a,b\n1,7\n2,x\n"},     /* another type */
+                 {"a,b\n5,6\n", "a,b\n1,7\n2,8\n", "a,b\n1,7\n2,\n\n"},    /* a null, new */
+                 {"a\n5\n", "a,b\n1,\n2,\n\n", "a,b\n1,\n2,x\n"},          /* a value, new */
+                 {"a\n5\n", "\n\n\n\n\n\n", "a\n1\n2\n"},                  /* a header */
+                 {"a\n5\n", "a\n1\n2\n", "b\n1\n2\n"},                     /* another one */
+                 {"a,b\n5,6\n", "a,b\n1,7\n2,8\n", "a\n1\n2\n3\n4\n5\n"}}; /* a shorter one */
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_file("a.csv", cases[i].first);
         write_file("b.csv", cases[i].before);
