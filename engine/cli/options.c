@@ -32,6 +32,7 @@ enum {
     OPTION_NULL,
     OPTION_ON_ERROR,
     OPTION_MAX_RECORD,
+    OPTION_MEMORY,
     OPTION_EXECUTOR,
     OPTION_PARSER,
     OPTION_PROGRESS,
@@ -64,6 +65,7 @@ static const struct option_info {
     {OPTION_TEXT, "text", NULL, FOR_INGEST | FOR_SCHEMA, "all columns are text, but for --type"},
     {OPTION_NULL, "null", "TOKEN", FOR_ALL & ~FOR_COUNT, "fields with this text are null, too"},
     {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_ALL, "the largest record that is read (64M)"},
+    {OPTION_MEMORY, "memory", "BYTES", FOR_ALL, "for rows that are read and not yet written (64M)"},
     {OPTION_ON_ERROR, "on-error", "stop|skip-file", FOR_ALL, "what a fault in a file does (stop)"},
     {OPTION_PARSER, "parser", "scan|libcsv", FOR_ALL, "who finds the records, the same (scan)"},
     {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_ALL,
@@ -305,6 +307,10 @@ static int apply(arguments *args, const struct option_info *info, char *value)
     case OPTION_MAX_RECORD:
         if (!parse_size(value, &args->ingest.record_bytes_max))
             return usage("--max-record takes a size up to 1G, not", value, "--max-record 256M");
+        return -1;
+    case OPTION_MEMORY:
+        if (!parse_size(value, &args->ingest.memory_bytes) || args->ingest.memory_bytes < 1 << 20)
+            return usage("--memory takes a size from 1M to 1G, not", value, "--memory 256M");
         return -1;
     case OPTION_ON_ERROR:
         args->ingest.on_error = position == 0 ? SHEAF_ON_ERROR_STOP : SHEAF_ON_ERROR_SKIP_FILE;

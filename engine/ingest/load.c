@@ -13,10 +13,12 @@ enum {
     CHUNK_BYTES = 1 << 20,
     TYPED_CHUNK_BYTES = 256 << 10, /* text, cells and values stay in the L2 cache */
     CHUNK_BYTES_MIN = 64 << 10,
-    CHUNKS_BYTES_IN_ALL = 16 << 20, /* of the window, when there are many workers */
-    RANGE_BYTES = 4 << 20,          /* of a file, if nothing of it is kept */
+    MEMORY_BYTES = 64 << 20,
+    MEMORY_BYTES_MIN = 1 << 20,
+    CHUNKS_SHARE = 4,      /* of the memory: a fourth, and as much again in cells */
+    RANGES_SHARE = 2,      /* a half, cells included */
+    RANGE_BYTES = 4 << 20, /* of a file, if nothing of it is kept */
     ROWS_RANGE_BYTES = 512 << 10,
-    RANGES_BYTES_IN_ALL = 40 << 20,
     COLUMNS_SLACK_BYTES = 512 << 10, /* so much of it columns keep for their next use */
     WINDOW_PER_WORKER = 4,
     FILES_KEPT_FREE = 16 /* descriptors that are not for input files */
@@ -48,10 +50,16 @@ static size_t at_most(size_t value, size_t limit)
     return value < limit ? value : limit;
 }
 
+static size_t memory_of(const sheaf__load *load)
+{
+    size_t bytes = load->options->memory_bytes ? load->options->memory_bytes : MEMORY_BYTES;
+    return bytes > MEMORY_BYTES_MIN ? bytes : MEMORY_BYTES_MIN;
+}
+
 /* A byte of text may become a cell: so much may a window of ranges take. */
 static size_t range_for_rows(const sheaf__load *load)
 {
-    size_t share = RANGES_BYTES_IN_ALL / load->window / (1 + sizeof(sheaf__cell));
+    size_t share = memory_of(load) / RANGES_SHARE / load->window / (1 + sizeof(sheaf__cell));
     share = at_most(share, at_most(load->chunk_bytes, ROWS_RANGE_BYTES));
     return share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
 }
@@ -71,7 +79,9 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
     load->summary->workers = sequential ? 1 : (int)wanted;
     load->window = sequential ? 1 : at_most(wanted * WINDOW_PER_WORKER, waiting_max);
     size_t usual = load->wants_columns ? TYPED_CHUNK_BYTES : CHUNK_BYTES;
-    size_t share = at_most(CHUNKS_BYTES_IN_ALL / load->window, usual);
+    size_t for_chunks = memory_of(load) / CHUNKS_SHARE;
+    load->window = at_most(load->window, for_chunks / CHUNK_BYTES_MIN); /* smaller is no use */
+    size_t share = at_most(for_chunks / load->window, usual);
     load->chunk_bytes = share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
     if (options->chunk_bytes > 0)
         load->chunk_bytes = options->chunk_bytes;

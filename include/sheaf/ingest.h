@@ -152,7 +152,14 @@ typedef struct sheaf_ingest_options {
     size_t n_types;
     const char *const *nulls; /* fields with one of these texts are null, too, quoted or not */
     size_t n_nulls;
-    size_t chunk_bytes; /* a worker reads before it hands on its rows; 0: 1 MiB */
+    size_t chunk_bytes; /* a worker reads before it hands on its rows; 0: 1 MiB at most */
+    /*
+     * What rows may take that are read and not written yet, so the number of files and ranges in
+     * flight, and their sizes, follow from it; 0: 64 MiB. A record that is larger than its share is
+     * read all the same. Not counted: what the program, the schema, the destination and a window of
+     * text for each worker take.
+     */
+    size_t memory_bytes;
 
     /* Called for every file, in order, by the thread that runs the ingest; or NULL. */
     void (*on_file)(void *context, const sheaf_file_report *report);

@@ -2,7 +2,8 @@
 
 import random
 
-from harness import FAULT, SheafTest, csv_line
+import harness
+from harness import FAULT, USAGE, SheafTest, csv_line
 
 
 class Ranges(SheafTest):
@@ -43,3 +44,26 @@ class Ranges(SheafTest):
                 self.expect_fault("count", "bad.csv", *way, source="bad.csv", line=line, record=100_001)
                 run = self.expect(FAULT, "cat", "bad.csv", *way)
                 self.assertEqual((first.out, first.err), (run.out, run.err), way)
+
+
+class Memory(SheafTest):
+    def test_rows_take_as_much_as_they_may(self):
+        """Of nothing but separators: each byte of text is a cell of eight."""
+        self.write("wide.csv", ",".join(f"c{i}" for i in range(200)) + "\n" + ("," * 199 + "\n") * 150_000)
+        peaks = {}
+        for memory in ("1M", "256M"):
+            run = self.measure("ingest", "wide.csv", "-o", f"{memory}.csv", "-j", "8", "--memory", memory)
+            peaks[memory] = run.peak_bytes
+        self.assertEqual(self.read("1M.csv"), self.read("256M.csv"))
+        if not harness.is_sanitized():
+            self.assertLess(peaks["1M"], 30 << 20)
+            self.assertLess(peaks["256M"], 256 << 20)
+
+    def test_a_record_may_be_larger_than_its_share(self):
+        self.write("long.csv", "a,b\n" + f"1,{'x' * (5 << 20)}\n" * 3)
+        run = self.succeed("cat", "long.csv", "-j", "4", "--memory", "1M")
+        self.assertEqual(self.read("long.csv"), run.out)
+
+    def test_it_has_limits(self):
+        for memory in ("0", "1023k", "2G", "much", "-1M", ""):
+            self.expect(USAGE, "count", "big.csv", "--memory", memory)
