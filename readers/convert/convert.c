@@ -6,6 +6,7 @@
 #include "readers/convert/calendar.h"
 #include "readers/convert/converters.h"
 #include "readers/convert/number.h"
+#include "readers/convert/short_number.h"
 #include "readers/scan/scan.h"
 
 static sheaf__kinds bool_of(const uint8_t *text, size_t n_bytes, sheaf__value *value)
@@ -85,22 +86,50 @@ bool sheaf__value_as(sheaf_type type, const uint8_t *text, size_t n_bytes, sheaf
 
 /* ---- columns ---- */
 
-static inline size_t convert(const sheaf__cells *cells, size_t row, sheaf__value *values,
-                             uint8_t *valid, sheaf__kinds *kinds, sheaf_type type)
+/* One cell's value; 0: it is not of the type. */
+static inline __attribute__((always_inline)) sheaf__kinds convert_cell(const sheaf__cells *cells,
+                                                                       size_t row, sheaf_type type,
+                                                                       sheaf__kinds held,
+                                                                       sheaf__value *value)
+{
+    sheaf__cell cell = cells->first[row * cells->stride];
+    const uint8_t *text = cells->text + cell.offset_bytes;
+    sheaf__kinds kind = SHEAF__KIND_TEXT;
+    value->integer = 0;
+    if (cell.n_bytes == SHEAF__NULL_CELL)
+        return SHEAF__KIND_NULL;
+    if ((type == SHEAF_TYPE_INT64 || type == SHEAF_TYPE_FLOAT64) && cell.n_bytes > 0)
+        kind = short_number_of(text, cell.n_bytes, value);
+    if (!(kind & held))
+        kind = value_of(text, cell.n_bytes, value);
+    *value = widened(kind, type, *value);
+    return kind & held;
+}
+
+/* Rows up to the next whole byte of bits: those are written at once. */
+static inline __attribute__((always_inline)) size_t convert(const sheaf__cells *cells, size_t row,
+                                                            sheaf__value *values, uint8_t *valid,
+                                                            sheaf__kinds *kinds, sheaf_type type)
 {
     const sheaf__kinds held = sheaf__kinds_of_type(type);
     sheaf__kinds met = 0;
-    for (; row < cells->n; row++) {
-        sheaf__cell cell = cells->first[row * cells->stride];
-        bool is_null = cell.n_bytes == SHEAF__NULL_CELL;
-        const uint8_t *text = cells->text + cell.offset_bytes;
-        sheaf__value value = {0};
-        sheaf__kinds kind = is_null ? SHEAF__KIND_NULL : value_of(text, cell.n_bytes, &value);
-        if (!is_null && !(kind & held))
-            break;
-        met |= kind;
-        values[row] = widened(kind, type, value);
-        sheaf__bit_set(valid, row, !is_null);
+    bool goes_on = true;
+    while (goes_on && row < cells->n) {
+        size_t first = row - row % 8;
+        size_t end = first + 8 < cells->n ? first + 8 : cells->n;
+        unsigned bits = valid[row / 8] & ((1u << row % 8) - 1);
+        for (; row < end; row++) {
+            sheaf__value value;
+            sheaf__kinds kind = convert_cell(cells, row, type, held, &value);
+            if (kind == 0) {
+                goes_on = false;
+                break;
+            }
+            met |= kind;
+            values[row] = value;
+            bits |= (unsigned)(kind != SHEAF__KIND_NULL) << (row - first);
+        }
+        valid[first / 8] = (uint8_t)bits;
     }
     *kinds |= met;
     return row;

@@ -4,7 +4,9 @@
 
 #include "readers/convert/convert.h"
 
-/* On every machine. */
+/*
+ * On every machine. All read up to SHEAF__BATCH_SLACK bytes before and behind the text of a cell.
+ */
 sheaf__converter sheaf__convert_bool;
 sheaf__converter sheaf__convert_int64;
 sheaf__converter sheaf__convert_float64;
@@ -13,10 +15,7 @@ sheaf__converter sheaf__convert_timestamp;
 sheaf__converter sheaf__convert_timestamp_utc;
 sheaf__converter sheaf__convert_time;
 
-/*
- * Eight cells at once. They read up to SHEAF__BATCH_SLACK bytes before and behind the text of a
- * cell.
- */
+/* Eight cells at once. */
 sheaf__converter sheaf__convert_int64_avx512;
 sheaf__converter sheaf__convert_float64_avx512;
 sheaf__converter sheaf__convert_timestamp_avx512;
