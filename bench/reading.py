@@ -17,9 +17,11 @@ import time
 
 HEADER = "id,when,lat,lon,name,amount,flag,note\n"
 COMMANDS = (
-    ("read and check 1 GB", "ingest big.csv -o null: -j 1"),
-    ("ten files of 100 MB", "ingest many -o null: -j 1"),
-    ("the same, two workers", "ingest many -o null: -j 2"),
+    ("count the records of 1 GB", "count big.csv -j 1"),
+    ("the same, two workers", "count big.csv -j 2"),
+    ("read, check and convert 1 GB", "ingest big.csv -o null: -j 1"),
+    ("the same, two workers", "ingest big.csv -o null: -j 2"),
+    ("ten files of 100 MB", "ingest many -o null: -j 2"),
     ("the same into one CSV", "cat many -j 2"),
     ("100 MB into SQLite", "ingest many/0.csv -o out.db --if-exists replace -j 2"),
     ("100 MB into a CSV file", "ingest many/0.csv -o out.csv --if-exists replace -j 2"),
