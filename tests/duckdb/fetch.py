@@ -24,8 +24,11 @@ path = cache / "sheaf" / f"duckdb-{VERSION}" / "libduckdb.so"
 
 
 def fetch():
-    with urllib.request.urlopen(URL, timeout=60) as answer:
-        package = answer.read()
+    try:
+        with urllib.request.urlopen(URL, timeout=60) as answer:
+            package = answer.read()
+    except OSError as failure:
+        sys.exit(f"fetch.py: {URL}: {failure}")
     found = base64.b64encode(hashlib.sha512(package).digest()).decode()
     if found != SHA512:
         sys.exit(f"fetch.py: {URL} has the SHA-512 {found}, not {SHA512}")
