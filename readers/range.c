@@ -23,7 +23,7 @@ sheaf_status sheaf__reader_open_range(sheaf__reader *reader, const sheaf_file *f
     reader->options = *options;
     reader->counts = (sheaf__reader_counts){0};
     reader->n_columns = 0;
-    reader->range_end = UINT64_MAX;
+    reader->range_end = reader->give_up_bytes = UINT64_MAX;
     reader->named_gzip = false;
     sheaf__reader_forget_failure(reader);
     reader->source = (sheaf__file_source){.fd = -1,
@@ -50,6 +50,11 @@ void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes)
 {
     reader->range_end = end_bytes;
     reader->source.count_end_bytes = end_bytes;
+}
+
+void sheaf__reader_give_up_at(sheaf__reader *reader, uint64_t offset_bytes)
+{
+    reader->give_up_bytes = offset_bytes;
 }
 
 /* Whether records with the right number of fields begin here, as far as the window goes. */

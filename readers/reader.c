@@ -194,7 +194,7 @@ static sheaf_status begin_text(sheaf__reader *reader, sheaf_error *err)
     sheaf__window_reset(&reader->window);
     reader->counts = (sheaf__reader_counts){0};
     reader->n_columns = 0;
-    reader->range_end = UINT64_MAX;
+    reader->range_end = reader->give_up_bytes = UINT64_MAX;
     sheaf__reader_forget_failure(reader);
     reader->line = reader->record_line = 1;
     if (sheaf__window_init(&reader->window) < 0)
@@ -350,13 +350,22 @@ static void next_record(sheaf__reader *reader)
     reader->record_line = reader->line;
 }
 
+static sheaf_status give_up(sheaf_error *err)
+{
+    return sheaf_error_set(err, SHEAF_EAGAIN, "where a record begins was guessed wrong");
+}
+
 /*
  * Find the end of the current line, reading as much as it takes. The record limit holds meanwhile.
  */
 sheaf_status sheaf__reader_find_line(sheaf__reader *reader, size_t *line_end, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
+    if (window->base_bytes + window->line >= reader->give_up_bytes)
+        return give_up(err);
     while (!sheaf__window_find_line(window, line_end)) {
+        if (window->base_bytes + window->end >= reader->give_up_bytes)
+            return give_up(err);
         if (window->end - window->record > reader->options.record_bytes_max + 2) {
             sheaf__record rec = sheaf__fault_record(reader);
             return sheaf__fault_limit(reader, &rec, err);

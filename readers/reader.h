@@ -110,6 +110,12 @@ int sheaf__reader_share(const sheaf__reader *reader);
 void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes);
 
 /*
+ * The first record was guessed: if one goes on at this offset, the guess is taken to be wrong, and
+ * next() fails with EAGAIN. (A quote that seems to open may close at the end of the file.)
+ */
+void sheaf__reader_give_up_at(sheaf__reader *reader, uint64_t offset_bytes);
+
+/*
  * Of a reader that was opened at any byte, and limited: go to where a record seems to begin, behind
  * the first line end from here on (one that ends right here counts) after which some records have
  * the right number of fields. It is a guess: inside quotes there may be lines like that, too. If no

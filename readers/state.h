@@ -18,6 +18,7 @@ struct sheaf__reader {
     uint64_t line;    /* number of the line at window.line, from 1 */
     uint64_t record_line;
     uint64_t range_end;        /* records that begin here or later are not read */
+    uint64_t give_up_bytes;    /* a record that goes on here was guessed wrong */
     bool is_waiting;           /* see sheaf__reader_is_waiting() */
     sheaf_error *read_failure; /* of the source, kept until the text before it was used */
 };

@@ -290,6 +290,17 @@ Test(ranges, of_one_record_from_the_first_byte_to_the_last_are_all_its)
     compare(text, (size_t)(at - text), all_sizes, N_SIZES);
 }
 
+/* Each line of it opens a quote that nothing closes, for whoever begins there. */
+Test(ranges, of_lines_that_seem_to_open_a_quote_are_given_up)
+{
+    static char text[TEXT_MAX];
+    char *at = add(text, "a,b\n1,2\n3,\"");
+    for (int i = 0; i < 100; i++)
+        at = add(at, "\"\"a\n");
+    at = add(at, "\"\n5,6\n");
+    compare(text, (size_t)(at - text), all_sizes, N_SIZES);
+}
+
 Test(ranges, of_an_open_quote_are_its_fault_and_nothing_else)
 {
     static char text[TEXT_MAX];

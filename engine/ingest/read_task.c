@@ -380,6 +380,8 @@ sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *rang
     sheaf_status status = sheaf__reader_open_range(chunk->reader, file->found, &options,
                                                    &range->from, file->fd, err);
     sheaf__reader_limit(chunk->reader, range->end_bytes);
+    if (range->guess && range->end_bytes < UINT64_MAX - file->load->range_bytes)
+        sheaf__reader_give_up_at(chunk->reader, range->end_bytes + file->load->range_bytes);
     if (status == SHEAF_OK && range->guess)
         status = sheaf__reader_guess_record(chunk->reader, parser_of(worker), err);
     chunk->begin = sheaf__reader_tell(chunk->reader);

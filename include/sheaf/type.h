@@ -5,7 +5,7 @@
  * smallest type in which all of them can be told apart as they were. What a text is taken for:
  *
  *     bool           true, false; True, False; TRUE, FALSE
- *     int64          an optional minus and digits, without leading zeros, that fit (-0 does not)
+ *     int64          an optional minus and digits, without leading zeros, that fit (-0: float64)
  *     float64        an optional minus, digits without leading zeros, a point, digits, an exponent;
  *                    digits on one side of the point suffice. The nearest double is taken. What is
  *                    beyond the largest one, or is not zero and would become it, stays text

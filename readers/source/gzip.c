@@ -135,17 +135,41 @@ static sheaf_status not_gzip(const sheaf__gzip *gzip, sheaf_error *err)
                    "the file may be two files in one, or damaged: gzip -t tells more");
 }
 
+/* Where a text that ends with NUL is over; n when it is not. */
+static size_t behind_nul(const uint8_t *bytes, size_t at, size_t n)
+{
+    const uint8_t *nul = at < n ? memchr(bytes + at, 0, n - at) : NULL;
+    return nul ? (size_t)(nul - bytes) + 1 : n;
+}
+
 /*
- * Who inflates this member. zlib knows every header; ISA-L passes over the flags that are reserved,
- * so those must have been seen.
+ * Whether all of a member's header (RFC 1952, 2.3) and some of what follows stands in n bytes, and
+ * nothing is in it that has to be checked.
+ */
+static bool is_plain_header(const uint8_t *bytes, size_t n)
+{
+    enum { HCRC = 2, EXTRA = 4, NAME = 8, COMMENT = 16, RESERVED = 0xE0, AT_FLAGS = 3, FIXED = 10 };
+    if (n <= FIXED || bytes[AT_FLAGS] & (HCRC | RESERVED))
+        return false;
+    size_t at = FIXED;
+    if (bytes[AT_FLAGS] & EXTRA)
+        at += n - at > 2 ? 2 + (size_t)(bytes[at] | bytes[at + 1] << 8) : n;
+    if (bytes[AT_FLAGS] & NAME)
+        at = behind_nul(bytes, at, n);
+    if (bytes[AT_FLAGS] & COMMENT)
+        at = behind_nul(bytes, at, n);
+    return at < n;
+}
+
+/*
+ * Who inflates this member: zlib, unless its header is here as a whole. ISA-L loses its way in one
+ * that comes in two pieces, and does not look at all of it.
  */
 static sheaf_status choose_inflater(sheaf__gzip *gzip, sheaf_error *err)
 {
-    enum { AT_FLAGS = 3, RESERVED = 0xE0 };
-    bool is_plain = gzip->io.n_in > AT_FLAGS && !(gzip->io.next_in[AT_FLAGS] & RESERVED);
     const sheaf__inflater *wanted = sheaf__inflater_get();
-    return use_inflater(gzip, is_plain && wanted && !gzip->is_again ? wanted : &sheaf__inflate_zlib,
-                        err);
+    bool by_zlib = !wanted || gzip->is_again || !is_plain_header(gzip->io.next_in, gzip->io.n_in);
+    return use_inflater(gzip, by_zlib ? &sheaf__inflate_zlib : wanted, err);
 }
 
 /* At the beginning of a member, or at the end of the file. */

@@ -3,8 +3,11 @@
 import contextlib
 import gzip
 import os
+import struct
 import subprocess
 import threading
+import time
+import zlib
 
 import harness
 from harness import FAULT, USAGE, SheafTest
@@ -250,3 +253,37 @@ class StdoutFails(SheafTest):
 
 if __name__ == "__main__":
     harness.main()
+
+
+class GzipInPieces(SheafTest):
+    """ISA-L 2.30 takes a part of a gzip header for data if the part before it came in two pieces."""
+
+    def member(self, flags):
+        data = b"a,b\n1,2\n"
+        deflated = zlib.compressobj(6, zlib.DEFLATED, -15)
+        header = bytes([0x1F, 0x8B, 8, flags, 0, 0, 0, 0, 0, 3])
+        header += b"\4\0\1\2\3\4" if flags & 4 else b""
+        header += b"name\0" if flags & 8 else b""
+        header += b"comment\0" if flags & 16 else b""
+        header += struct.pack("<H", zlib.crc32(header) & 0xFFFF) if flags & 2 else b""
+        return len(header), header + deflated.compress(data) + deflated.flush() + struct.pack("<II", zlib.crc32(data), 8)
+
+    def test_a_header_may_be_cut_anywhere(self):
+        for flags in (8, 24, 12, 10, 30):
+            n_header, stored = self.member(flags)
+            for cut in range(4, n_header, 3):
+                with self.subTest(flags=flags, cut=cut):
+                    process = subprocess.Popen([harness.SHEAF, "cat", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                               stderr=subprocess.PIPE)
+                    process.stdin.write(stored[:cut])
+                    process.stdin.flush()
+                    time.sleep(0.03)  # or both are read at once, and nothing is tested
+                    out, err = process.communicate(stored[cut:], timeout=harness.TIMEOUT)
+                    self.assertEqual((0, b"a,b\n1,2\n", b""), (process.returncode, out, err))
+
+    def test_a_header_may_be_longer_than_a_buffer(self):
+        _, stored = self.member(24)
+        for size in (65_500, 65_525, 65_536, 100_000):
+            self.write("x.csv.gz", stored.replace(b"name\0", b"n" * size + b"\0"))
+            self.assertEqual(b"a,b\n1,2\n", self.succeed("cat", "x.csv.gz").out)
+            self.assertEqual(b"a,b\n1,2\n", self.succeed("cat", "-", input=self.read("x.csv.gz")).out)
