@@ -7,8 +7,9 @@
  * is divided by the power of ten that it stood for: up to fifteen digits both are exact doubles, so
  * the quotient is the nearest one (Clinger, PLDI 1990).
  *
- * Eight cells among which one is not as plain as that go to the converter that knows everything
- * (convert.c), as do those before the first whole byte of bits.
+ * Longer numbers are composed one by one (float.h). Eight cells among which one is not as plain as
+ * that go to the converter that knows everything (convert.c), as do those before the first whole
+ * byte of bits.
  */
 #include <immintrin.h>
 
@@ -188,8 +189,8 @@ INLINE __mmask8 remove_points(numbers *x, __m512i *n_behind, int n_words)
 {
     __mmask8 found = 0;
     *n_behind = _mm512_setzero_si512();
-    for (int i = 0; i < n_words;
-         i++) { /* from the last word to the first: what was closed moves up */
+    /* From the last word to the first: what was closed up makes room for what stands before it. */
+    for (int i = 0; i < n_words; i++) {
         __m512i point = point_of(x->word[i]);
         __mmask8 here = _mm512_test_epi64_mask(point, point) & (__mmask8)~found;
         __m512i closed = close_up(x->word[i], point);
