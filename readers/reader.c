@@ -149,13 +149,12 @@ static sheaf_status begin_gzip(sheaf__reader *reader, sheaf_error *err)
         reader->gzip = sheaf__gzip_create();
     if (!reader->gzip)
         return sheaf__error_memory(err, "inflating a file");
-    sheaf_status status = sheaf__gzip_begin(reader->gzip, &reader->source, window->bytes,
-                                            window->end, err);
+    sheaf__gzip_begin(reader->gzip, &reader->source, window->bytes, window->end);
     reader->counts.gzip = true;
     reader->counts.text_bytes = 0;
     window->end = 0;
     window->at_end = false;
-    return status;
+    return SHEAF_OK;
 }
 
 /* At least `need` bytes in the window, or its end; never more than gzip takes back. */
@@ -319,6 +318,12 @@ sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file
 
 /* ---- records ---- */
 
+/* Whether the next record, if there is one, is beyond the range. */
+static bool is_over(const sheaf__reader *reader)
+{
+    return sheaf__reader_offset(reader) >= reader->range_end;
+}
+
 /*
  * The current line ends at line_end: is it blank, the end of a text that ends with a line end, a
  * lone CR? Returns the length of its line end.
@@ -417,7 +422,7 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
             reader->counts.lone_crs += lone_cr;
             next_line(reader, line_end);
             next_record(reader);
-            if (sheaf__reader_offset(reader) >= reader->range_end)
+            if (is_over(reader))
                 return SHEAF_END;
             continue;
         }
@@ -559,8 +564,8 @@ static sheaf_status read_records(sheaf__reader *reader, sheaf__parser *parser, s
         size_t n_taken = 0;
         if (is_stopped(reader))
             return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
-        if (sheaf__reader_offset(reader) >= reader->range_end)
-            return end_of_range(reader, err);
+        if (is_over(reader))
+            break;
         status = take_run(reader, parser, batch, chunk_bytes, &n_taken, err);
         if (status == SHEAF_OK && n_taken == 0)
             status = add_record(reader, parser, batch, err);
@@ -569,7 +574,7 @@ static sheaf_status read_records(sheaf__reader *reader, sheaf__parser *parser, s
             break;
         reader->is_waiting = status == SHEAF_OK && batch && batch->n_rows > 0 && would_wait(reader);
     }
-    return status;
+    return status >= 0 && is_over(reader) ? end_of_range(reader, err) : status;
 }
 
 sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,

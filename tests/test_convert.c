@@ -11,23 +11,15 @@
 
 #include "readers/convert/converters.h"
 #include "readers/scan/scan.h"
+#include "tests/support.h"
 
 enum { CELLS = 96, TEXT_BYTES = CELLS * 40, LIMIT = 120 };
 
-static uint64_t state = 88172645463325252u;
-
-/* xorshift64 (Marsaglia, 2003) */
-static uint64_t next(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
+static uint64_t seed = 12;
 
 static unsigned below(unsigned n)
 {
-    return (unsigned)(next() >> 33) % n;
+    return (unsigned)random_below(&seed, n);
 }
 
 static sheaf__kinds kind_of(const char *text, sheaf__value *value)
@@ -47,7 +39,7 @@ Test(convert, a_float_is_the_one_that_strtod_finds, .timeout = LIMIT)
 {
     char text[64];
     for (int i = 0; i < 400000; i++) {
-        uint64_t bits = next();
+        uint64_t bits = random_next(&seed);
         double value;
         memcpy(&value, &bits, sizeof value);
         if (!isfinite(value))
@@ -71,7 +63,7 @@ Test(convert, an_integer_is_the_one_that_strtoll_finds, .timeout = LIMIT)
 {
     char text[64];
     for (int i = 0; i < 200000; i++) {
-        long long expected = (long long)(next() >> below(64)) * (below(2) ? 1 : -1);
+        long long expected = (long long)(random_next(&seed) >> below(64)) * (below(2) ? 1 : -1);
         sheaf__value found;
         snprintf(text, sizeof text, "%lld", expected);
         sheaf__kinds kind = kind_of(text, &found);

@@ -14,39 +14,22 @@
 
 #include <sheaf/sheaf.h>
 
+#include "tests/support.h"
+
 enum { LIMIT = 60, FILES = 20, ROWS = 5000 };
 
-static char folder[] = "/tmp/sheaf-stream-XXXXXX";
+TestSuite(stream, .timeout = LIMIT, .init = enter_directory, .fini = leave_directory);
 
-static void write_file(const char *name, const char *text)
+static void write_text(const char *name, const char *text)
 {
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    cr_assert_not_null(file);
-    cr_assert_geq(fputs(text, file), 0);
-    cr_assert_eq(fclose(file), 0);
+    write_file(name, text, strlen(text));
 }
-
-static void make_folder(void)
-{
-    cr_assert_not_null(mkdtemp(folder));
-}
-
-static void remove_folder(void)
-{
-    char command[300];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(stream, .timeout = LIMIT, .init = make_folder, .fini = remove_folder);
 
 static sheaf_files *files_of_folder(void)
 {
     sheaf_files *files;
     sheaf_error err;
-    const char *source = folder;
+    const char *source = ".";
     cr_assert_eq(sheaf_files_discover(&source, 1, NULL, &files, &err), SHEAF_OK, "%s", err.message);
     return files;
 }
@@ -61,7 +44,7 @@ static void write_many(void)
         for (int row = 0; row < ROWS; row++)
             at += sprintf(at, "%d,%d.5,t%d\n", i * ROWS + row, row, row % 7);
         sprintf(name, "%02d.csv", i);
-        write_file(name, text);
+        write_text(name, text);
     }
     free(text);
 }
@@ -196,7 +179,7 @@ Test(stream, has_no_destination)
                                                  {.size = sizeof wrong[0], .format = "csv"},
                                                  {.size = sizeof wrong[0], .table = "t"},
                                                  {.size = sizeof wrong[0], .workers = -1}};
-    write_file("a.csv", "a\n1\n");
+    write_text("a.csv", "a\n1\n");
     sheaf_files *files = files_of_folder();
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct ArrowArrayStream stream;
@@ -208,7 +191,7 @@ Test(stream, has_no_destination)
 
 Test(stream, of_no_rows_has_a_schema_all_the_same)
 {
-    write_file("head.csv", "a,b\n");
+    write_text("head.csv", "a,b\n");
     sheaf_files *files = files_of_folder();
     struct ArrowArrayStream stream = open_stream(files, (sheaf_ingest_options){0});
     struct ArrowSchema schema;
@@ -223,8 +206,8 @@ Test(stream, of_no_rows_has_a_schema_all_the_same)
 
 Test(stream, tells_a_fault_when_it_is_opened)
 {
-    write_file("a.csv", "a,b\n1,2\n");
-    write_file("b.csv", "a,b\n1,2\n3\n");
+    write_text("a.csv", "a,b\n1,2\n");
+    write_text("b.csv", "a,b\n1,2\n3\n");
     sheaf_files *files = files_of_folder();
     struct ArrowArrayStream stream;
     sheaf_error err;
@@ -240,12 +223,12 @@ Test(stream, tells_a_fault_when_it_is_opened)
 
 Test(stream, fails_if_a_file_is_another_one_when_its_rows_are_read)
 {
-    write_file("a.csv", "a\n1\n2\n");
-    write_file("b.csv", "a\n1\n2\n");
+    write_text("a.csv", "a\n1\n2\n");
+    write_text("b.csv", "a\n1\n2\n");
     sheaf_files *files = files_of_folder();
     struct ArrowArrayStream stream = open_stream(
         files, (sheaf_ingest_options){.executor = SHEAF_EXECUTOR_SEQUENTIAL});
-    write_file("b.csv", "a\n1\nx\n");
+    write_text("b.csv", "a\n1\nx\n");
     struct ArrowArray batch;
     cr_assert_eq(stream.get_next(&stream, &batch), 0);
     batch.release(&batch);
@@ -262,7 +245,7 @@ Test(stream, has_columns_of_every_type)
 {
     static const char *const formats[] = {"b", "l", "g", "tdD", "tsu:", "tsu:UTC", "ttu", "u", "n"};
     static const int64_t buffers[] = {2, 2, 2, 2, 2, 2, 2, 3, 0};
-    write_file("a.csv",
+    write_text("a.csv",
                "b,l,g,d,t,z,c,u,n\n"
                "true,1,1.5,1970-01-02,1970-01-01T00:00:01,1970-01-01T00:00:02Z,00:00:03,x,\n"
                ",,,,,,,,\n");
@@ -299,14 +282,14 @@ Test(stream, has_columns_of_every_type)
 /* Another text of the same size in the place of a file's, which nobody notices by its time. */
 static void overwrite(const char *name, const char *text)
 {
-    char path[256];
     struct stat st;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    cr_assert_eq(stat(path, &st), 0);
+    cr_assert_eq(stat(name, &st), 0);
     cr_assert_eq((size_t)st.st_size, strlen(text));
-    write_file(name, text);
+    int fd = open(name, O_WRONLY); /* not another file, as write_file would make */
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)st.st_size);
+    close(fd);
     const struct timespec times[] = {st.st_atim, st.st_mtim};
-    cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+    cr_assert_eq(utimensat(AT_FDCWD, name, times, 0), 0);
 }
 
 /* What was found out of all files holds for what comes, or there is an error. */
@@ -323,8 +306,8 @@ Test(stream, gives_nothing_that_its_schema_does_not_allow)
                  {"a\n5\n", "a\n1\n2\n", "b\n1\n2\n"},                     /* another one */
                  {"a,b\n5,6\n", "a,b\n1,7\n2,8\n", "a\n1\n2\n3\n4\n5\n"}}; /* a shorter one */
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        write_file("a.csv", cases[i].first);
-        write_file("b.csv", cases[i].before);
+        write_text("a.csv", cases[i].first);
+        write_text("b.csv", cases[i].before);
         sheaf_files *files = files_of_folder();
         struct ArrowArrayStream stream = open_stream(
             files, (sheaf_ingest_options){.executor = SHEAF_EXECUTOR_SEQUENTIAL});

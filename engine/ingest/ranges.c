@@ -73,7 +73,7 @@ static sheaf_status read_again(sheaf__rows_cursor *cursor, uint64_t end_bytes, s
         (*chunk)->counts = cursor->at.counts; /* nothing of it was read */
     else if (status == SHEAF_OK)
         cursor->at = (*chunk)->end;
-    cursor->load->summary->ranges_reread++;
+    cursor->load->summary->ranges_reread += cursor->load->pass == SHEAF__PASS_ROWS;
     return status;
 }
 
@@ -101,7 +101,7 @@ sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next,
         sheaf_future *future = cursor->ahead[cursor->n_taken % load->window];
         cursor->n_taken++;
         cursor->n_ahead--;
-        load->summary->ranges++;
+        load->summary->ranges += load->pass == SHEAF__PASS_ROWS;
         status = await(cursor, future, &chunk, err);
         if (status < 0)
             return status;

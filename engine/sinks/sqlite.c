@@ -270,20 +270,13 @@ enum { SUFFIX_MAX = 24 };
 
 static bool make_usable(const sheaf__name *name, sheaf_arena *arena, usable_name *usable)
 {
-    static const char nul_symbol[] = "\xE2\x90\x80"; /* U+2400 SYMBOL FOR NULL */
     char *text = sheaf_arena_new(arena, char, name->n_bytes * 3 + SUFFIX_MAX);
     char *folded = sheaf_arena_new(arena, char, name->n_bytes * 3 + 1);
     if (!text || !folded)
         return false;
-    size_t n = 0;
-    for (size_t at = 0; at < name->n_bytes; at++) {
-        size_t n_piece = name->bytes[at] == '\0' ? 3 : 1;
-        memcpy(text + n, n_piece == 3 ? nul_symbol : name->bytes + at, n_piece);
-        n += n_piece;
-    }
+    size_t n = sheaf__name_write(name->bytes, name->n_bytes, text);
     for (size_t at = 0; at < n; at++)
         folded[at] = (char)(text[at] >= 'A' && text[at] <= 'Z' ? text[at] + 32 : text[at]);
-    text[n] = '\0';
     *usable = (usable_name){.text = text, .folded = folded, .n_bytes = n};
     return true;
 }

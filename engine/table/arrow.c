@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine/core/annotate.h"
+#include "engine/table/names.h"
 
 enum { BUFFERS_MAX = 3 };
 
@@ -58,20 +59,6 @@ static void release_schema(struct ArrowSchema *schema)
     leave_schema(schema->private_data);
 }
 
-/* A name as a C string. Returns where the next one goes. */
-static char *write_name(char *to, const sheaf__arrow_field *field)
-{
-    static const char nul_symbol[] = "\xE2\x90\x80"; /* U+2400 SYMBOL FOR NULL */
-    for (size_t i = 0; i < field->n_name; i++) {
-        if (field->name[i])
-            *to++ = field->name[i];
-        else
-            to = stpcpy(to, nul_symbol);
-    }
-    *to++ = '\0';
-    return to;
-}
-
 sheaf_status sheaf__arrow_schema(const sheaf__arrow_field *fields, size_t n,
                                  struct ArrowSchema *schema)
 {
@@ -100,7 +87,7 @@ sheaf_status sheaf__arrow_schema(const sheaf__arrow_field *fields, size_t n,
                                                 .release = release_schema,
                                                 .private_data = block};
         block->pointers[i] = &block->fields[i];
-        name = write_name(name, &fields[i]);
+        name += sheaf__name_write(fields[i].name, fields[i].n_name, name) + 1;
     }
     *schema = (struct ArrowSchema){.format = "+s",
                                    .name = "",

@@ -134,3 +134,16 @@ uint32_t sheaf__names_add_unique(sheaf__names *names, const char *bytes, size_t 
     free(spelling);
     return index;
 }
+
+size_t sheaf__name_write(const char *bytes, size_t n_bytes, char *to)
+{
+    char *at = to;
+    for (size_t i = 0; i < n_bytes; i++) {
+        if (bytes[i])
+            *at++ = bytes[i];
+        else
+            at = stpcpy(at, "\xE2\x90\x80");
+    }
+    *at = '\0';
+    return (size_t)(at - to);
+}

@@ -33,6 +33,14 @@ typedef struct sheaf__names {
 void sheaf__names_init(sheaf__names *names, sheaf_arena *arena);
 void sheaf__names_end(sheaf__names *names);
 
+/*
+ * Write a name for whoever ends one at a NUL byte: that becomes U+2400, SYMBOL FOR NULL. `to` has
+ * room for three times its bytes and one more.
+ *
+ * Returns    the number of bytes, without the NUL behind them.
+ */
+size_t sheaf__name_write(const char *bytes, size_t n_bytes, char *to);
+
 /* The index of a name, or SHEAF__NO_NAME. */
 uint32_t sheaf__names_find(const sheaf__names *names, const char *bytes, size_t n_bytes);
 

@@ -79,17 +79,15 @@ bool sheaf__gzip_detect(const uint8_t *bytes, size_t n_bytes)
     return n_bytes >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
 }
 
-sheaf_status sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, const uint8_t *head,
-                               size_t n_bytes, sheaf_error *err)
+void sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, const uint8_t *head,
+                       size_t n_bytes)
 {
-    (void)err;
     gzip->in_member = gzip->ended = gzip->is_again = false;
     gzip->damage = NULL;
     gzip->n_again = 0;
     gzip->from = from;
     memcpy(gzip->input, head, n_bytes);
     gzip->io = (sheaf__inflate_io){.next_in = gzip->input, .n_in = (uint32_t)n_bytes};
-    return SHEAF_OK;
 }
 
 bool sheaf__gzip_has_input(const sheaf__gzip *gzip)

@@ -89,8 +89,8 @@ bool sheaf__gzip_detect(const uint8_t *bytes, size_t n_bytes);
  * were read already.
  */
 enum { SHEAF__GZIP_HEAD_MAX = 64 << 10 };
-sheaf_status sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, const uint8_t *head,
-                               size_t n_bytes, sheaf_error *err);
+void sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, const uint8_t *head,
+                       size_t n_bytes);
 
 /* Whether some of what was read is still to be inflated. */
 bool sheaf__gzip_has_input(const sheaf__gzip *gzip);
