@@ -24,7 +24,7 @@ sheaf_status sheaf__reader_open_range(sheaf__reader *reader, const sheaf_file *f
     reader->counts = (sheaf__reader_counts){0};
     reader->n_columns = 0;
     reader->range_end = reader->give_up_bytes = UINT64_MAX;
-    reader->named_gzip = false;
+    reader->path = file->path;
     sheaf__reader_forget_failure(reader);
     reader->source = (sheaf__file_source){.fd = -1,
                                           .counted_bytes = position->counts.stored_bytes,

@@ -17,7 +17,6 @@
 #include <string.h>
 
 #include "engine/core/error.h"
-#include "engine/core/path.h"
 #include "engine/core/utf8.h"
 #include "readers/fault.h"
 #include "readers/record/run.h"
@@ -36,7 +35,8 @@ void sheaf__reader_destroy(sheaf__reader *reader)
     if (!reader)
         return;
     sheaf__reader_close(reader);
-    sheaf__gzip_destroy(reader->gzip);
+    for (int i = 0; i < SHEAF__COMPRESSIONS; i++)
+        sheaf__decompressor_destroy(reader->decompressors[i]);
     sheaf__window_end(&reader->window);
     free(reader);
 }
@@ -124,8 +124,9 @@ sheaf_status sheaf__reader_fill(sheaf__reader *reader, size_t max_bytes, sheaf_e
     size_t n = 0;
     sheaf_error failure;
     sheaf_error_clear(&failure);
-    sheaf_status status = reader->counts.gzip
-                              ? sheaf__gzip_read(reader->gzip, into, room, &n, &failure)
+    sheaf__decompressor *decompressor = reader->decompressors[reader->counts.compression];
+    sheaf_status status = decompressor
+                              ? sheaf__decompressor_read(decompressor, into, room, &n, &failure)
                               : sheaf__file_read(&reader->source, into, room, &n, &failure);
     if (status == SHEAF_OK && n == 0)
         status = sheaf__file_verify(&reader->source, &failure);
@@ -141,28 +142,30 @@ sheaf_status sheaf__reader_fill(sheaf__reader *reader, size_t max_bytes, sheaf_e
     return SHEAF_OK;
 }
 
-/* The first bytes are in the window: hand them to gzip if that is what they are. */
-static sheaf_status begin_gzip(sheaf__reader *reader, sheaf_error *err)
+/* The first bytes are in the window: hand them to what decompresses the file. */
+static sheaf_status begin_decompressing(sheaf__reader *reader, sheaf__compression compression,
+                                        sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
-    if (!reader->gzip)
-        reader->gzip = sheaf__gzip_create();
-    if (!reader->gzip)
-        return sheaf__error_memory(err, "inflating a file");
-    sheaf__gzip_begin(reader->gzip, &reader->source, window->bytes, window->end);
-    reader->counts.gzip = true;
+    sheaf__decompressor **decompressor = &reader->decompressors[compression];
+    if (!*decompressor)
+        *decompressor = sheaf__compression_format(compression)->create();
+    if (!*decompressor)
+        return sheaf__error_memory(err, "decompressing a file");
+    sheaf__decompressor_begin(*decompressor, &reader->source, window->bytes, window->end);
+    reader->counts.compression = compression;
     reader->counts.text_bytes = 0;
     window->end = 0;
     window->at_end = false;
     return SHEAF_OK;
 }
 
-/* At least `need` bytes in the window, or its end; never more than gzip takes back. */
+/* At least `need` bytes in the window, or its end; never more than a decompressor takes back. */
 static sheaf_status fill_at_least(sheaf__reader *reader, size_t need, sheaf_error *err)
 {
     sheaf_status status = SHEAF_OK;
     while (status == SHEAF_OK && reader->window.end < need && !reader->window.at_end)
-        status = sheaf__reader_fill(reader, SHEAF__GZIP_HEAD_MAX - reader->window.end, err);
+        status = sheaf__reader_fill(reader, SHEAF__DECOMPRESS_HEAD_MAX - reader->window.end, err);
     return status;
 }
 
@@ -198,10 +201,11 @@ static sheaf_status begin_text(sheaf__reader *reader, sheaf_error *err)
     reader->line = reader->record_line = 1;
     if (sheaf__window_init(&reader->window) < 0)
         return sheaf__error_memory(err, "a buffer");
-    sheaf_status status = fill_at_least(reader, 3, err);
-    bool gzip = reader->named_gzip || sheaf__gzip_detect(reader->window.bytes, reader->window.end);
-    if (status == SHEAF_OK && gzip && !reader->read_failure) {
-        status = begin_gzip(reader, err);
+    sheaf_status status = fill_at_least(reader, SHEAF__MAGIC_BYTES_MAX, err);
+    sheaf__compression compression = sheaf__compression_of(reader->path, reader->window.bytes,
+                                                           reader->window.end);
+    if (status == SHEAF_OK && compression != SHEAF__COMPRESSION_NONE && !reader->read_failure) {
+        status = begin_decompressing(reader, compression, err);
         if (status == SHEAF_OK)
             status = fill_at_least(reader, 3, err);
     }
@@ -215,7 +219,7 @@ static sheaf_status open_source(sheaf__reader *reader, const sheaf_file *file,
     reader->options = *options;
     reader->counts = (sheaf__reader_counts){0}; /* also of a file that cannot be opened */
     reader->n_columns = 0;
-    reader->named_gzip = sheaf__path_ends_with(file->path, ".gz");
+    reader->path = file->path;
     reader->source = (sheaf__file_source){.fd = -1,
                                           .counted_bytes = counted_bytes,
                                           .stop = options->stop,
@@ -302,7 +306,7 @@ sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file
 {
     sheaf_status status = open_source(reader, file, options, position->counts.stored_bytes, false,
                                       err);
-    if (status == SHEAF_OK && !reader->counts.gzip) {
+    if (status == SHEAF_OK && reader->counts.compression == SHEAF__COMPRESSION_NONE) {
         sheaf__window_reset(&reader->window);
         reader->window.base_bytes = reader->source.offset_bytes = position->offset_bytes;
         status = sheaf__window_init(&reader->window) < 0 ? sheaf__error_memory(err, "a buffer")
@@ -536,7 +540,8 @@ static bool would_wait(sheaf__reader *reader)
     size_t line_end;
     if (reader->source.can_seek || sheaf__window_find_line(&reader->window, &line_end))
         return false;
-    if (reader->counts.gzip && sheaf__gzip_has_input(reader->gzip))
+    const sheaf__decompressor *decompressor = reader->decompressors[reader->counts.compression];
+    if (decompressor && sheaf__decompressor_has_input(decompressor))
         return false;
     return sheaf__file_would_wait(&reader->source);
 }

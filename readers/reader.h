@@ -1,7 +1,7 @@
 /*
  * Reading one file: bytes in, batches of records out.
  *
- *     sheaf__reader_open      the file, its first bytes: byte order mark, gzip or not
+ *     sheaf__reader_open      the file, its first bytes: byte order mark, compressed or not
  *     sheaf__reader_header    the first record
  *     sheaf__reader_next      the records behind it, a batch at a time, until END
  *     sheaf__reader_close
@@ -26,6 +26,7 @@
 #include "engine/table/batch.h"
 #include "readers/convert/nulls.h"
 #include "readers/record/parser.h"
+#include "readers/source/decompress.h"
 
 typedef struct sheaf__reader sheaf__reader;
 
@@ -46,7 +47,7 @@ typedef struct sheaf__reader_counts {
     uint64_t lone_crs;
     uint64_t stored_bytes;
     uint64_t text_bytes;
-    bool gzip;
+    sheaf__compression compression;
 } sheaf__reader_counts;
 
 /* A reader may be used for one file after the other. NULL when there is no memory. */
@@ -56,7 +57,8 @@ void sheaf__reader_destroy(sheaf__reader *reader);
 /*
  * Open a file.
  *
- * Returns    OK; ENOENT, EIO, ECHANGED, EGZIP, EENCODING (UTF-16), ECANCELLED, ERESOURCE, ENOMEM.
+ * Returns    OK; ENOENT, EIO, ECHANGED, ECOMPRESSED, EENCODING (UTF-16), ECANCELLED, ERESOURCE,
+ *            ENOMEM.
  */
 sheaf_status sheaf__reader_open(sheaf__reader *reader, const sheaf_file *file,
                                 const sheaf__reader_options *options, sheaf_error *err);
@@ -146,8 +148,8 @@ sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, 
  * rest of the file.
  *
  * Returns    OK: there may be more; END: there is not. Either may come with rows.
- *            ESHAPE, EQUOTE, EENCODING, ELIMIT, EGZIP, ECHANGED, EIO, ECANCELLED, ENOMEM: a fault;
- *            the batch then holds the records before it.
+ *            ESHAPE, EQUOTE, EENCODING, ELIMIT, ECOMPRESSED, ECHANGED, EIO, ECANCELLED, ENOMEM: a
+ *            fault; the batch then holds the records before it.
  */
 sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                                 size_t chunk_bytes, sheaf_error *err);

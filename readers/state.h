@@ -3,15 +3,16 @@
 #define SHEAF_READERS_STATE_H
 
 #include "readers/reader.h"
-#include "readers/source/source.h"
+#include "readers/source/decompress.h"
 #include "readers/window.h"
 
 struct sheaf__reader {
     sheaf__free_node node;
     sheaf__reader_options options;
     sheaf__file_source source;
-    sheaf__gzip *gzip; /* made for the first gzip file, kept for the next ones */
-    bool named_gzip;   /* the file is called .gz */
+    const char *path; /* of the file, while it is open */
+    sheaf__decompressor
+        *decompressors[SHEAF__COMPRESSIONS]; /* each made for the first file that needs it */
     sheaf__window window;
     sheaf__reader_counts counts;
     size_t n_columns; /* of the header; 0 before it */

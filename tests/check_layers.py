@@ -61,6 +61,7 @@ PUBLIC_ONLY = ("engine/cli/", "tests/package/", "tests/examples/")
 OWNED_HEADERS = {
     "zlib.h": ("readers/source/",),
     "isa-l.h": ("readers/source/",),
+    "zstd.h": ("readers/source/",),
     "csv.h": ("readers/record/",),
     "sqlite3.h": ("engine/sinks/",),
     "jemalloc/": ("engine/core/",),

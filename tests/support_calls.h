@@ -205,7 +205,7 @@ CALL_FUNCTION(fail_with)
 CALL_FUNCTION(fail_silently)
 {
     UNUSED_IN_CALL;
-    return SHEAF_EGZIP;
+    return SHEAF_ECOMPRESSED;
 }
 
 /* A positive status counts as OK. */

@@ -18,8 +18,8 @@ Test(status, has_a_name_and_a_text)
 {
     cr_assert_str_eq(sheaf_status_name(SHEAF_OK), "OK");
     cr_assert_str_eq(sheaf_status_name(SHEAF_END), "END");
-    cr_assert_str_eq(sheaf_status_name(SHEAF_EGZIP), "EGZIP");
-    cr_assert_str_eq(sheaf_status_text(SHEAF_EGZIP), "the compressed data is damaged");
+    cr_assert_str_eq(sheaf_status_name(SHEAF_ECOMPRESSED), "ECOMPRESSED");
+    cr_assert_str_eq(sheaf_status_text(SHEAF_ECOMPRESSED), "the compressed data is damaged");
     cr_assert_str_eq(sheaf_status_name((sheaf_status)-1000), "?");
     cr_assert_str_eq(sheaf_status_text((sheaf_status)2), "?");
 }
@@ -360,7 +360,7 @@ Test(error, is_written_with_what_is_known_and_no_more)
     check_format(&err, "error: it broke\n  --> a.csv (record 5)\n");
     err.offset_bytes = 0;
     check_format(&err, "error: it broke\n  --> a.csv (byte 0, record 5)\n");
-    err.status = SHEAF_EGZIP;
+    err.status = SHEAF_ECOMPRESSED;
     err.record = 0;
     check_format(&err, "error: it broke\n  --> a.csv (compressed byte 0)\n");
 }

@@ -3,104 +3,19 @@
  * and whatever is not a whole gzip file is a failure that names a place in it.
  */
 #include <errno.h>
-#include <sys/mman.h>
 
-#include "readers/source/source.h"
-#include "tests/support.h"
+#include "tests/support_decompress.h"
 
 TestSuite(gzip, .timeout = 30);
-
-static const char verse[] = "id,name\n1,Ada\n2,Grace\n3,Barbara\n1,Ada\n2,Grace\n3,Barbara\n"
-                            "4,\"Ra\nd\xC3\xAD"
-                            "a\"\n";
-
-enum { N_VERSE = sizeof verse - 1 };
-
-/* ---- reading what is stored ---- */
-
-typedef struct inflated {
-    blob text;
-    sheaf_status status;
-    sheaf_error err;
-} inflated;
-
-typedef struct way {
-    size_t head;     /* so many bytes are read before gzip begins */
-    size_t capacity; /* so many are asked for at a time */
-} way;
-
-static const way usual = {SHEAF__GZIP_HEAD_MAX, 4096};
-
-static inflated inflate_source(sheaf__gzip *gzip, sheaf__file_source *source, way by)
-{
-    static uint8_t head[SHEAF__GZIP_HEAD_MAX];
-    inflated out = {.status = SHEAF_OK};
-    sheaf_error_clear(&out.err);
-    size_t n_head = 0;
-    size_t n = 1;
-    while (n > 0 && n_head < by.head && out.status == SHEAF_OK) {
-        out.status = sheaf__file_read(source, head + n_head, by.head - n_head, &n, &out.err);
-        n_head += n;
-    }
-    if (out.status == SHEAF_OK)
-        sheaf__gzip_begin(gzip, source, head, n_head);
-    memset(head, 0xAA, sizeof head); /* gzip has a copy */
-    uint8_t *buffer = malloc(by.capacity);
-    for (n = 1; n > 0 && out.status == SHEAF_OK;) {
-        out.status = sheaf__gzip_read(gzip, buffer, by.capacity, &n, &out.err);
-        cr_assert_leq(n, by.capacity);
-        cr_assert(n == 0 || out.status == SHEAF_OK, "bytes and a failure at once");
-        blob_add(&out.text, buffer, out.status == SHEAF_OK ? n : 0);
-    }
-    if (out.status == SHEAF_OK) { /* the end stays the end */
-        cr_assert_eq(sheaf__gzip_read(gzip, buffer, by.capacity, &n, &out.err), SHEAF_OK);
-        cr_assert_eq(n, 0);
-    }
-    free(buffer);
-    return out;
-}
-
-static int stored_fd = -1;
-
-/* A file in memory that holds these bytes. */
-static sheaf__file_source store(const void *bytes, size_t n_bytes)
-{
-    if (stored_fd < 0)
-        stored_fd = memfd_create("stored", MFD_CLOEXEC);
-    cr_assert_geq(stored_fd, 0);
-    cr_assert_eq(ftruncate(stored_fd, 0), 0);
-    cr_assert_eq(pwrite(stored_fd, bytes, n_bytes, 0), (ssize_t)n_bytes);
-    sheaf__file_source source = {.fd = stored_fd, .can_seek = true};
-    cr_assert_eq(fstat(stored_fd, &source.opened), 0);
-    return source;
-}
-
-static inflated inflate_bytes(sheaf__gzip *gzip, const void *bytes, size_t n_bytes, way by)
-{
-    sheaf__file_source source = store(bytes, n_bytes);
-    return inflate_source(gzip, &source, by);
-}
-
-static bool is_verse(const inflated *got)
-{
-    return got->text.n_bytes == N_VERSE && memcmp(got->text.bytes, verse, N_VERSE) == 0;
-}
-
-static bool begins_verse(const inflated *got)
-{
-    return got->text.n_bytes <= N_VERSE &&
-           memcmp(got->text.bytes ? got->text.bytes : (const uint8_t *)"", verse,
-                  got->text.n_bytes) == 0;
-}
 
 /* ---- whole files ---- */
 
 Test(gzip, concatenates_members)
 {
     /* 1 to 5 members, empty ones among them, at any level; any head, any capacity. */
-    static const size_t heads[] = {0, 1, 2, 3, 10, 18, 40, SHEAF__GZIP_HEAD_MAX};
-    static const size_t capacities[] = {1, 2, 3, 7, 100, SHEAF__GZIP_HEAD_MAX};
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    static const size_t heads[] = {0, 1, 2, 3, 10, 18, 40, SHEAF__DECOMPRESS_HEAD_MAX};
+    static const size_t capacities[] = {1, 2, 3, 7, 100, SHEAF__DECOMPRESS_HEAD_MAX};
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     uint64_t seed = 1;
     for (int i = 0; i < 1000; i++) {
         blob stored = {0};
@@ -112,13 +27,13 @@ Test(gzip, concatenates_members)
             done += n;
         }
         way by = {heads[random_below(&seed, 8)], capacities[random_below(&seed, 6)]};
-        inflated got = inflate_bytes(gzip, stored.bytes, stored.n_bytes, by);
+        decompressed got = decompress_bytes(gzip, stored.bytes, stored.n_bytes, by);
         cr_assert_eq(got.status, SHEAF_OK, "%s", got.err.message);
         cr_assert(is_verse(&got), "head %d capacity %d", (int)by.head, (int)by.capacity);
         blob_free(&got.text);
         blob_free(&stored);
     }
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 Test(gzip, reads_from_a_pipe_that_is_cut_anywhere)
@@ -126,34 +41,34 @@ Test(gzip, reads_from_a_pipe_that_is_cut_anywhere)
     blob stored = {0};
     gzip_add(&stored, verse, 30, 6);
     gzip_add(&stored, verse + 30, N_VERSE - 30, 1);
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     for (size_t cut = 0; cut < stored.n_bytes; cut++) {
         if (cut > 0)
             feed_stdin(stored.bytes, stored.n_bytes, &cut, 1);
         else
             feed_stdin_by(stored.bytes, stored.n_bytes, 1);
         sheaf__file_source source = {.fd = STDIN_FILENO};
-        inflated got = inflate_source(gzip, &source, (way){0, 1 + cut % 50});
+        decompressed got = decompress_source(gzip, &source, (way){0, 1 + cut % 50});
         cr_assert_eq(got.status, SHEAF_OK, "cut at %d: %s", (int)cut, got.err.message);
         cr_assert(is_verse(&got));
         blob_free(&got.text);
     }
     blob_free(&stored);
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 Test(gzip, takes_files_of_nothing)
 {
     blob stored = {0};
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     for (int members = 1; members < 100; members++) {
         gzip_add(&stored, "", 0, members % 10);
-        inflated got = inflate_bytes(gzip, stored.bytes, stored.n_bytes, usual);
+        decompressed got = decompress_bytes(gzip, stored.bytes, stored.n_bytes, usual);
         cr_assert_eq(got.status, SHEAF_OK, "%s", got.err.message);
         cr_assert_eq(got.text.n_bytes, 0);
     }
     blob_free(&stored);
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 /* The verse as a member whose header has these parts; names are of n_name bytes. */
@@ -183,13 +98,13 @@ static size_t pack_with_header(int flags, size_t n_name, uint8_t *packed, size_t
 Test(gzip, takes_every_kind_of_header_in_two_pieces)
 {
     static uint8_t packed[110000];
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     for (int flags = 0; flags < 16; flags++) {
         size_t n = pack_with_header(flags, 9, packed, sizeof packed);
         for (size_t cut = 1; cut < n; cut++) {
             feed_stdin(packed, n, &cut, 1);
             sheaf__file_source source = {.fd = STDIN_FILENO};
-            inflated got = inflate_source(gzip, &source, (way){0, 1000});
+            decompressed got = decompress_source(gzip, &source, (way){0, 1000});
             cr_assert_eq(got.status, SHEAF_OK, "flags %d, cut at %d: %s", flags, (int)cut,
                          got.err.message);
             cr_assert(is_verse(&got));
@@ -197,34 +112,34 @@ Test(gzip, takes_every_kind_of_header_in_two_pieces)
         }
         for (size_t n_name = 65500; n_name <= 100000; n_name += n_name < 65540 ? 1 : 34460) {
             n = pack_with_header(flags, n_name, packed, sizeof packed);
-            inflated got = inflate_bytes(gzip, packed, n, usual);
+            decompressed got = decompress_bytes(gzip, packed, n, usual);
             cr_assert_eq(got.status, SHEAF_OK, "flags %d, %d bytes of a name: %s", flags,
                          (int)n_name, got.err.message);
             cr_assert(is_verse(&got));
             blob_free(&got.text);
         }
     }
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 Test(gzip, takes_every_kind_of_header)
 {
     uint8_t packed[400];
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     for (int flags = 0; flags < 16; flags++) {
         size_t n = pack_with_header(flags, 9, packed, sizeof packed);
-        inflated got = inflate_bytes(gzip, packed, n, usual);
+        decompressed got = decompress_bytes(gzip, packed, n, usual);
         cr_assert_eq(got.status, SHEAF_OK, "flags %d: %s", flags, got.err.message);
         cr_assert(is_verse(&got));
         blob_free(&got.text);
         if (!(flags & 1))
             continue;
         packed[5] ^= 1; /* the time: no bit of the header may change when it has a CRC of its own */
-        got = inflate_bytes(gzip, packed, n, usual);
-        cr_assert_eq(got.status, SHEAF_EGZIP);
+        got = decompress_bytes(gzip, packed, n, usual);
+        cr_assert_eq(got.status, SHEAF_ECOMPRESSED);
         cr_assert_eq(got.text.n_bytes, 0);
     }
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 /*
@@ -235,11 +150,11 @@ Test(gzip, makes_no_difference_where_its_buffer_ends)
 {
     blob text = {0};
     uint64_t seed = 3;
-    for (size_t i = 0; i < 2 * SHEAF__GZIP_HEAD_MAX + 1000; i++)
+    for (size_t i = 0; i < 2 * SHEAF__DECOMPRESS_HEAD_MAX + 1000; i++)
         blob_add(&text, &(char){(char)random_next(&seed)}, 1);
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     for (size_t i = 0; i < 50 * 3; i++) {
-        size_t target = (1 + i / 75) * SHEAF__GZIP_HEAD_MAX - 12 + i % 25;
+        size_t target = (1 + i / 75) * SHEAF__DECOMPRESS_HEAD_MAX - 12 + i % 25;
         size_t tail = i / 25 % 3; /* nothing, a member, garbage */
         blob stored = {0};
         size_t n_first = target - 18 - 5 * (1 + i / 75);
@@ -252,9 +167,9 @@ Test(gzip, makes_no_difference_where_its_buffer_ends)
             gzip_add(&stored, text.bytes + n_first, 500, 6);
         else if (tail == 2)
             blob_text(&stored, "garbage");
-        inflated got = inflate_bytes(gzip, stored.bytes, stored.n_bytes, usual);
+        decompressed got = decompress_bytes(gzip, stored.bytes, stored.n_bytes, usual);
         size_t n_expected = n_first + (tail == 1 ? 500 : 0);
-        cr_assert_eq(got.status, tail == 2 ? SHEAF_EGZIP : SHEAF_OK, "%d: %s", (int)target,
+        cr_assert_eq(got.status, tail == 2 ? SHEAF_ECOMPRESSED : SHEAF_OK, "%d: %s", (int)target,
                      got.err.message);
         cr_assert_eq(got.text.n_bytes, n_expected);
         cr_assert_arr_eq(got.text.bytes, text.bytes, n_expected);
@@ -265,7 +180,7 @@ Test(gzip, makes_no_difference_where_its_buffer_ends)
         blob_free(&stored);
     }
     blob_free(&text);
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 /* ---- files that were cut off ---- */
@@ -276,17 +191,17 @@ Test(gzip, finds_every_cut)
     gzip_add(&stored, verse, 30, 6);
     size_t n_first = stored.n_bytes;
     gzip_add(&stored, verse + 30, N_VERSE - 30, 6);
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     for (size_t i = 1; i < stored.n_bytes * 4; i++) {
         size_t n_bytes = i / 4;
-        way by = {i % 2 ? SHEAF__GZIP_HEAD_MAX : 0, i / 2 % 2 ? 4096 : 1};
-        inflated got = inflate_bytes(gzip, stored.bytes, n_bytes, by);
+        way by = {i % 2 ? SHEAF__DECOMPRESS_HEAD_MAX : 0, i / 2 % 2 ? 4096 : 1};
+        decompressed got = decompress_bytes(gzip, stored.bytes, n_bytes, by);
         cr_assert(begins_verse(&got));
         if (n_bytes == n_first) {
             cr_assert_eq(got.status, SHEAF_OK, "%s", got.err.message);
             cr_assert_eq(got.text.n_bytes, 30);
         } else {
-            cr_assert_eq(got.status, SHEAF_EGZIP, "cut at %d: %s", (int)n_bytes,
+            cr_assert_eq(got.status, SHEAF_ECOMPRESSED, "cut at %d: %s", (int)n_bytes,
                          sheaf_status_name(got.status));
             cr_assert_eq(got.err.offset_bytes, n_bytes, "cut at %d", (int)n_bytes);
             cr_assert_str_eq(got.err.message, n_bytes
@@ -299,7 +214,7 @@ Test(gzip, finds_every_cut)
         blob_free(&got.text);
     }
     blob_free(&stored);
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 /* ---- files that are damaged ---- */
@@ -311,19 +226,19 @@ Test(gzip, finds_every_byte_that_changed)
     blob stored = {0};
     gzip_add(&stored, verse, N_VERSE, 6);
     size_t n = stored.n_bytes;
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     for (size_t at = 0; at < n; at++)
         for (unsigned change = 1; change < 256; change++) {
             stored.bytes[at] ^= (uint8_t)change;
-            inflated got = inflate_bytes(gzip, stored.bytes, n,
-                                         (way){SHEAF__GZIP_HEAD_MAX, 1 + change});
+            decompressed got = decompress_bytes(gzip, stored.bytes, n,
+                                                (way){SHEAF__DECOMPRESS_HEAD_MAX, 1 + change});
             stored.bytes[at] ^= (uint8_t)change;
             /* Time, system and the hint that it is text mean nothing to the data. */
             bool harmless = (at >= AT_TIME && at < AT_DATA) || (at == AT_FLAGS && change == 1);
             /* Nor do the bits between the end of the data and the next whole byte. */
             if (at == n - N_TRAILER - 1 && got.status == SHEAF_OK)
                 harmless = true;
-            cr_assert_eq(got.status, harmless ? SHEAF_OK : SHEAF_EGZIP, "byte %d ^ %02x: %s",
+            cr_assert_eq(got.status, harmless ? SHEAF_OK : SHEAF_ECOMPRESSED, "byte %d ^ %02x: %s",
                          (int)at, change, sheaf_status_name(got.status));
             cr_assert(!harmless || is_verse(&got));
             if (got.status < 0) {
@@ -340,7 +255,7 @@ Test(gzip, finds_every_byte_that_changed)
             blob_free(&got.text);
         }
     blob_free(&stored);
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 Test(gzip, says_what_is_damaged)
@@ -350,20 +265,20 @@ Test(gzip, says_what_is_damaged)
         const char *message;
     } cases[] = {{1, "the compressed data is damaged: incorrect length check"},
                  {5, "the compressed data is damaged: incorrect data check"}};
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     for (size_t i = 0; i < 2; i++) {
         blob stored = {0};
         gzip_add(&stored, verse, N_VERSE, 6);
         stored.bytes[stored.n_bytes - cases[i].from_end] ^= 1;
         gzip_add(&stored, verse, N_VERSE, 6);
-        inflated got = inflate_bytes(gzip, stored.bytes, stored.n_bytes, usual);
-        cr_assert_eq(got.status, SHEAF_EGZIP);
+        decompressed got = decompress_bytes(gzip, stored.bytes, stored.n_bytes, usual);
+        cr_assert_eq(got.status, SHEAF_ECOMPRESSED);
         cr_assert_str_eq(got.err.message, cases[i].message);
         cr_assert(is_verse(&got), "the second member is not read");
         blob_free(&got.text);
         blob_free(&stored);
     }
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 Test(gzip, refuses_bytes_behind_the_last_member)
@@ -372,7 +287,7 @@ Test(gzip, refuses_bytes_behind_the_last_member)
         "\n\n\n\n\n\n\n\n",       "xxxxxxxx",         "\x1fxxxxxxx",
         "\x1f\x1f\x8b\x08\0\0\0", "\x8b\x1f\x8b\x08", "\x1f\x8b\x08\0\0\0\0\0",
         "\x1f\x8bxxxxxx",         "a,b\n1,2\n",       "\0\0\0\0\0\0\0\0"};
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     blob stored = {0};
     gzip_add(&stored, verse, N_VERSE, 6);
     size_t n = stored.n_bytes;
@@ -381,11 +296,12 @@ Test(gzip, refuses_bytes_behind_the_last_member)
             for (size_t head = 0; head < 2; head++) {
                 stored.n_bytes = n;
                 blob_add(&stored, tails[i], n_tail);
-                inflated got = inflate_bytes(gzip, stored.bytes, stored.n_bytes,
-                                             (way){head ? SHEAF__GZIP_HEAD_MAX : 0, 1 + n_tail});
+                decompressed got = decompress_bytes(
+                    gzip, stored.bytes, stored.n_bytes,
+                    (way){head ? SHEAF__DECOMPRESS_HEAD_MAX : 0, 1 + n_tail});
                 size_t n_more = stored.n_bytes - n;
                 const char *what = shown(tails[i], n_more);
-                cr_assert_eq(got.status, SHEAF_EGZIP, "%s: %s", what,
+                cr_assert_eq(got.status, SHEAF_ECOMPRESSED, "%s: %s", what,
                              sheaf_status_name(got.status));
                 cr_assert(is_verse(&got), "%s", what);
                 cr_assert_geq(got.err.offset_bytes, n, "%s", what);
@@ -400,17 +316,17 @@ Test(gzip, refuses_bytes_behind_the_last_member)
                 blob_free(&got.text);
             }
     blob_free(&stored);
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 Test(gzip, refuses_what_never_was_gzip)
 {
     static const char *const texts[] = {"a,b\n1,2\n", "\n",       "x",
                                         "\x1f",       "\x8b\x1f", "\x1f\x8c\x08"};
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        inflated got = inflate_bytes(gzip, texts[i], strlen(texts[i]), usual);
-        cr_assert_eq(got.status, SHEAF_EGZIP);
+        decompressed got = decompress_bytes(gzip, texts[i], strlen(texts[i]), usual);
+        cr_assert_eq(got.status, SHEAF_ECOMPRESSED);
         cr_assert_eq(got.text.n_bytes, 0);
         if (strcmp(texts[i], "\x1f") == 0)
             continue; /* that may be one that was cut off */
@@ -418,7 +334,7 @@ Test(gzip, refuses_what_never_was_gzip)
                          shown(texts[i], strlen(texts[i])), got.err.message);
         cr_assert_eq(got.err.offset_bytes, 0);
     }
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 /* ---- one after the other ---- */
@@ -427,15 +343,15 @@ Test(gzip, is_used_again_whatever_came_before)
 {
     blob good = {0};
     gzip_add(&good, verse, N_VERSE, 6);
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     uint64_t seed = 5;
     for (int i = 0; i < 300; i++) {
         blob other = {0};
         gzip_add(&other, verse, N_VERSE, (int)random_below(&seed, 10));
         other.bytes[random_below(&seed, other.n_bytes)] ^= (uint8_t)random_next(&seed);
-        inflated before = inflate_bytes(gzip, other.bytes, random_below(&seed, other.n_bytes + 1),
-                                        usual);
-        inflated got = inflate_bytes(gzip, good.bytes, good.n_bytes, usual);
+        decompressed before = decompress_bytes(gzip, other.bytes,
+                                               random_below(&seed, other.n_bytes + 1), usual);
+        decompressed got = decompress_bytes(gzip, good.bytes, good.n_bytes, usual);
         cr_assert_eq(got.status, SHEAF_OK, "%s", got.err.message);
         cr_assert(is_verse(&got));
         blob_free(&before.text);
@@ -443,44 +359,44 @@ Test(gzip, is_used_again_whatever_came_before)
         blob_free(&other);
     }
     blob_free(&good);
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 Test(gzip, may_be_left_in_the_middle)
 {
     blob stored = {0};
     gzip_add(&stored, verse, N_VERSE, 6);
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     for (size_t n_read = 0; n_read < 20; n_read++) {
         uint8_t buffer[20];
         size_t n;
         sheaf__file_source source = store(stored.bytes, stored.n_bytes);
-        sheaf__gzip_begin(gzip, &source, (const uint8_t *)"", 0);
+        sheaf__decompressor_begin(gzip, &source, (const uint8_t *)"", 0);
         if (n_read > 0)
-            cr_assert_eq(sheaf__gzip_read(gzip, buffer, n_read, &n, NULL), SHEAF_OK);
+            cr_assert_eq(sheaf__decompressor_read(gzip, buffer, n_read, &n, NULL), SHEAF_OK);
         if (n_read % 2) { /* an empty file is one, not the rest of the one before */
-            inflated nothing = inflate_bytes(gzip, "", 0, usual);
+            decompressed nothing = decompress_bytes(gzip, "", 0, usual);
             cr_assert_str_eq(nothing.err.message, "the file is empty, but its name says gzip");
         }
-        inflated got = inflate_bytes(gzip, stored.bytes, stored.n_bytes, usual);
+        decompressed got = decompress_bytes(gzip, stored.bytes, stored.n_bytes, usual);
         cr_assert(is_verse(&got));
         blob_free(&got.text);
     }
     blob_free(&stored);
-    sheaf__gzip_destroy(gzip);
-    sheaf__gzip_destroy(NULL);
+    sheaf__decompressor_destroy(gzip);
+    sheaf__decompressor_destroy(NULL);
 }
 
 Test(gzip, hands_on_what_the_file_says)
 {
-    sheaf__gzip *gzip = sheaf__gzip_create();
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
     int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     sheaf__file_source source = {.fd = fd, .can_seek = true};
-    inflated got = inflate_source(gzip, &source, (way){0, 10});
+    decompressed got = decompress_source(gzip, &source, (way){0, 10});
     cr_assert_eq(got.status, SHEAF_EIO);
     cr_assert_eq(got.err.os_error, EISDIR);
     close(fd);
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 Test(gzip, inflates_a_thousandfold_without_keeping_it)
@@ -490,22 +406,22 @@ Test(gzip, inflates_a_thousandfold_without_keeping_it)
     blob stored = {0};
     for (int i = 0; i < 16; i++)
         gzip_add(&stored, zeros.bytes, zeros.n_bytes, 9);
-    sheaf__gzip *gzip = sheaf__gzip_create();
-    inflated got = inflate_bytes(gzip, stored.bytes, stored.n_bytes, (way){100, 1 << 20});
+    sheaf__decompressor *gzip = sheaf__decompress_gzip.create();
+    decompressed got = decompress_bytes(gzip, stored.bytes, stored.n_bytes, (way){100, 1 << 20});
     cr_assert_eq(got.status, SHEAF_OK);
     cr_assert_eq(got.text.n_bytes, 16 << 20);
     blob_free(&got.text);
     blob_free(&zeros);
     blob_free(&stored);
-    sheaf__gzip_destroy(gzip);
+    sheaf__decompressor_destroy(gzip);
 }
 
 Test(gzip, is_told_by_two_bytes)
 {
-    cr_assert(sheaf__gzip_detect((const uint8_t *)"\x1f\x8b", 2));
-    cr_assert(sheaf__gzip_detect((const uint8_t *)"\x1f\x8bxyz", 5));
-    cr_assert_not(sheaf__gzip_detect((const uint8_t *)"\x1f\x8b", 1));
-    cr_assert_not(sheaf__gzip_detect((const uint8_t *)"\x1f\x8b", 0));
-    cr_assert_not(sheaf__gzip_detect((const uint8_t *)"\x1f\x8a", 2));
-    cr_assert_not(sheaf__gzip_detect((const uint8_t *)"\x8b\x1f", 2));
+    cr_assert(sheaf__decompress_gzip.detect((const uint8_t *)"\x1f\x8b", 2));
+    cr_assert(sheaf__decompress_gzip.detect((const uint8_t *)"\x1f\x8bxyz", 5));
+    cr_assert_not(sheaf__decompress_gzip.detect((const uint8_t *)"\x1f\x8b", 1));
+    cr_assert_not(sheaf__decompress_gzip.detect((const uint8_t *)"\x1f\x8b", 0));
+    cr_assert_not(sheaf__decompress_gzip.detect((const uint8_t *)"\x1f\x8a", 2));
+    cr_assert_not(sheaf__decompress_gzip.detect((const uint8_t *)"\x8b\x1f", 2));
 }

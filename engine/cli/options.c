@@ -123,7 +123,7 @@ static void print_options(FILE *out, int mask)
 }
 
 static const char sources_text[] =
-    "SRC   a file | a directory: *.csv *.tsv *.txt and their .gz below it\n"
+    "SRC   a file | a directory: *.csv *.tsv *.txt, their .gz and .zst below it\n"
     "      'a/glob/**/*.csv' | - for stdin | @list: a file of paths, @- from stdin\n";
 
 static const char exit_text[] =

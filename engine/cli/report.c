@@ -107,7 +107,7 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
     bool any = false;
     note(out, &any, sum->files_skipped, "file skipped", "files skipped");
     note(out, &any, sum->files_empty, "file without a header", "files without a header");
-    note(out, &any, sum->files_gzip, "file inflated", "files inflated");
+    note(out, &any, sum->files_compressed, "file decompressed", "files decompressed");
     note(out, &any, sum->boms, "BOM dropped", "BOMs dropped");
     note(out, &any, sum->blank_lines, "blank line skipped", "blank lines skipped");
     note(out, &any, sum->files_lone_cr, "file with lone CR line ends",
@@ -169,7 +169,7 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
         {"files", sum->files},
         {"files_skipped", sum->files_skipped},
         {"files_empty", sum->files_empty},
-        {"files_gzip", sum->files_gzip},
+        {"files_compressed", sum->files_compressed},
         {"files_lone_cr", sum->files_lone_cr},
         {"read_bytes", sum->read_bytes},
         {"text_bytes", sum->text_bytes},

@@ -210,7 +210,7 @@ static void print_place(page *out, const sheaf_error *err)
     const char *separator = " (";
     if (err->offset_bytes != SHEAF_UNKNOWN) {
         print(out, "%s%s %" PRIu64, separator,
-              err->status == SHEAF_EGZIP ? "compressed byte" : "byte", err->offset_bytes);
+              err->status == SHEAF_ECOMPRESSED ? "compressed byte" : "byte", err->offset_bytes);
         separator = ", ";
     }
     if (err->record > 0) {

@@ -48,11 +48,12 @@ static sheaf_status found_nothing_below(const discovery *find, const char *path,
                                         const sheaf_discover_counts *passed_over)
 {
     char shown[160];
-    sheaf_error_set(find->err, SHEAF_ENOENT,
-                    "no file below this directory ends in .csv, .tsv, .txt or one of these and .gz "
-                    "(passed over: %" PRIu64 " of other endings, %" PRIu64 " hidden, %" PRIu64
-                    " special)",
-                    passed_over->other, passed_over->hidden, passed_over->special);
+    sheaf_error_set(
+        find->err, SHEAF_ENOENT,
+        "no file below this directory ends in .csv, .tsv, .txt, or one of these and .gz "
+        "or .zst (passed over: %" PRIu64 " of other endings, %" PRIu64 " hidden, %" PRIu64
+        " special)",
+        passed_over->other, passed_over->hidden, passed_over->special);
     sheaf__error_source(find->err, path);
     sheaf_error_hint(find->err, "name the files, or use a glob such as '%s%s**/*.dat'",
                      show(path, shown, sizeof shown), path[strlen(path) - 1] == '/' ? "" : "/");

@@ -22,8 +22,8 @@
 
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
-#include "engine/core/path.h"
 #include "engine/discover/files.h"
+#include "readers/source/decompress.h"
 
 typedef struct directory {
     struct directory *next;   /* on the stack */
@@ -54,9 +54,9 @@ typedef struct verdict {
 
 static bool ends_like_csv(const char *name)
 {
-    static const char *const endings[] = {".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz"};
+    static const char *const endings[] = {".csv", ".tsv", ".txt"};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
-        if (sheaf__path_ends_with(name, endings[i]))
+        if (sheaf__uncompressed_name_ends_with(name, endings[i]))
             return true;
     return false;
 }

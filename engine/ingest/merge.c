@@ -37,7 +37,7 @@ static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
     summary->files++;
     summary->files_skipped += report->skipped;
     summary->files_empty += !report->skipped && report->columns == 0;
-    summary->files_gzip += report->gzip;
+    summary->files_compressed += report->compression != NULL;
     summary->files_lone_cr += report->lone_crs > 0;
     summary->read_bytes += report->read_bytes;
     summary->text_bytes += report->text_bytes;
@@ -235,7 +235,8 @@ static void fill_report(const sheaf__load *load, const sheaf__chunk *chunk,
     const sheaf__reader_counts *counts = &chunk->counts;
     report->file = chunk->file->found;
     report->index = sheaf__load_index(chunk->file);
-    report->gzip = counts->gzip;
+    const sheaf__decompress_format *format = sheaf__compression_format(counts->compression);
+    report->compression = format ? format->name : NULL;
     report->read_bytes = counts->stored_bytes;
     report->text_bytes = counts->text_bytes;
     report->records = counts->records;

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "engine/core/error.h"
-#include "engine/core/path.h"
 #include "engine/executor/worker_heap.h"
 #include "engine/ingest/load.h"
 
@@ -188,13 +187,12 @@ static sheaf_status finish(sheaf__chunk *chunk, sheaf_status status, void **resu
 
 /* ---- reading ---- */
 
-/* "x.tsv" and "x.tsv.gz" mean tabs, unless the user said what to use. */
+/* "x.tsv", "x.tsv.gz" and "x.tsv.zst" mean tabs, unless the user said what to use. */
 static char delimiter_of(const sheaf__load *load, const char *path)
 {
     if (load->options->delimiter)
         return load->options->delimiter;
-    return sheaf__path_ends_with(path, ".tsv") || sheaf__path_ends_with(path, ".tsv.gz") ? '\t'
-                                                                                         : ',';
+    return sheaf__uncompressed_name_ends_with(path, ".tsv") ? '\t' : ',';
 }
 
 static sheaf__reader_options options_for(const sheaf__load_file *file, bool counted)
@@ -305,7 +303,8 @@ static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_st
 bool sheaf__load_may_split(const sheaf__load *load, const sheaf_file *file)
 {
     return load->range_bytes > 0 && file->kind == SHEAF_FILE_REGULAR &&
-           file->size_bytes / 2 > load->range_bytes && !sheaf__path_ends_with(file->path, ".gz");
+           file->size_bytes / 2 > load->range_bytes &&
+           sheaf__compression_of_name(file->path) == SHEAF__COMPRESSION_NONE;
 }
 
 bool sheaf__load_reads_twice(const sheaf__load *load)
@@ -317,7 +316,7 @@ bool sheaf__load_reads_twice(const sheaf__load *load)
 static bool can_split(const sheaf__chunk *chunk)
 {
     return sheaf__load_may_split(chunk->file->load, chunk->file->found) &&
-           !sheaf__reader_counts_get(chunk->reader).gzip;
+           sheaf__reader_counts_get(chunk->reader).compression == SHEAF__COMPRESSION_NONE;
 }
 
 sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **result,

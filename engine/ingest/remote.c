@@ -15,7 +15,7 @@
 enum {
     ARENA_CHUNK_BYTES = 4 << 10,
     KEPT_MAX = 8, /* readers that are open where they stopped */
-    GZIP_CHUNK_BYTES_MAX = 32 << 20
+    COMPRESSED_CHUNK_BYTES_MAX = 32 << 20
 };
 
 /* A reader that stopped at a position. */
@@ -189,8 +189,10 @@ static sheaf_status ask(remote *self, sheaf_worker *worker, const sheaf__remote_
     } else {
         uint64_t at = question->at.offset_bytes;
         sheaf__chunk before = {.file = file, .reader = find_kept(self, question)};
-        if (!before.reader && question->at.counts.gzip && at > self->chunk_bytes)
-            self->load.chunk_bytes = at < GZIP_CHUNK_BYTES_MAX ? at : GZIP_CHUNK_BYTES_MAX;
+        if (!before.reader && question->at.counts.compression != SHEAF__COMPRESSION_NONE &&
+            at > self->chunk_bytes)
+            self->load.chunk_bytes = at < COMPRESSED_CHUNK_BYTES_MAX ? at
+                                                                     : COMPRESSED_CHUNK_BYTES_MAX;
         status = before.reader ? sheaf__load_more(worker, &before, &result, err)
                                : sheaf__load_at(worker, file, &question->at, &result, err);
     }

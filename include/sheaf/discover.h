@@ -4,7 +4,7 @@
  * A source is what a user names; discovery turns sources into an ordered list of files:
  *
  *     trips.csv        a file, whatever its ending (a FIFO such as <(cmd) gives too)
- *     trips/           a directory: every *.csv *.tsv *.txt and their .gz below it, however deep
+ *     trips/           a directory: every *.csv *.tsv *.txt and their .gz and .zst below it
  *     'tr?ps/20*'     a glob: * ? [...] within a name, and ** as a whole name over any number of
  *                      directories; matches files of any ending. A path that exists is never a
  *                      glob.

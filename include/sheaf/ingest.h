@@ -15,8 +15,8 @@
  * with LF, CRLF or a lone CR; the last one needs no end. The first record is the header. Blank
  * lines between records are skipped and counted, a byte order mark is dropped and counted, a NUL
  * byte is data. Text is UTF-8. An empty field without quotes is null, `""` is an empty text. A file
- * that begins with gzip's magic number, or is called *.gz, is inflated. The separator is the comma,
- * in files called *.tsv or *.tsv.gz the tab.
+ * that begins with the magic number of gzip or zstd, or is called *.gz or *.zst, is decompressed.
+ * The separator is the comma, in files called *.tsv, *.tsv.gz or *.tsv.zst the tab.
  *
  * Columns: an empty header name becomes "column<position>"; the second and later columns of one
  * name in one file become "name_2", "name_3", ... (the next number that no column of that file
@@ -56,9 +56,9 @@ typedef struct sheaf_file_report {
     size_t index;             /* in the list */
     bool skipped;             /* left out whole: error says why */
     const sheaf_error *error; /* NULL unless skipped; valid during the call */
-    bool gzip;                /* was inflated */
+    const char *compression;  /* "gzip", "zstd"; NULL: it is stored as it is */
     uint64_t read_bytes;      /* as stored */
-    uint64_t text_bytes;      /* after inflating */
+    uint64_t text_bytes;      /* after decompressing */
     uint64_t records;         /* found; of a skipped file, as many as were found before giving up */
     uint64_t loaded;          /* given to the destination */
     uint64_t rejected;        /* set aside */
@@ -74,7 +74,7 @@ typedef struct sheaf_summary {
     uint64_t files;
     uint64_t files_skipped;
     uint64_t files_empty; /* no header: 0 bytes, or nothing but blank lines */
-    uint64_t files_gzip;
+    uint64_t files_compressed;
     uint64_t files_lone_cr;
     uint64_t read_bytes;
     uint64_t text_bytes;
@@ -194,9 +194,9 @@ SHEAF_API const sheaf_function *sheaf_ingest_functions(size_t *n);
  * Read all files into the destination. Once per ingest.
  *
  * Returns    OK: all is committed. Otherwise nothing is: a fault's status (ESHAPE, EQUOTE,
- *            EENCODING, ELIMIT, EGZIP, ECHANGED, ETYPE) or EIO/ENOENT for a file; EINVAL: a type is
- *            asked for a column that no file has; EEXIST, EIO, EDATABASE
- *            for the destination; EPIPE when the reader of standard output went away; ECANCELLED;
+ *            EENCODING, ELIMIT, ECOMPRESSED, ECHANGED, ETYPE) or EIO/ENOENT for a file; EINVAL: a
+ *            type is asked for a column that no file has; EEXIST, EIO, EDATABASE for the
+ *            destination; EPIPE when the reader of standard output went away; ECANCELLED;
  *            EACCOUNT; ENOMEM; EWORKER, EBROKEN: a worker process was lost, or none could be
  *            started; ESTATE when it was run before. *summary (may be NULL) is filled as
  *            far as the run came, whatever is returned. The fault is the one that a single worker,

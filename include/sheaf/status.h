@@ -48,7 +48,7 @@ SHEAF_BEGIN_DECLS
     X(EQUOTE, -41, "a quote is never closed")                                                      \
     X(EENCODING, -42, "the bytes are not valid text")                                              \
     X(ELIMIT, -43, "a limit was exceeded")                                                         \
-    X(EGZIP, -44, "the compressed data is damaged")                                                \
+    X(ECOMPRESSED, -44, "the compressed data is damaged")                                          \
     X(ECHANGED, -45, "the file changed while it was read")                                         \
     X(ETYPE, -46, "a value is not of the type that was asked for")                                 \
     /* the destination */                                                                          \
@@ -74,7 +74,7 @@ typedef struct sheaf_error {
     uint64_t record;        /* data record (the header is not one), from 1; 0 = not known */
     uint64_t field;         /* field in the record, from 1; 0 = not known */
     uint64_t offset_bytes;  /* from the first byte of the source, from 0; SHEAF_UNKNOWN = not known.
-                               Of the compressed bytes for EGZIP, of the inflated ones otherwise */
+                               Of the stored bytes for ECOMPRESSED, else of the text */
     uint32_t excerpt_caret; /* index into excerpt of the byte that is meant */
     char source[512];       /* the file; a long path keeps its end */
     char column[96];        /* the column's name */
@@ -84,7 +84,7 @@ typedef struct sheaf_error {
 } sheaf_error;
 
 /*
- * The name of a status, "EGZIP", and what it means, "the compressed data is damaged".
+ * The name of a status, "ECOMPRESSED", and what it means, "the compressed data is damaged".
  *
  * Returns    static text; "?" for a number that is not a status.
  * Threads    any.

@@ -1,5 +1,5 @@
 /*
- * Inflating gzip files: see source.h. RFC 1952; the members of a file are concatenated.
+ * Inflating gzip files: see decompress.h. RFC 1952; the members of a file are concatenated.
  *
  * zlib's own gzread is lenient where a loader must not be: it takes bytes that are not gzip as they
  * are, and a file that was cut off between two blocks as complete until it is closed. Here the end
@@ -14,10 +14,11 @@
 #include <string.h>
 
 #include "engine/core/error.h"
+#include "readers/source/decompress.h"
 #include "readers/source/inflate.h"
-#include "readers/source/source.h"
 
-struct sheaf__gzip {
+typedef struct gzip {
+    sheaf__decompressor base; /* first */
     const sheaf__inflater *inflater;
     void *state; /* the inflater's */
     sheaf__inflate_io io;
@@ -28,109 +29,91 @@ struct sheaf__gzip {
     uint64_t member_given;  /* so many bytes of it were inflated */
     bool is_again;          /* it is read by zlib for a second time */
     uint64_t n_again;       /* so many more bytes of it were given before */
-    sheaf__file_source *from;
-    uint8_t input[SHEAF__GZIP_HEAD_MAX];
-};
+    uint8_t input[SHEAF__DECOMPRESS_HEAD_MAX];
+} gzip;
 
-void sheaf__gzip_describe(char *text, size_t size)
+static sheaf__decompressor *create(void)
 {
-    const sheaf__inflater *inflater = sheaf__inflater_get();
-    snprintf(text, size, "zlib %s", sheaf__inflate_zlib.version());
-    if (inflater && inflater != &sheaf__inflate_zlib)
-        snprintf(text + strlen(text), size - strlen(text), ", %s %s", inflater->name,
-                 inflater->version());
+    gzip *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    self->base.format = &sheaf__decompress_gzip;
+    return &self->base;
 }
 
-sheaf__gzip *sheaf__gzip_create(void)
+static void forget_inflater(gzip *self)
 {
-    return calloc(1, sizeof(sheaf__gzip));
+    if (self->inflater)
+        self->inflater->destroy(self->state);
+    self->inflater = NULL;
 }
 
-static void forget_inflater(sheaf__gzip *gzip)
+static void destroy(sheaf__decompressor *decompressor)
 {
-    if (gzip->inflater)
-        gzip->inflater->destroy(gzip->state);
-    gzip->inflater = NULL;
+    gzip *self = (gzip *)decompressor;
+    forget_inflater(self);
+    free(self);
 }
 
-void sheaf__gzip_destroy(sheaf__gzip *gzip)
+static sheaf_status use_inflater(gzip *self, const sheaf__inflater *inflater, sheaf_error *err)
 {
-    if (!gzip)
-        return;
-    forget_inflater(gzip);
-    free(gzip);
-}
-
-static sheaf_status use_inflater(sheaf__gzip *gzip, const sheaf__inflater *inflater,
-                                 sheaf_error *err)
-{
-    if (gzip->inflater == inflater)
+    if (self->inflater == inflater)
         return SHEAF_OK;
-    forget_inflater(gzip);
-    gzip->state = inflater->create();
-    if (!gzip->state)
+    forget_inflater(self);
+    self->state = inflater->create();
+    if (!self->state)
         return sheaf__error_memory(err, "inflating a file");
-    gzip->inflater = inflater;
+    self->inflater = inflater;
     return SHEAF_OK;
 }
 
-bool sheaf__gzip_detect(const uint8_t *bytes, size_t n_bytes)
+static bool detect(const uint8_t *bytes, size_t n_bytes)
 {
     return n_bytes >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
 }
 
-void sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, const uint8_t *head,
-                       size_t n_bytes)
+static void begin(sheaf__decompressor *decompressor, const uint8_t *head, size_t n_bytes)
 {
-    gzip->in_member = gzip->ended = gzip->is_again = false;
-    gzip->damage = NULL;
-    gzip->n_again = 0;
-    gzip->from = from;
-    memcpy(gzip->input, head, n_bytes);
-    gzip->io = (sheaf__inflate_io){.next_in = gzip->input, .n_in = (uint32_t)n_bytes};
+    gzip *self = (gzip *)decompressor;
+    self->in_member = self->ended = self->is_again = false;
+    self->damage = NULL;
+    self->n_again = 0;
+    memcpy(self->input, head, n_bytes);
+    self->io = (sheaf__inflate_io){.next_in = self->input, .n_in = (uint32_t)n_bytes};
 }
 
-bool sheaf__gzip_has_input(const sheaf__gzip *gzip)
+static bool has_input(const sheaf__decompressor *decompressor)
 {
-    return gzip->io.n_in > 0;
+    return ((const gzip *)decompressor)->io.n_in > 0;
 }
 
 /* Of the stored file, where the next byte of input stands. */
-static uint64_t input_offset(const sheaf__gzip *gzip)
+static uint64_t input_offset(const gzip *self)
 {
-    return gzip->from->offset_bytes - gzip->io.n_in;
+    return self->base.from->offset_bytes - self->io.n_in;
 }
 
-static sheaf_status damaged(sheaf_error *err, uint64_t offset_bytes, const char *what,
-                            const char *hint)
+static sheaf_status refill(gzip *self, sheaf_error *err)
 {
-    sheaf_error_set(err, SHEAF_EGZIP, "%s", what);
-    if (err)
-        err->offset_bytes = offset_bytes;
-    sheaf_error_hint(err, "%s", hint);
-    return SHEAF_EGZIP;
-}
-
-static sheaf_status refill(sheaf__gzip *gzip, sheaf_error *err)
-{
-    if (gzip->io.n_in > 0)
+    if (self->io.n_in > 0)
         return SHEAF_OK;
     size_t n;
-    sheaf_status status = sheaf__file_read(gzip->from, gzip->input, sizeof gzip->input, &n, err);
-    gzip->io.next_in = gzip->input;
-    gzip->io.n_in = status < 0 ? 0 : (uint32_t)n;
+    sheaf_status status = sheaf__file_read(self->base.from, self->input, sizeof self->input, &n,
+                                           err);
+    self->io.next_in = self->input;
+    self->io.n_in = status < 0 ? 0 : (uint32_t)n;
     return status;
 }
 
-static const char cut_off[] = "the compressed data is cut off";
-
 /* Where a member should begin stands something else. */
-static sheaf_status not_gzip(const sheaf__gzip *gzip, sheaf_error *err)
+static sheaf_status not_gzip(const gzip *self, sheaf_error *err)
 {
-    if (gzip->member_offset == 0)
-        return damaged(err, 0, "the file is called .gz but is not gzip", "rename it without .gz");
-    return damaged(err, gzip->member_offset, "bytes that are not gzip follow the compressed data",
-                   "the file may be two files in one, or damaged: gzip -t tells more");
+    if (self->member_offset == 0)
+        return sheaf__decompress_fault(err, 0, "the file is called .gz but is not gzip",
+                                       "rename it without .gz");
+    return sheaf__decompress_fault(
+        err, self->member_offset, "bytes that are not gzip follow the compressed data",
+        "the file may be two files in one, or damaged: gzip -t tells more");
 }
 
 /* Where a text that ends with NUL is over; n when it is not. */
@@ -163,110 +146,122 @@ static bool is_plain_header(const uint8_t *bytes, size_t n)
  * Who inflates this member: zlib, unless its header is here as a whole. ISA-L loses its way in one
  * that comes in two pieces, and does not look at all of it.
  */
-static sheaf_status choose_inflater(sheaf__gzip *gzip, sheaf_error *err)
+static sheaf_status choose_inflater(gzip *self, sheaf_error *err)
 {
     const sheaf__inflater *wanted = sheaf__inflater_get();
-    bool by_zlib = !wanted || gzip->is_again || !is_plain_header(gzip->io.next_in, gzip->io.n_in);
-    return use_inflater(gzip, by_zlib ? &sheaf__inflate_zlib : wanted, err);
+    bool by_zlib = !wanted || self->is_again || !is_plain_header(self->io.next_in, self->io.n_in);
+    return use_inflater(self, by_zlib ? &sheaf__inflate_zlib : wanted, err);
 }
 
 /* At the beginning of a member, or at the end of the file. */
-static sheaf_status begin_member(sheaf__gzip *gzip, sheaf_error *err)
+static sheaf_status begin_member(gzip *self, sheaf_error *err)
 {
-    gzip->member_offset = input_offset(gzip);
-    if (gzip->io.n_in == 0 && gzip->member_offset == 0)
-        return damaged(err, 0, "the file is empty, but its name says gzip",
-                       "the file may have been cut off when it was copied: fetch it again");
-    if (gzip->io.n_in == 0) {
-        gzip->ended = true;
+    self->member_offset = input_offset(self);
+    if (self->io.n_in == 0 && self->member_offset == 0)
+        return sheaf__decompress_fault(
+            err, 0, "the file is empty, but its name says gzip",
+            "the file may have been cut off when it was copied: fetch it again");
+    if (self->io.n_in == 0) {
+        self->ended = true;
         return SHEAF_OK;
     }
-    if (gzip->io.next_in[0] != 0x1f) /* zlib would want a second byte before it says so */
-        return not_gzip(gzip, err);
-    sheaf_status status = choose_inflater(gzip, err);
+    if (self->io.next_in[0] != 0x1f) /* zlib would want a second byte before it says so */
+        return not_gzip(self, err);
+    sheaf_status status = choose_inflater(self, err);
     if (status < 0)
         return status;
-    if (!gzip->inflater->begin(gzip->state))
+    if (!self->inflater->begin(self->state))
         return sheaf__error_memory(err, "inflating a file");
-    gzip->in_member = true;
-    gzip->member_given = 0;
+    self->in_member = true;
+    self->member_given = 0;
     return SHEAF_OK;
 }
 
 /* Have zlib read the member again. */
-static sheaf_status read_again(sheaf__gzip *gzip, sheaf_error *err)
+static sheaf_status read_again(gzip *self, sheaf_error *err)
 {
-    sheaf_status status = use_inflater(gzip, &sheaf__inflate_zlib, err);
+    sheaf_status status = use_inflater(self, &sheaf__inflate_zlib, err);
     if (status < 0)
         return status;
-    if (gzip->from->counted_bytes < gzip->from->offset_bytes)
-        gzip->from->counted_bytes = gzip->from->offset_bytes;
-    gzip->from->offset_bytes = gzip->member_offset;
-    gzip->io.n_in = 0;
-    gzip->n_again = gzip->member_given;
-    gzip->damage = NULL;
-    gzip->in_member = false;
-    gzip->is_again = true;
+    if (self->base.from->counted_bytes < self->base.from->offset_bytes)
+        self->base.from->counted_bytes = self->base.from->offset_bytes;
+    self->base.from->offset_bytes = self->member_offset;
+    self->io.n_in = 0;
+    self->n_again = self->member_given;
+    self->damage = NULL;
+    self->in_member = false;
+    self->is_again = true;
     return SHEAF_OK;
 }
 
 /* Some more of the member; what was given before does not count as given. */
-static sheaf_status inflate_some(sheaf__gzip *gzip, sheaf_error *err)
+static sheaf_status inflate_some(gzip *self, sheaf_error *err)
 {
     /* At the end of the input too: bytes may be held for which the last output had no room. */
-    bool at_end = gzip->io.n_in == 0;
-    uint8_t *begin = gzip->io.next_out;
-    sheaf__inflate_result result = gzip->inflater->run(gzip->state, &gzip->io);
-    size_t n_given = (size_t)(gzip->io.next_out - begin);
-    size_t n_known = n_given < gzip->n_again ? n_given : (size_t)gzip->n_again;
+    bool at_end = self->io.n_in == 0;
+    uint8_t *begin = self->io.next_out;
+    sheaf__inflate_result result = self->inflater->run(self->state, &self->io);
+    size_t n_given = (size_t)(self->io.next_out - begin);
+    size_t n_known = n_given < self->n_again ? n_given : (size_t)self->n_again;
     memmove(begin, begin + n_known, n_given - n_known);
-    gzip->io.next_out -= n_known;
-    gzip->io.n_out += (uint32_t)n_known;
-    gzip->n_again -= n_known;
-    gzip->member_given += n_given;
+    self->io.next_out -= n_known;
+    self->io.n_out += (uint32_t)n_known;
+    self->n_again -= n_known;
+    self->member_given += n_given;
     if (result == SHEAF__INFLATE_NO_MEMORY)
         return sheaf__error_memory(err, "inflating a file");
     if (result == SHEAF__INFLATE_END)
-        gzip->in_member = gzip->is_again = false;
+        self->in_member = self->is_again = false;
     if (result == SHEAF__INFLATE_DAMAGED)
-        gzip->damage = gzip->io.damage;
+        self->damage = self->io.damage;
     if (result == SHEAF__INFLATE_MORE && at_end && n_given == 0)
-        gzip->damage = cut_off;
+        self->damage = sheaf__cut_off;
     return SHEAF_OK;
 }
 
-static sheaf_status report_damage(sheaf__gzip *gzip, sheaf_error *err)
+static sheaf_status report_damage(gzip *self, sheaf_error *err)
 {
     char what[128];
-    if (gzip->inflater != &sheaf__inflate_zlib && gzip->from->can_seek)
-        return read_again(gzip, err);
-    if (gzip->damage == cut_off)
-        return damaged(err, input_offset(gzip), cut_off,
-                       "the file was not copied whole: fetch it again");
-    if (strcmp(gzip->damage, "incorrect header check") == 0) /* zlib: not the magic number */
-        return not_gzip(gzip, err);
-    snprintf(what, sizeof what, "the compressed data is damaged: %s", gzip->damage);
-    return damaged(err, input_offset(gzip), what,
-                   "fetch the file again; gzip -t tells whether it is whole");
+    if (self->inflater != &sheaf__inflate_zlib && self->base.from->can_seek)
+        return read_again(self, err);
+    if (self->damage == sheaf__cut_off)
+        return sheaf__decompress_fault(err, input_offset(self), sheaf__cut_off,
+                                       sheaf__cut_off_hint);
+    if (strcmp(self->damage, "incorrect header check") == 0) /* zlib: not the magic number */
+        return not_gzip(self, err);
+    snprintf(what, sizeof what, "the compressed data is damaged: %s", self->damage);
+    return sheaf__decompress_fault(err, input_offset(self), what,
+                                   "fetch the file again; gzip -t tells whether it is whole");
 }
 
-sheaf_status sheaf__gzip_read(sheaf__gzip *gzip, uint8_t *buffer, size_t capacity, size_t *n_bytes,
-                              sheaf_error *err)
+static sheaf_status read_text(sheaf__decompressor *decompressor, uint8_t *buffer, size_t capacity,
+                              size_t *n_bytes, sheaf_error *err)
 {
-    uint32_t wanted = capacity > 1 << 30 ? 1 << 30 : (uint32_t)capacity;
-    gzip->io.next_out = buffer;
-    gzip->io.n_out = wanted;
+    gzip *self = (gzip *)decompressor;
+    uint32_t wanted = (uint32_t)capacity;
+    self->io.next_out = buffer;
+    self->io.n_out = wanted;
     sheaf_status status = SHEAF_OK;
-    while (status == SHEAF_OK && gzip->io.n_out == wanted && !gzip->ended) {
-        if (gzip->damage)
-            status = report_damage(gzip, err);
+    while (status == SHEAF_OK && self->io.n_out == wanted && !self->ended) {
+        if (self->damage)
+            status = report_damage(self, err);
         if (status == SHEAF_OK)
-            status = refill(gzip, err);
-        if (status == SHEAF_OK && !gzip->in_member)
-            status = begin_member(gzip, err);
+            status = refill(self, err);
+        if (status == SHEAF_OK && !self->in_member)
+            status = begin_member(self, err);
         else if (status == SHEAF_OK)
-            status = inflate_some(gzip, err);
+            status = inflate_some(self, err);
     }
-    *n_bytes = wanted - gzip->io.n_out;
+    *n_bytes = wanted - self->io.n_out;
     return status;
 }
+
+const sheaf__decompress_format sheaf__decompress_gzip = {.compression = SHEAF__COMPRESSION_GZIP,
+                                                         .name = "gzip",
+                                                         .ending = ".gz",
+                                                         .detect = detect,
+                                                         .create = create,
+                                                         .destroy = destroy,
+                                                         .begin = begin,
+                                                         .has_input = has_input,
+                                                         .read = read_text};

@@ -2,8 +2,8 @@
  * Where bytes come from: a chain of sources, each with one operation, read.
  *
  * At the bottom is a file (read at offsets of our own: it can be read again) or a stream (read
- * once); above it may stand gzip. A source is embedded in its reader, used by one thread at a time,
- * and opened and closed many times: buffers and inflate state are kept from file to file.
+ * once); above it may stand what decompresses it (decompress.h). A source is embedded in its
+ * reader, used by one thread at a time, and opened and closed many times.
  */
 #ifndef SHEAF_SOURCE_SOURCE_H
 #define SHEAF_SOURCE_SOURCE_H
@@ -15,8 +15,6 @@
 
 #include <sheaf/discover.h>
 #include <sheaf/status.h>
-
-typedef struct sheaf__gzip sheaf__gzip;
 
 typedef struct sheaf__file_source {
     int fd;                    /* -1: closed */
@@ -71,37 +69,5 @@ void sheaf__file_close(sheaf__file_source *source);
  */
 sheaf_status sheaf__file_spool(sheaf__file_source *source, sheaf_error *err);
 void sheaf__file_rewind(sheaf__file_source *source);
-
-/* ---- gzip: RFC 1952, by whatever inflate.h chooses ---- */
-
-/* What is used, and its version: "zlib 1.2.13, isal 2.30.0". */
-void sheaf__gzip_describe(char *text, size_t size);
-
-/* NULL when there is no memory. */
-sheaf__gzip *sheaf__gzip_create(void);
-void sheaf__gzip_destroy(sheaf__gzip *gzip);
-
-/* True when bytes begin with gzip's magic number. */
-bool sheaf__gzip_detect(const uint8_t *bytes, size_t n_bytes);
-
-/*
- * Begin to inflate what `from` gives, of which the first n_bytes (at most SHEAF__GZIP_HEAD_MAX)
- * were read already.
- */
-enum { SHEAF__GZIP_HEAD_MAX = 64 << 10 };
-void sheaf__gzip_begin(sheaf__gzip *gzip, sheaf__file_source *from, const uint8_t *head,
-                       size_t n_bytes);
-
-/* Whether some of what was read is still to be inflated. */
-bool sheaf__gzip_has_input(const sheaf__gzip *gzip);
-
-/*
- * Read up to capacity inflated bytes of all members, one after the other; *n_bytes is 0 at the end.
- *
- * Returns    OK; EGZIP with the compressed offset: not gzip, damaged, cut off, or bytes that are
- *            not a member behind the last one; what sheaf__file_read() gives; ENOMEM.
- */
-sheaf_status sheaf__gzip_read(sheaf__gzip *gzip, uint8_t *buffer, size_t capacity, size_t *n_bytes,
-                              sheaf_error *err);
 
 #endif

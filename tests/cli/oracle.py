@@ -54,7 +54,7 @@ def inflate(path, data):
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        raise Fault("EGZIP", error) from error
+        raise Fault("ECOMPRESSED", error) from error
 
 
 def text_of(path):

@@ -35,7 +35,7 @@ class Demo(SheafTest):
 
     def test_every_quirk_of_the_files_is_reported(self):
         facts = self.totals("data/trips", "-o", "null:", cwd=REPOSITORY)
-        expected = {"files": 12, "files_gzip": 3, "files_lone_cr": 0, "files_skipped": 0, "files_empty": 0, "boms": 1,
+        expected = {"files": 12, "files_compressed": 3, "files_lone_cr": 0, "files_skipped": 0, "files_empty": 0, "boms": 1,
                     "blank_lines": 6, "records": 2372, "loaded": 2372, "columns": 11}
         self.assertEqual(expected, {key: facts[key] for key in expected})
 

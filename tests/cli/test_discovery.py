@@ -33,7 +33,7 @@ class DiscoveryTest(SheafTest):
 
 class Directories(DiscoveryTest):
     def test_a_directory_stands_for_all_its_tables_however_deep(self):
-        self.touch("d/a.csv", "d/b/c.tsv", "d/b/d/e/f/g.txt", "d/h.csv.gz", "d/i.tsv.gz", "d/j.txt.gz")
+        self.touch("d/a.csv", "d/b/c.tsv", "d/b/d/e/f/g.txt", "d/h.csv.gz", "d/i.tsv.gz", "d/j.txt.gz", "d/k.zst")
         self.assert_files(["d/a.csv", "d/b/c.tsv", "d/b/d/e/f/g.txt"], "d/a.csv", "d/b")
         for name in ("h.csv.gz", "i.tsv.gz", "j.txt.gz"):
             self.write_gzip(f"d/{name}", "a\n1\n")

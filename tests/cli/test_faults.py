@@ -524,7 +524,7 @@ class OracleAgrees(FaultTest):
 
     def test_on_the_kind_of_each_fault(self):
         for kind, data in {"ESHAPE": b"a,b\n1\n", "EQUOTE": b'a,b\n1,"2\n', "EENCODING": b"a,b\n1,\xff\n",
-                           "EGZIP": gzip.compress(b"a\n1\n")[:-1]}.items():
+                           "ECOMPRESSED": gzip.compress(b"a\n1\n")[:-1]}.items():
             with self.subTest(kind=kind):
                 self.write("a.csv", data)
                 with self.assertRaises(oracle.Fault) as raised:

@@ -137,7 +137,7 @@ class Summary(SheafTest):
 class Json(SheafTest):
     """The same facts for programs."""
 
-    KEYS = {"files", "files_skipped", "files_empty", "files_gzip", "files_lone_cr", "read_bytes",
+    KEYS = {"files", "files_skipped", "files_empty", "files_compressed", "files_lone_cr", "read_bytes",
             "text_bytes", "records", "loaded", "rejected", "skipped", "blank_lines", "boms", "columns",
             "columns_renamed", "workers", "seconds", "destination"}
 
@@ -159,7 +159,7 @@ class Json(SheafTest):
         facts = self.totals("d", "-o", "null:")
         sizes = sum(map(len, files.values()))
         expected = {
-            "files": 7, "files_skipped": 0, "files_empty": 2, "files_gzip": 1, "files_lone_cr": 1, "boms": 2,
+            "files": 7, "files_skipped": 0, "files_empty": 2, "files_compressed": 1, "files_lone_cr": 1, "boms": 2,
             "blank_lines": 5, "records": 5, "loaded": 5, "rejected": 0, "skipped": 0, "columns": 3,
             "columns_renamed": 0,
             "read_bytes": sizes + len(packed), "text_bytes": sizes + len(text)}

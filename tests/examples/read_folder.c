@@ -30,7 +30,7 @@ static sheaf_status ingest(const sheaf_files *files, int workers, sheaf_error *e
     status = sheaf_ingest_run(engine, files, &summary, err);
     if (status == SHEAF_OK)
         printf("by the engine, %d at a time: %ju files (%ju gzip), %ju columns, %ju records\n",
-               summary.workers, (uintmax_t)summary.files, (uintmax_t)summary.files_gzip,
+               summary.workers, (uintmax_t)summary.files, (uintmax_t)summary.files_compressed,
                (uintmax_t)summary.columns, (uintmax_t)summary.records);
     sheaf_ingest_destroy(engine);
     return status;
