@@ -35,6 +35,7 @@ void sheaf__reader_destroy(sheaf__reader *reader)
     if (!reader)
         return;
     sheaf__reader_close(reader);
+    sheaf__ahead_end(&reader->ahead);
     for (int i = 0; i < SHEAF__COMPRESSIONS; i++)
         sheaf__decompressor_destroy(reader->decompressors[i]);
     sheaf__window_end(&reader->window);
@@ -49,6 +50,7 @@ void sheaf__reader_forget_failure(sheaf__reader *reader)
 
 void sheaf__reader_close(sheaf__reader *reader)
 {
+    sheaf__ahead_stop(&reader->ahead);
     sheaf__file_close(&reader->source);
     sheaf__reader_forget_failure(reader);
 }
@@ -56,7 +58,7 @@ void sheaf__reader_close(sheaf__reader *reader)
 sheaf__reader_counts sheaf__reader_counts_get(const sheaf__reader *reader)
 {
     sheaf__reader_counts counts = reader->counts;
-    counts.stored_bytes = reader->source.offset_bytes;
+    counts.stored_bytes = sheaf__ahead_stored_bytes(&reader->ahead, &reader->source);
     return counts;
 }
 
@@ -126,7 +128,8 @@ sheaf_status sheaf__reader_fill(sheaf__reader *reader, size_t max_bytes, sheaf_e
     sheaf_error_clear(&failure);
     sheaf__decompressor *decompressor = reader->decompressors[reader->counts.compression];
     sheaf_status status = decompressor
-                              ? sheaf__decompressor_read(decompressor, into, room, &n, &failure)
+                              ? sheaf__ahead_read(&reader->ahead, decompressor,
+                                                  reader->options.helper, into, room, &n, &failure)
                               : sheaf__file_read(&reader->source, into, room, &n, &failure);
     if (status == SHEAF_OK && n == 0)
         status = sheaf__file_verify(&reader->source, &failure);
@@ -251,6 +254,7 @@ void sheaf__reader_count_into(sheaf__reader *reader, atomic_ullong *read_bytes)
 
 sheaf_status sheaf__reader_rewind(sheaf__reader *reader, sheaf_error *err)
 {
+    sheaf__ahead_stop(&reader->ahead);
     sheaf__file_rewind(&reader->source);
     return begin_text(reader, err);
 }

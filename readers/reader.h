@@ -24,6 +24,7 @@
 
 #include "engine/core/freelist.h"
 #include "engine/table/batch.h"
+#include "readers/ahead.h"
 #include "readers/convert/nulls.h"
 #include "readers/record/parser.h"
 #include "readers/source/decompress.h"
@@ -31,12 +32,13 @@
 typedef struct sheaf__reader sheaf__reader;
 
 typedef struct sheaf__reader_options {
-    char delimiter;            /* no NUL, quote or line end */
-    bool by_libcsv;            /* every record by libcsv: no scan */
-    size_t record_bytes_max;   /* without its line end */
-    const sheaf__nulls *nulls; /* what else is null; NULL: an empty field without quotes alone */
-    const atomic_bool *stop;   /* when true, reading ends with ECANCELLED */
-    atomic_ullong *read_bytes; /* grows by what is read, as stored; NULL: not wanted */
+    char delimiter;              /* no NUL, quote or line end */
+    bool by_libcsv;              /* every record by libcsv: no scan */
+    size_t record_bytes_max;     /* without its line end */
+    const sheaf__nulls *nulls;   /* what else is null; NULL: an empty field without quotes alone */
+    const atomic_bool *stop;     /* when true, reading ends with ECANCELLED */
+    atomic_ullong *read_bytes;   /* grows by what is read, as stored; NULL: not wanted */
+    const sheaf__helper *helper; /* decompresses ahead; NULL: nobody does */
 } sheaf__reader_options;
 
 /* What was met so far. */

@@ -2,6 +2,7 @@
 #ifndef SHEAF_READERS_STATE_H
 #define SHEAF_READERS_STATE_H
 
+#include "readers/ahead.h"
 #include "readers/reader.h"
 #include "readers/source/decompress.h"
 #include "readers/window.h"
@@ -13,6 +14,7 @@ struct sheaf__reader {
     const char *path; /* of the file, while it is open */
     sheaf__decompressor
         *decompressors[SHEAF__COMPRESSIONS]; /* each made for the first file that needs it */
+    sheaf__ahead ahead;
     sheaf__window window;
     sheaf__reader_counts counts;
     size_t n_columns; /* of the header; 0 before it */

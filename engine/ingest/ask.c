@@ -77,6 +77,8 @@ sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err
     load->remote = kind == SHEAF_EXECUTOR_PROCESSES;
     if (load->remote)
         return start_processes(load, shared_fd, err);
+    if (load->summary->workers > 1)
+        sheaf__load_find_help(load);
     return start_threads(load, kind, load->summary->workers, &load->executor, err);
 }
 

@@ -8,6 +8,7 @@
  *     ask.c         how a chunk is asked for: of a thread, or of another process
  *     remote.c      the same tasks in another process: what goes there and what comes back
  *     typing.c      what the user said about values
+ *     help.c        who decompresses ahead
  *     types.c       types: found out by reading everything, and values of these types
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink, accounts
  *
@@ -115,11 +116,12 @@ struct sheaf__load {
     sheaf__shared *shared;
     sheaf_executor *executor;
     sheaf_executor *stream_executor; /* threads, beside processes; made when needed */
-    bool remote;                     /* files are read by processes */
-    bool wants_rows;                 /* the sink does */
-    bool wants_columns;              /* it wants them typed */
-    bool surveys;                    /* all values are to be looked at before the first row */
-    bool infers;                     /* types are found out; else they are text, or asked for */
+    sheaf__helper helper;
+    bool remote;        /* files are read by processes */
+    bool wants_rows;    /* the sink does */
+    bool wants_columns; /* it wants them typed */
+    bool surveys;       /* all values are to be looked at before the first row */
+    bool infers;        /* types are found out; else they are text, or asked for */
     sheaf__typing typing;
     const sheaf_type *types; /* of the united columns: once they are known, before the rows */
     const bool *asked;       /* which of them the user asked for */
@@ -173,6 +175,11 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
 /* Keep what sheaf_ingest_columns() tells. OK, ENOMEM. */
 sheaf_status sheaf__ingest_keep_columns(sheaf_ingest *ingest, const sheaf__load *load,
                                         sheaf_error *err);
+
+/* ---- help.c ---- */
+
+/* Let the load's readers be helped by idle threads of its executor. */
+void sheaf__load_find_help(sheaf__load *load);
 
 /* ---- load.c ---- */
 
