@@ -15,16 +15,24 @@ enum {
     GUESS_BYTES = 16 << 10
 };
 
-sheaf_status sheaf__reader_open_range(sheaf__reader *reader, const sheaf_file *file,
-                                      const sheaf__reader_options *options,
-                                      const sheaf__reader_position *position, int fd,
-                                      sheaf_error *err)
+void sheaf__reader_forget_range(sheaf__reader *reader)
+{
+    reader->range_end = reader->give_up_bytes = UINT64_MAX;
+    reader->give_up_beyond = UINT64_MAX;
+    reader->in_blocks = false;
+    reader->first_block = reader->first_block_text = 0;
+    reader->next_block = (sheaf__gzip_member){UINT64_MAX, UINT64_MAX};
+}
+
+static sheaf_status open_file(sheaf__reader *reader, const sheaf_file *file,
+                              const sheaf__reader_options *options,
+                              const sheaf__reader_position *position, int fd, sheaf_error *err)
 {
     reader->options = *options;
     reader->counts = (sheaf__reader_counts){0};
     reader->n_columns = 0;
-    reader->range_end = reader->give_up_bytes = UINT64_MAX;
     reader->path = file->path;
+    sheaf__reader_forget_range(reader);
     sheaf__reader_forget_failure(reader);
     reader->source = (sheaf__file_source){.fd = -1,
                                           .counted_bytes = position->counts.stored_bytes,
@@ -34,11 +42,69 @@ sheaf_status sheaf__reader_open_range(sheaf__reader *reader, const sheaf_file *f
     sheaf_status status = sheaf__file_open_shared(&reader->source, file, fd, err);
     if (status == SHEAF_OK && sheaf__window_init(&reader->window) < 0)
         status = sheaf__error_memory(err, "a buffer");
+    return status;
+}
+
+/* The window is empty: let it begin with a block's text. */
+static sheaf_status begin_block(sheaf__reader *reader, uint64_t block_bytes, uint64_t block_text,
+                                sheaf_error *err)
+{
+    sheaf__decompressor **gzip = &reader->decompressors[SHEAF__COMPRESSION_GZIP];
+    if (!*gzip)
+        *gzip = sheaf__decompress_gzip.create();
+    if (!*gzip)
+        return sheaf__error_memory(err, "decompressing a file");
+    reader->source.offset_bytes = reader->first_block = block_bytes;
+    reader->window.base_bytes = reader->first_block_text = block_text;
+    reader->in_blocks = true;
+    reader->counts.compression = SHEAF__COMPRESSION_GZIP;
+    sheaf__decompressor_begin(*gzip, &reader->source, reader->window.bytes, 0);
+    return SHEAF_OK;
+}
+
+/* The first block from a place on that is anywhere; its text counts from 0. */
+static sheaf_status begin_first_block(sheaf__reader *reader, uint64_t from_bytes, sheaf_error *err)
+{
+    uint64_t found;
+    _Static_assert((int)SHEAF__BGZF_SCRATCH <= (int)SHEAF__WINDOW_BYTES,
+                   "the window is the scratch");
+    sheaf_status status = sheaf__bgzf_find(&reader->source, from_bytes, reader->window.bytes,
+                                           &found, err);
+    if (status == SHEAF_OK && found == UINT64_MAX)
+        status = sheaf_error_set(err, SHEAF_EAGAIN, "there is no block of compressed data here");
+    return status == SHEAF_OK ? begin_block(reader, found, 0, err) : status;
+}
+
+sheaf_status sheaf__reader_open_range(sheaf__reader *reader, const sheaf_file *file,
+                                      const sheaf__reader_options *options,
+                                      const sheaf__reader_position *position, uint64_t end_bytes,
+                                      int fd, sheaf_error *err)
+{
+    sheaf_status status = open_file(reader, file, options, position, fd, err);
+    bool plain = position->counts.compression == SHEAF__COMPRESSION_NONE;
+    bool anywhere = position->offset_bytes == SHEAF_UNKNOWN;
+    if (status == SHEAF_OK && plain)
+        reader->window.base_bytes = reader->source.offset_bytes = position->offset_bytes;
+    else if (status == SHEAF_OK)
+        status = anywhere ? begin_first_block(reader, position->block_bytes, err)
+                          : begin_block(reader, position->block_bytes, position->block_text, err);
     if (status < 0)
         return status;
-    reader->window.base_bytes = reader->source.offset_bytes = position->offset_bytes;
+    sheaf__reader_limit(reader, end_bytes); /* before what is skipped: a block there may be it */
+    if (!plain && !anywhere)
+        status = sheaf__reader_skip_text(reader, position->offset_bytes, err);
     sheaf__reader_stand(reader, position);
-    return SHEAF_OK;
+    return status;
+}
+
+bool sheaf__reader_has_ranges(const sheaf__reader *reader)
+{
+    return reader->counts.compression == SHEAF__COMPRESSION_NONE || reader->in_blocks;
+}
+
+uint64_t sheaf__reader_first_block(const sheaf__reader *reader)
+{
+    return reader->first_block;
 }
 
 int sheaf__reader_share(const sheaf__reader *reader)
@@ -46,15 +112,37 @@ int sheaf__reader_share(const sheaf__reader *reader)
     return fcntl(reader->source.fd, F_DUPFD_CLOEXEC, 3);
 }
 
-void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes)
+static void set_range_end(sheaf__reader *reader, uint64_t offset_bytes)
 {
-    reader->range_end = end_bytes;
-    reader->source.count_end_bytes = end_bytes;
+    reader->range_end = offset_bytes;
+    if (reader->give_up_beyond < UINT64_MAX - offset_bytes)
+        reader->give_up_bytes = offset_bytes + reader->give_up_beyond;
 }
 
-void sheaf__reader_give_up_at(sheaf__reader *reader, uint64_t offset_bytes)
+void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes)
 {
-    reader->give_up_bytes = offset_bytes;
+    reader->source.count_end_bytes = end_bytes;
+    if (reader->in_blocks)
+        sheaf__gzip_watch_for(reader->decompressors[SHEAF__COMPRESSION_GZIP], end_bytes);
+    else
+        set_range_end(reader, end_bytes);
+}
+
+void sheaf__reader_give_up_beyond(sheaf__reader *reader, uint64_t n_bytes)
+{
+    reader->give_up_beyond = n_bytes;
+    set_range_end(reader, reader->range_end);
+}
+
+void sheaf__reader_meet_blocks(sheaf__reader *reader)
+{
+    sheaf__gzip_member met;
+    if (!reader->in_blocks || reader->next_block.offset_bytes < UINT64_MAX ||
+        !sheaf__gzip_has_met(reader->decompressors[SHEAF__COMPRESSION_GZIP], &met))
+        return;
+    met.text_bytes += reader->first_block_text;
+    reader->next_block = met;
+    set_range_end(reader, met.text_bytes + 1);
 }
 
 /* Whether records with the right number of fields begin here, as far as the window goes. */

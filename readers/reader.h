@@ -39,6 +39,7 @@ typedef struct sheaf__reader_options {
     const atomic_bool *stop;     /* when true, reading ends with ECANCELLED */
     atomic_ullong *read_bytes;   /* grows by what is read, as stored; NULL: not wanted */
     const sheaf__helper *helper; /* decompresses ahead; NULL: nobody does */
+    bool splits_blocks;          /* nor of a BGZF file: it is read in ranges */
 } sheaf__reader_options;
 
 /* What was met so far. */
@@ -80,6 +81,12 @@ typedef struct sheaf__reader_position {
     uint64_t line;
     uint64_t n_columns;
     sheaf__reader_counts counts;
+    /*
+     * In a BGZF file: where the block begins from which to read on, and the offset of its text. Of
+     * a reader with a limit: the first block behind that, once it was met; UINT64_MAX before.
+     */
+    uint64_t block_bytes;
+    uint64_t block_text;
 } sheaf__reader_position;
 
 sheaf__reader_position sheaf__reader_tell(const sheaf__reader *reader);
@@ -93,31 +100,42 @@ sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file
                                    const sheaf__reader_options *options,
                                    const sheaf__reader_position *position, sheaf_error *err);
 
+/* Whether parts of the open file can be read by open_range: it is plain text, or BGZF. */
+bool sheaf__reader_has_ranges(const sheaf__reader *reader);
+
 /*
- * Open a regular file that is not compressed at a position where a record begins, or anywhere if
- * that is to be guessed. The file may be open at fd, which stays the caller's; -1: it is opened.
+ * Open such a file at a position where a record begins, or anywhere if that is to be guessed. In a
+ * BGZF file, that is with offset_bytes SHEAF_UNKNOWN the first block from block_bytes on; offsets
+ * of text then count from there. The file may be open at fd, which stays the caller's; -1: it is
+ * opened. `end_bytes` is a limit as below.
  *
- * Returns    OK; ENOENT, EIO, ECHANGED, ERESOURCE, ENOMEM.
+ * Returns    OK; ENOENT, EIO, ECHANGED, ERESOURCE, ENOMEM; EAGAIN: no block was found; of a BGZF
+ *            file also ECOMPRESSED.
  */
 sheaf_status sheaf__reader_open_range(sheaf__reader *reader, const sheaf_file *file,
                                       const sheaf__reader_options *options,
-                                      const sheaf__reader_position *position, int fd,
-                                      sheaf_error *err);
+                                      const sheaf__reader_position *position, uint64_t end_bytes,
+                                      int fd, sheaf_error *err);
 
 /* A descriptor of the reader's file, for open_range: the caller's to close. -1: there is none. */
 int sheaf__reader_share(const sheaf__reader *reader);
 
 /*
- * Read no record, and no blank line, that begins at this offset of the text or later: next() then
- * gives END, or ECHANGED if the file is not what it was.
+ * Read no record, and no blank line, that begins at this offset of the file or later (in a BGZF
+ * file: behind the first byte of the first block from there on, so that whoever reads that block
+ * need not know the one before): next() then gives END, or ECHANGED if the file is not what it was.
  */
 void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes);
 
 /*
- * The first record was guessed: if one goes on at this offset, the guess is taken to be wrong, and
- * next() fails with EAGAIN. (A quote that seems to open may close at the end of the file.)
+ * The first record was guessed: if one goes on so many bytes behind the limit, the guess is taken
+ * to be wrong, and next() fails with EAGAIN. (A quote that seems to open may close at the end of
+ * the file.)
  */
-void sheaf__reader_give_up_at(sheaf__reader *reader, uint64_t offset_bytes);
+void sheaf__reader_give_up_beyond(sheaf__reader *reader, uint64_t n_bytes);
+
+/* In a BGZF file: where the block begins with which reading began. Else 0. */
+uint64_t sheaf__reader_first_block(const sheaf__reader *reader);
 
 /*
  * Of a reader that was opened at any byte, and limited: go to where a record seems to begin, behind

@@ -2,8 +2,10 @@
 #ifndef SHEAF_READERS_STATE_H
 #define SHEAF_READERS_STATE_H
 
+#include "engine/core/error.h"
 #include "readers/ahead.h"
 #include "readers/reader.h"
+#include "readers/source/bgzf.h"
 #include "readers/source/decompress.h"
 #include "readers/window.h"
 
@@ -20,10 +22,15 @@ struct sheaf__reader {
     size_t n_columns; /* of the header; 0 before it */
     uint64_t line;    /* number of the line at window.line, from 1 */
     uint64_t record_line;
-    uint64_t range_end;        /* records that begin here or later are not read */
-    uint64_t give_up_bytes;    /* a record that goes on here was guessed wrong */
-    bool is_waiting;           /* see sheaf__reader_is_waiting() */
-    sheaf_error *read_failure; /* of the source, kept until the text before it was used */
+    uint64_t range_end;            /* records that begin here or later are not read */
+    uint64_t give_up_bytes;        /* a record that goes on here was guessed wrong */
+    uint64_t give_up_beyond;       /* that is so far behind the range's end */
+    bool in_blocks;                /* the file is BGZF */
+    uint64_t first_block;          /* with which reading began, */
+    uint64_t first_block_text;     /* and the offset of its text */
+    sheaf__gzip_member next_block; /* the first one behind the range, when it was met */
+    bool is_waiting;               /* see sheaf__reader_is_waiting() */
+    sheaf_error *read_failure;     /* of the source, kept until the text before it was used */
 };
 
 /* What one record turned out to be. */
@@ -36,8 +43,33 @@ typedef struct sheaf__record {
 /* Of what went wrong with a source before. */
 void sheaf__reader_forget_failure(sheaf__reader *reader);
 
+/* There is no range any more. */
+void sheaf__reader_forget_range(sheaf__reader *reader);
+
+/* Some text was read: if the range of a BGZF file ends in it, that is known now. */
+void sheaf__reader_meet_blocks(sheaf__reader *reader);
+
+/*
+ * Give up the text before an offset, which stands in the window from its first byte on. OK; as
+ * fill; what the source failed with; ECHANGED when the text is over before.
+ */
+sheaf_status sheaf__reader_skip_text(sheaf__reader *reader, uint64_t offset_bytes,
+                                     sheaf_error *err);
+
 /* Its window stands at a position: so do its counts. */
 void sheaf__reader_stand(sheaf__reader *reader, const sheaf__reader_position *position);
+
+/* What the source failed with. */
+static inline sheaf_status sheaf__reader_failure(const sheaf__reader *reader, sheaf_error *err)
+{
+    sheaf__error_copy(err, reader->read_failure);
+    return reader->read_failure->status;
+}
+
+static inline bool sheaf__reader_is_stopped(const sheaf__reader *reader)
+{
+    return reader->options.stop && atomic_load_explicit(reader->options.stop, memory_order_relaxed);
+}
 
 /* The offset of the next record in the text. */
 static inline uint64_t sheaf__reader_offset(const sheaf__reader *reader)

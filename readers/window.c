@@ -4,14 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAPACITY = 256 << 10 };
-
 sheaf_status sheaf__window_init(sheaf__window *window)
 {
     if (window->bytes)
         return SHEAF_OK;
-    window->bytes = malloc(CAPACITY);
-    window->capacity = window->bytes ? CAPACITY : 0;
+    window->bytes = malloc(SHEAF__WINDOW_BYTES);
+    window->capacity = window->bytes ? SHEAF__WINDOW_BYTES : 0;
     return window->bytes ? SHEAF_OK : SHEAF_ENOMEM;
 }
 
@@ -25,7 +23,7 @@ void sheaf__window_reset(sheaf__window *window)
 {
     uint8_t *bytes = window->bytes;
     size_t capacity = window->capacity;
-    if (capacity > CAPACITY) {
+    if (capacity > SHEAF__WINDOW_BYTES) {
         free(bytes);
         bytes = NULL;
         capacity = 0;

@@ -17,6 +17,8 @@
 
 #include <sheaf/status.h>
 
+enum { SHEAF__WINDOW_BYTES = 256 << 10 }; /* for a record that is not larger */
+
 typedef struct sheaf__window {
     uint8_t *bytes;
     size_t capacity;

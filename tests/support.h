@@ -212,4 +212,20 @@ static inline void gzip_add(blob *to, const void *bytes, size_t n_bytes, int lev
     free(packed);
 }
 
+/* Append one block of BGZF (SAM/BAM format specification, 4.1): a member that tells its length. */
+static inline void bgzf_add(blob *to, const void *bytes, size_t n_bytes, int level)
+{
+    enum { HEADER = 10, EXTRA = 8 };
+    blob member = {0};
+    gzip_add(&member, bytes, n_bytes, level);
+    size_t n = member.n_bytes + EXTRA - 1;
+    const uint8_t extra[EXTRA] = {6, 0, 'B', 'C', 2, 0, (uint8_t)n, (uint8_t)(n >> 8)};
+    cr_assert_lt(n, 1 << 16);
+    member.bytes[3] |= 4;
+    blob_add(to, member.bytes, HEADER);
+    blob_add(to, extra, EXTRA);
+    blob_add(to, member.bytes + HEADER, member.n_bytes - HEADER);
+    blob_free(&member);
+}
+
 #endif

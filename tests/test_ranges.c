@@ -88,7 +88,7 @@ static void assert_same(const outcome *whole, const outcome *split, const char *
     char expected[2048];
     char found[2048];
     snprintf(shown, sizeof shown, "ranges of %zu bytes of: %.*s", chunk_bytes, (int)n, text);
-    cr_assert_eq(whole->status, split->status, "%s", shown);
+    cr_assert_eq(whole->status, split->status, "%s: %s", split->err.message, shown);
     if (whole->status < 0) {
         sheaf_error_format(&whole->err, expected, sizeof expected);
         sheaf_error_format(&split->err, found, sizeof found);
@@ -111,26 +111,52 @@ static void assert_same(const outcome *whole, const outcome *split, const char *
 }
 
 /*
- * Ranges of the text, of these sizes, into rows and into types. Returns how many were read again.
+ * Ranges of the source, of these sizes, into rows and into types. Returns how many were read again.
  */
-static uint64_t compare(const char *text, size_t n, const size_t *sizes, size_t n_sizes)
+static uint64_t compare_stored(const char *text, size_t n_text, size_t n, const size_t *sizes,
+                               size_t n_sizes)
 {
     uint64_t n_reread = 0;
-    write_file(source, text, n);
     for (int typed = 0; typed < 2; typed++) {
         const char *to = typed ? "null:" : destination;
         outcome whole = run(to, 1, 0);
         cr_assert_eq(whole.summary.ranges, 0);
         for (size_t i = 0; i < n_sizes; i++) {
             outcome split = run(to, 2 + (int)i % 2, sizes[i]);
+            assert_same(&whole, &split, text, n_text, sizes[i]);
             if (n / 2 > sizes[i] && whole.status == SHEAF_OK)
                 cr_assert_eq(split.summary.ranges, (n - 1) / sizes[i]);
-            assert_same(&whole, &split, text, n, sizes[i]);
             n_reread += split.summary.ranges_reread;
             free(split.rows);
         }
         free(whole.rows);
     }
+    return n_reread;
+}
+
+/* The same text as BGZF, in small blocks, some of them empty. */
+static blob in_blocks(const char *text, size_t n)
+{
+    blob stored = {0};
+    for (size_t done = 0; done < n;) {
+        size_t n_block = below(4) ? 1 + below(below(8) ? 200 : 9) : 0;
+        n_block = n_block < n - done ? n_block : n - done;
+        bgzf_add(&stored, text + done, n_block, (int)below(10));
+        done += n_block;
+    }
+    bgzf_add(&stored, "", 0, 6);
+    return stored;
+}
+
+/* Plain and as BGZF. Returns how many ranges of plain text were read again. */
+static uint64_t compare(const char *text, size_t n, const size_t *sizes, size_t n_sizes)
+{
+    write_file(source, text, n);
+    uint64_t n_reread = compare_stored(text, n, n, sizes, n_sizes);
+    blob stored = in_blocks(text, n);
+    write_file(source, stored.bytes, stored.n_bytes);
+    (void)compare_stored(text, n, stored.n_bytes, sizes, n_sizes);
+    blob_free(&stored);
     return n_reread;
 }
 
@@ -200,7 +226,14 @@ Test(ranges, of_lines_are_not_read_twice)
         char *at = add(text, "a,b\n");
         for (int k = 0; k < 300; k++)
             at = add(at, lines[i]);
-        cr_assert_eq(compare(text, (size_t)(at - text), sizes, 5), 0);
+        size_t n = (size_t)(at - text);
+        cr_assert_eq(compare(text, n, sizes, 5), 0);
+        blob stored = {0};
+        for (size_t done = 0; done < n; done += 150)
+            bgzf_add(&stored, text + done, n - done < 150 ? n - done : 150, 1);
+        write_file(source, stored.bytes, stored.n_bytes);
+        cr_assert_eq(compare_stored(text, n, stored.n_bytes, sizes, 5), 0);
+        blob_free(&stored);
     }
 }
 
@@ -226,8 +259,9 @@ Test(ranges, of_a_file_that_is_written_to_meanwhile_are_no_ranges)
     for (int i = 0; i < 8; i++) {
         bool touched = i >= 4;
         options.by_libcsv = i % 2;
-        cr_assert_eq(sheaf__reader_open_range(reader, file, &options, &from, -1, &err), SHEAF_OK);
-        sheaf__reader_limit(reader, i % 4 < 2 ? 6 : 7); /* without the blank line, or with it */
+        uint64_t end = i % 4 < 2 ? 6 : 7; /* without the blank line, or with it */
+        cr_assert_eq(sheaf__reader_open_range(reader, file, &options, &from, end, -1, &err),
+                     SHEAF_OK);
         if (touched)
             cr_assert_eq(utimensat(AT_FDCWD, source, later, 0), 0);
         cr_assert_eq(sheaf__reader_next(reader, parser, NULL, 0, &err),
@@ -315,4 +349,90 @@ Test(ranges, of_blank_lines_and_of_one_long_line)
              "far beyond the limit of a record of this test, which has six hundred bytes at most"
              " and says so");
     compare(text, (size_t)(at - text), all_sizes, N_SIZES);
+}
+
+/* ---- BGZF that is not as it should be ---- */
+
+static size_t numbered_lines(char *text)
+{
+    char *end = add(text, "a,b\n");
+    for (int i = 0; i < 400; i++)
+        end += sprintf(end, "%d,%d\n", i, i * i);
+    return (size_t)(end - text);
+}
+
+/* A block in whose header there is something that looks like one, up to this block's end. */
+static void add_block_with_another_inside(blob *to, const char *text, size_t n_bytes)
+{
+    enum { HEADER = 10, FAKE = 18 };
+    static const uint8_t fake[FAKE] = {0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 6, 0, 'B', 'C', 2, 0};
+    blob member = {0};
+    gzip_add(&member, text, n_bytes, 6);
+    size_t n_extra = 6 + 4 + FAKE;
+    size_t n = member.n_bytes + 2 + n_extra - 1;
+    const uint8_t extra[] = {(uint8_t)n_extra,  0,   'B', 'C',  2, 0, (uint8_t)n,
+                             (uint8_t)(n >> 8), 'X', 'X', FAKE, 0};
+    size_t n_fake = FAKE + member.n_bytes - HEADER - 1;
+    member.bytes[3] |= 4;
+    blob_add(to, member.bytes, HEADER);
+    blob_add(to, extra, sizeof extra);
+    blob_add(to, fake, FAKE - 2);
+    const uint8_t length[] = {(uint8_t)n_fake, (uint8_t)(n_fake >> 8)};
+    blob_add(to, length, 2);
+    blob_add(to, member.bytes + HEADER, member.n_bytes - HEADER);
+    blob_free(&member);
+}
+
+Test(ranges, of_blocks_that_seem_to_be_within_others_are_read_again)
+{
+    static char text[TEXT_MAX];
+    size_t n = numbered_lines(text);
+    blob stored = {0};
+    for (size_t done = 0; done < n;) {
+        size_t n_block = n - done < 90 ? n - done : 90;
+        add_block_with_another_inside(&stored, text + done, n_block);
+        done += n_block;
+    }
+    write_file(source, stored.bytes, stored.n_bytes);
+    const size_t sizes[] = {1, 7, 50, 120, 1000};
+    cr_assert_gt(compare_stored(text, n, stored.n_bytes, sizes, 5), 0);
+    blob_free(&stored);
+}
+
+Test(ranges, of_blocks_with_other_members_between)
+{
+    static char text[TEXT_MAX];
+    size_t n = numbered_lines(text);
+    for (int i = 0; i < 20; i++) {
+        blob stored = {0};
+        for (size_t done = 0; done < n;) {
+            size_t n_block = below(5) ? 1 + below(90) : below(2000);
+            n_block = n_block < n - done ? n_block : n - done;
+            if (done == 0 || below(3))
+                bgzf_add(&stored, text + done, n_block, 6);
+            else
+                gzip_add(&stored, text + done, n_block, 6);
+            done += n_block;
+        }
+        write_file(source, stored.bytes, stored.n_bytes);
+        (void)compare_stored(text, n, stored.n_bytes, all_sizes, 10);
+        blob_free(&stored);
+    }
+}
+
+Test(ranges, of_damaged_blocks_are_the_same_fault)
+{
+    static char text[TEXT_MAX];
+    size_t n = numbered_lines(text);
+    blob stored = in_blocks(text, n);
+    for (int i = 0; i < 100; i++) {
+        size_t at = below((unsigned)stored.n_bytes);
+        uint8_t change = (uint8_t)(1 + below(255));
+        stored.bytes[at] ^= change;
+        size_t n_stored = i % 3 ? stored.n_bytes : at + 1;
+        write_file(source, stored.bytes, n_stored);
+        (void)compare_stored(text, n, 0, (const size_t[]){1 + below(300), 1 + below(20)}, 2);
+        stored.bytes[at] ^= change;
+    }
+    blob_free(&stored);
 }

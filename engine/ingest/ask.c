@@ -45,6 +45,7 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .wants_rows = load->wants_rows,
                                        .surveys = load->surveys,
                                        .range_bytes = load->range_bytes,
+                                       .blocks_range_bytes = load->blocks_range_bytes,
                                        .by_libcsv = load->reader_options.by_libcsv};
     size_t n_typing;
     void *typing = sheaf__typing_pack(&load->typing, &n_typing);
@@ -375,7 +376,7 @@ static size_t skip_files(const sheaf__load *load, size_t index)
 {
     if (load->pass != SHEAF__PASS_SURVEY)
         return index;
-    while (index < load->survey_end && !sheaf__load_may_split(load, load->states[index].found))
+    while (index < load->survey_end && !load->states[index].in_ranges)
         index++;
     return index < load->survey_end ? index : sheaf_files_count(load->files);
 }

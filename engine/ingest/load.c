@@ -19,6 +19,7 @@ enum {
     RANGES_SHARE = 2,      /* a half, cells included */
     RANGE_BYTES = 4 << 20, /* of a file, if nothing of it is kept */
     ROWS_RANGE_BYTES = 512 << 10,
+    BLOCKS_RATIO = 4,                /* BGZF: text to what is stored, about */
     COLUMNS_SLACK_BYTES = 512 << 10, /* so much of it columns keep for their next use */
     WINDOW_PER_WORKER = 4,
     FILES_KEPT_FREE = 16 /* descriptors that are not for input files */
@@ -89,8 +90,11 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
                      options->on_error != SHEAF_ON_ERROR_SKIP_FILE;
     if (can_split)
         load->range_bytes = load->wants_rows ? range_for_rows(load) : RANGE_BYTES;
+    load->blocks_range_bytes = load->range_bytes / BLOCKS_RATIO > CHUNK_BYTES_MIN
+                                   ? load->range_bytes / BLOCKS_RATIO
+                                   : CHUNK_BYTES_MIN;
     if (can_split && options->chunk_bytes > 0)
-        load->range_bytes = options->chunk_bytes;
+        load->range_bytes = load->blocks_range_bytes = options->chunk_bytes;
     load->columns = sheaf__columns_pool_create(load->chunk_bytes * 4 + COLUMNS_SLACK_BYTES);
     return load->columns ? SHEAF_OK : sheaf__error_memory(err, "columns");
 }

@@ -18,10 +18,10 @@
  * it is are read one chunk ahead, as many of them as the window has room for; so memory is bounded
  * by the window, whatever the files' sizes.
  *
- * A large file that can be read anywhere is split: behind its first chunk every worker reads ranges
- * of it. Where the first record of a range begins is guessed (readers/range.c); the merge knows
- * where the range before it ended, and has a range that guessed wrong, or found a fault, read again
- * from there, with the right numbers of lines and records.
+ * A large file that can be read anywhere, plain or BGZF, is split: behind its first chunk every
+ * worker reads ranges of it. Where the first record of a range begins is guessed (readers/range.c);
+ * the merge knows where the range before it ended, and has a range that guessed wrong, or found a
+ * fault, read again from there, with the right numbers of lines and records.
  */
 #ifndef SHEAF_LOAD_H
 #define SHEAF_LOAD_H
@@ -49,8 +49,9 @@ typedef struct sheaf__load_file {
     sheaf__chunk *faulty;  /* with a fault that was met early, until the file's turn comes */
     uint32_t layout;       /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
-    bool here; /* among files that processes read: this one only we can open */
-    int fd;    /* of a file that is split, while its ranges are read; -1: there is none */
+    bool in_ranges; /* it is one that is split, as its header's reader found */
+    bool here;      /* among files that processes read: this one only we can open */
+    int fd;         /* of a file that is split, while its ranges are read; -1: there is none */
 } sheaf__load_file;
 
 /* What a task hands to the merge. */
@@ -128,10 +129,11 @@ struct sheaf__load {
     const bool *nullable;
     sheaf__sink *sink;
     size_t chunk_bytes;
-    size_t range_bytes; /* of a file that is split; 0: none is */
-    size_t window;      /* files, or ranges of one, in flight */
-    sheaf__pass pass;   /* changes while no task runs */
-    size_t survey_end;  /* files to be surveyed stand before here */
+    size_t range_bytes;        /* of a file that is split; 0: none is */
+    size_t blocks_range_bytes; /* of one that is compressed */
+    size_t window;             /* files, or ranges of one, in flight */
+    sheaf__pass pass;          /* changes while no task runs */
+    size_t survey_end;         /* files to be surveyed stand before here */
 
     sheaf__freelist readers; /* any thread */
     sheaf__freelist batches;
@@ -203,8 +205,9 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err);
 /* Whether every file is read to its end before the first row is written. */
 bool sheaf__load_reads_twice(const sheaf__load *load);
 
-/* Whether a file is split, unless it turns out to be compressed. */
+/* Whether a file is split, unless it turns out to be compressed, and not BGZF. */
 bool sheaf__load_may_split(const sheaf__load *load, const sheaf_file *file);
+size_t sheaf__load_range_bytes(const sheaf__load *load, const sheaf_file *file); /* as stored */
 
 /* Worker hooks: the parser is the worker's local. */
 sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_error *err);

@@ -196,6 +196,7 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
     }
     sheaf_status status = take_header(load, chunk, err);
     file->header_read = true;
+    file->in_ranges = chunk->split;
     if (status == SHEAF_OK)
         take_kinds(load, chunk);
     sheaf__chunk_release(chunk);
@@ -403,10 +404,10 @@ void sheaf__rows_close(sheaf__rows_cursor *cursor)
 
 /* ---- the pass between: what split files hold ---- */
 
-static bool any_may_split(const sheaf__load *load)
+static bool any_in_ranges(const sheaf__load *load)
 {
     for (size_t i = 0; i < load->survey_end; i++)
-        if (sheaf__load_may_split(load, load->states[i].found))
+        if (load->states[i].in_ranges)
             return true;
     return false;
 }
@@ -414,7 +415,7 @@ static bool any_may_split(const sheaf__load *load)
 static sheaf_status survey_split_files(sheaf__load *load, sheaf_error *err)
 {
     sheaf__rows_cursor cursor;
-    if (!load->surveys || !any_may_split(load))
+    if (!load->surveys || !any_in_ranges(load))
         return SHEAF_OK;
     load->pass = SHEAF__PASS_SURVEY;
     sheaf_status status = sheaf__rows_open(load, &cursor, err);

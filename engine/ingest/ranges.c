@@ -1,7 +1,8 @@
 /*
  * A large file in ranges, each read by whatever worker is free: see load.h.
  *
- * The ranges of a file divide it evenly: a record belongs to the range in which it begins. What a
+ * The ranges of a file divide it evenly: a record belongs to the range in which it begins; in a
+ * BGZF file, in whose blocks it begins, and blocks belong to the range in which they do. What a
  * range's worker has guessed is verified here, one after the other: its first record must begin
  * where the last record before it ended. A range that began elsewhere is read again from there; so
  * is one with a fault, because only then are its line and its record known.
@@ -14,23 +15,33 @@
 /* How many ranges there are behind the file's first. */
 static uint64_t count_ranges(const sheaf__rows_cursor *cursor)
 {
-    uint64_t size = cursor->file->found->size_bytes;
-    return (size - 1) / cursor->load->range_bytes;
+    const sheaf_file *file = cursor->file->found;
+    return (file->size_bytes - 1) / sheaf__load_range_bytes(cursor->load, file);
 }
 
-/* The i-th of them. */
+static bool is_in_blocks(const sheaf__rows_cursor *cursor)
+{
+    return cursor->at.counts.compression != SHEAF__COMPRESSION_NONE;
+}
+
+/*
+ * The i-th of them. Text is read from a byte before it: if a line ends there, one begins with the
+ * range.
+ */
 static sheaf__range range_at(const sheaf__rows_cursor *cursor, uint64_t i)
 {
-    uint64_t begin = (i + 1) * cursor->load->range_bytes;
+    size_t n_bytes = sheaf__load_range_bytes(cursor->load, cursor->file->found);
+    uint64_t begin = (i + 1) * n_bytes;
     bool is_last = i + 1 == count_ranges(cursor);
-    /* From a byte before it: if a line ends there, one begins with the range. */
-    return (sheaf__range){.file = cursor->file,
-                          .from = {.offset_bytes = begin - 1,
-                                   .line = 1,
-                                   .n_columns = cursor->at.n_columns,
-                                   .counts = {.stored_bytes = begin}},
-                          .end_bytes = is_last ? UINT64_MAX : begin + cursor->load->range_bytes,
-                          .guess = true};
+    return (sheaf__range){
+        .file = cursor->file,
+        .from = {.offset_bytes = is_in_blocks(cursor) ? SHEAF_UNKNOWN : begin - 1,
+                 .line = 1,
+                 .n_columns = cursor->at.n_columns,
+                 .counts = {.stored_bytes = begin, .compression = cursor->at.counts.compression},
+                 .block_bytes = begin},
+        .end_bytes = is_last ? UINT64_MAX : begin + n_bytes,
+        .guess = true};
 }
 
 sheaf_status sheaf__ranges_ask(sheaf__rows_cursor *cursor, sheaf_error *err)
@@ -77,6 +88,33 @@ static sheaf_status read_again(sheaf__rows_cursor *cursor, uint64_t end_bytes, s
     return status;
 }
 
+/*
+ * Whether anything of a range is left: a record that began before may take all of it. And in a BGZF
+ * file, a block.
+ */
+static bool is_left(const sheaf__rows_cursor *cursor, const sheaf__range *range)
+{
+    uint64_t at = is_in_blocks(cursor) ? cursor->at.block_bytes : cursor->at.offset_bytes;
+    return at < range->end_bytes;
+}
+
+/* Offsets of text count from the first block that was found: now it is known where that is. */
+static void place(const sheaf__rows_cursor *cursor, sheaf__chunk *chunk)
+{
+    if (!is_in_blocks(cursor) || chunk->begin.block_bytes != cursor->at.block_bytes)
+        return;
+    chunk->begin.offset_bytes += cursor->at.block_text;
+    chunk->end.offset_bytes += cursor->at.block_text;
+    chunk->end.block_text += cursor->at.block_text;
+}
+
+/* Whether a range was read from where the records before it ended. */
+static bool is_right(const sheaf__rows_cursor *cursor, const sheaf__chunk *chunk)
+{
+    bool same_block = !is_in_blocks(cursor) || chunk->begin.block_bytes == cursor->at.block_bytes;
+    return !chunk->fault && same_block && chunk->begin.offset_bytes == cursor->at.offset_bytes;
+}
+
 /* What was counted in a range belongs to what was counted before it. */
 static void add_counts(sheaf__rows_cursor *cursor, sheaf__chunk *chunk)
 {
@@ -84,10 +122,14 @@ static void add_counts(sheaf__rows_cursor *cursor, sheaf__chunk *chunk)
     sum->records += chunk->counts.records;
     sum->blank_lines += chunk->counts.blank_lines;
     sum->lone_crs += chunk->counts.lone_crs;
-    sum->stored_bytes = sum->text_bytes = chunk->end.offset_bytes;
+    sum->text_bytes = chunk->end.offset_bytes;
+    sum->stored_bytes = is_in_blocks(cursor) ? chunk->counts.stored_bytes
+                                             : chunk->end.offset_bytes;
     chunk->counts = *sum;
     cursor->at.line += chunk->end.line - chunk->begin.line;
     cursor->at.offset_bytes = chunk->end.offset_bytes;
+    cursor->at.block_bytes = chunk->end.block_bytes;
+    cursor->at.block_text = chunk->end.block_text;
 }
 
 sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next, sheaf_error *err)
@@ -110,14 +152,15 @@ sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next,
             *next = chunk;
             return SHEAF_OK;
         }
-        bool is_right = !chunk->fault && chunk->begin.offset_bytes == cursor->at.offset_bytes;
-        if (is_right) {
+        bool left = is_left(cursor, &range);
+        place(cursor, chunk);
+        if (left && is_right(cursor, chunk)) {
             add_counts(cursor, chunk);
             *next = chunk;
             return SHEAF_OK;
         }
         sheaf__chunk_release(chunk);
-        if (cursor->at.offset_bytes < range.end_bytes) /* else a record before takes all of it */
+        if (left)
             status = read_again(cursor, range.end_bytes, next, err);
         else
             status = sheaf__ranges_ask(cursor, err);

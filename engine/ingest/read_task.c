@@ -199,6 +199,7 @@ static sheaf__reader_options options_for(const sheaf__load_file *file, bool coun
 {
     sheaf__reader_options options = file->load->reader_options;
     options.delimiter = delimiter_of(file->load, file->found->path);
+    options.splits_blocks = sheaf__load_may_split(file->load, file->found);
     if (counted)
         options.read_bytes = &file->load->shared->read_bytes;
     return options;
@@ -300,11 +301,16 @@ static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_st
                               : status;
 }
 
+size_t sheaf__load_range_bytes(const sheaf__load *load, const sheaf_file *file)
+{
+    bool plain = sheaf__compression_of_name(file->path) == SHEAF__COMPRESSION_NONE;
+    return plain ? load->range_bytes : load->blocks_range_bytes;
+}
+
 bool sheaf__load_may_split(const sheaf__load *load, const sheaf_file *file)
 {
     return load->range_bytes > 0 && file->kind == SHEAF_FILE_REGULAR &&
-           file->size_bytes / 2 > load->range_bytes &&
-           sheaf__compression_of_name(file->path) == SHEAF__COMPRESSION_NONE;
+           file->size_bytes / 2 > sheaf__load_range_bytes(load, file);
 }
 
 bool sheaf__load_reads_twice(const sheaf__load *load)
@@ -316,7 +322,7 @@ bool sheaf__load_reads_twice(const sheaf__load *load)
 static bool can_split(const sheaf__chunk *chunk)
 {
     return sheaf__load_may_split(chunk->file->load, chunk->file->found) &&
-           sheaf__reader_counts_get(chunk->reader).compression == SHEAF__COMPRESSION_NONE;
+           sheaf__reader_has_ranges(chunk->reader);
 }
 
 sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **result,
@@ -329,7 +335,8 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
     bool is_stream = file->found->kind != SHEAF_FILE_REGULAR;
     bool whole = sheaf__load_reads_twice(file->load);
     sheaf_status status = begin_file(worker, chunk, whole, err);
-    if (status == SHEAF_OK && whole && !can_split(chunk))
+    chunk->split = status == SHEAF_OK && can_split(chunk);
+    if (status == SHEAF_OK && whole && !chunk->split)
         status = survey(worker, chunk, is_stream, err);
     if (status >= 0 && is_stream) {
         file->reader = chunk->reader;
@@ -355,7 +362,7 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
         sheaf__load_close_file(file);
         file->fd = sheaf__reader_share(chunk->reader);
         chunk->split = true;
-        sheaf__reader_limit(chunk->reader, file->load->range_bytes);
+        sheaf__reader_limit(chunk->reader, sheaf__load_range_bytes(file->load, file->found));
     }
     if (status == SHEAF_OK)
         status = read_rows(worker, chunk, err);
@@ -377,13 +384,13 @@ sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *rang
     }
     sheaf__reader_options options = options_for(file, range->guess); /* or it was counted before */
     sheaf_status status = sheaf__reader_open_range(chunk->reader, file->found, &options,
-                                                   &range->from, file->fd, err);
-    sheaf__reader_limit(chunk->reader, range->end_bytes);
-    if (range->guess && range->end_bytes < UINT64_MAX - file->load->range_bytes)
-        sheaf__reader_give_up_at(chunk->reader, range->end_bytes + file->load->range_bytes);
+                                                   &range->from, range->end_bytes, file->fd, err);
+    if (range->guess)
+        sheaf__reader_give_up_beyond(chunk->reader, file->load->range_bytes);
     if (status == SHEAF_OK && range->guess)
         status = sheaf__reader_guess_record(chunk->reader, parser_of(worker), err);
     chunk->begin = sheaf__reader_tell(chunk->reader);
+    chunk->begin.block_bytes = sheaf__reader_first_block(chunk->reader);
     if (status == SHEAF_OK)
         status = read_rows(worker, chunk, err);
     return finish(chunk, status, result, err);

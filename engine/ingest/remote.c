@@ -74,6 +74,7 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
                                .shared = self->mapped ? self->mapped : &self->own_shared,
                                .wants_rows = settings->wants_rows,
                                .range_bytes = settings->range_bytes,
+                               .blocks_range_bytes = settings->blocks_range_bytes,
                                .surveys = settings->surveys};
     self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
     if (!self->arena || sheaf__typing_unpack(&self->load.typing, settings + 1,

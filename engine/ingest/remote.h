@@ -32,6 +32,7 @@ typedef struct sheaf__remote_settings {
     uint64_t record_bytes_max;
     uint64_t chunk_bytes;
     uint64_t range_bytes;
+    uint64_t blocks_range_bytes;
     int32_t on_error;
     int32_t parent;
     int32_t shared_fd; /* of the parent */

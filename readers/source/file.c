@@ -116,6 +116,24 @@ sheaf_status sheaf__file_read(sheaf__file_source *source, uint8_t *buffer, size_
     return SHEAF_OK;
 }
 
+sheaf_status sheaf__file_peek(const sheaf__file_source *source, uint64_t offset_bytes,
+                              uint8_t *buffer, size_t capacity, size_t *n_bytes, sheaf_error *err)
+{
+    *n_bytes = 0;
+    while (*n_bytes < capacity) {
+        ssize_t n = pread(source->fd, buffer + *n_bytes, capacity - *n_bytes,
+                          (off_t)(offset_bytes + *n_bytes));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return sheaf__error_system(err, errno, "cannot read the file", NULL);
+        if (n == 0)
+            break;
+        *n_bytes += (size_t)n;
+    }
+    return SHEAF_OK;
+}
+
 bool sheaf__file_would_wait(const sheaf__file_source *source)
 {
     struct pollfd polled = {.fd = source->fd, .events = POLLIN};

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "engine/core/error.h"
-#include "readers/source/decompress.h"
+#include "readers/source/bgzf.h"
 #include "readers/source/inflate.h"
 
 typedef struct gzip {
@@ -29,6 +29,10 @@ typedef struct gzip {
     uint64_t member_given;  /* so many bytes of it were inflated */
     bool is_again;          /* it is read by zlib for a second time */
     uint64_t n_again;       /* so many more bytes of it were given before */
+    uint64_t text_bytes;    /* all that was given */
+    uint64_t watched_bytes; /* the first member from here on is to be noted */
+    bool has_met;           /* one was: */
+    sheaf__gzip_member met;
     uint8_t input[SHEAF__DECOMPRESS_HEAD_MAX];
 } gzip;
 
@@ -77,7 +81,9 @@ static void begin(sheaf__decompressor *decompressor, const uint8_t *head, size_t
     gzip *self = (gzip *)decompressor;
     self->in_member = self->ended = self->is_again = false;
     self->damage = NULL;
-    self->n_again = 0;
+    self->n_again = self->text_bytes = 0;
+    self->watched_bytes = UINT64_MAX;
+    self->has_met = false;
     memcpy(self->input, head, n_bytes);
     self->io = (sheaf__inflate_io){.next_in = self->input, .n_in = (uint32_t)n_bytes};
 }
@@ -164,6 +170,10 @@ static sheaf_status begin_member(gzip *self, sheaf_error *err)
     if (self->io.n_in == 0) {
         self->ended = true;
         return SHEAF_OK;
+    }
+    if (self->member_offset >= self->watched_bytes && !self->has_met) {
+        self->has_met = true;
+        self->met = (sheaf__gzip_member){self->member_offset, self->text_bytes};
     }
     if (self->io.next_in[0] != 0x1f) /* zlib would want a second byte before it says so */
         return not_gzip(self, err);
@@ -253,7 +263,20 @@ static sheaf_status read_text(sheaf__decompressor *decompressor, uint8_t *buffer
             status = inflate_some(self, err);
     }
     *n_bytes = wanted - self->io.n_out;
+    self->text_bytes += *n_bytes;
     return status;
+}
+
+void sheaf__gzip_watch_for(sheaf__decompressor *decompressor, uint64_t offset_bytes)
+{
+    ((gzip *)decompressor)->watched_bytes = offset_bytes;
+}
+
+bool sheaf__gzip_has_met(const sheaf__decompressor *decompressor, sheaf__gzip_member *member)
+{
+    const gzip *self = (const gzip *)decompressor;
+    *member = self->met;
+    return self->has_met;
 }
 
 const sheaf__decompress_format sheaf__decompress_gzip = {.compression = SHEAF__COMPRESSION_GZIP,

@@ -51,6 +51,13 @@ sheaf_status sheaf__file_compare(const sheaf__file_source *source, sheaf_error *
 sheaf_status sheaf__file_read(sheaf__file_source *source, uint8_t *buffer, size_t capacity,
                               size_t *n_bytes, sheaf_error *err);
 
+/*
+ * Read up to capacity bytes from an offset of a file that can be read anywhere: fewer only at its
+ * end. It does not count as read. OK, EIO.
+ */
+sheaf_status sheaf__file_peek(const sheaf__file_source *source, uint64_t offset_bytes,
+                              uint8_t *buffer, size_t capacity, size_t *n_bytes, sheaf_error *err);
+
 /* Whether a read would wait: a stream that says nothing now. */
 bool sheaf__file_would_wait(const sheaf__file_source *source);
 

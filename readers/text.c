@@ -1,0 +1,258 @@
+/*
+ * The text of a file, from its first byte into a reader's window: what kind of text it is, how far
+ * it is read at once, and where reading goes on when another reader takes over. See reader.h.
+ *
+ * A source that fails does so only when the text before the failure was used: until then the window
+ * says that nothing more comes, and the failure is kept.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/core/error.h"
+#include "readers/state.h"
+
+enum { READ_BEYOND = 4 << 10 };
+
+static sheaf_status keep_failure(sheaf__reader *reader, const sheaf_error *err, sheaf_status status)
+{
+    reader->read_failure = malloc(sizeof *reader->read_failure);
+    if (!reader->read_failure)
+        return SHEAF_ENOMEM;
+    *reader->read_failure = *err;
+    reader->read_failure->status = status;
+    return SHEAF_OK;
+}
+
+/* How much is to be read at once: not much more than to the range's end, where a record is cut. */
+static size_t beyond_range(const sheaf__reader *reader)
+{
+    uint64_t at = sheaf__reader_offset(reader) + (reader->window.end - reader->window.record);
+    uint64_t left = reader->range_end > at ? reader->range_end - at : 0;
+    uint64_t beyond = reader->range_end < at ? at - reader->range_end : 0; /* of a long record */
+    uint64_t more = beyond > READ_BEYOND ? beyond : READ_BEYOND;
+    return left < SIZE_MAX - more ? (size_t)(left + more) : SIZE_MAX;
+}
+
+/* Who has parts of a file read by others needs no help with it. */
+static const sheaf__helper *helper_of(const sheaf__reader *reader)
+{
+    return reader->in_blocks && reader->options.splits_blocks ? NULL : reader->options.helper;
+}
+
+/*
+ * Read more text into the window, at most max_bytes; at the source's end, or its failure, say that
+ * nothing more comes.
+ */
+sheaf_status sheaf__reader_fill(sheaf__reader *reader, size_t max_bytes, sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    if (sheaf__reader_is_stopped(reader))
+        return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
+    if (sheaf__window_make_room(window) < 0)
+        return sheaf__error_memory(err, "a record");
+    uint8_t *into = window->bytes + window->end;
+    size_t room = window->capacity - window->end;
+    if (room > max_bytes)
+        room = max_bytes;
+    if (room > beyond_range(reader))
+        room = beyond_range(reader);
+    size_t n = 0;
+    sheaf_error failure;
+    sheaf_error_clear(&failure);
+    sheaf__decompressor *decompressor = reader->decompressors[reader->counts.compression];
+    sheaf_status status = decompressor
+                              ? sheaf__ahead_read(&reader->ahead, decompressor, helper_of(reader),
+                                                  into, room, &n, &failure)
+                              : sheaf__file_read(&reader->source, into, room, &n, &failure);
+    if (status == SHEAF_OK && n == 0)
+        status = sheaf__file_verify(&reader->source, &failure);
+    if (status == SHEAF_ECANCELLED || status == SHEAF_ENOMEM || status == SHEAF_ERESOURCE) {
+        sheaf__error_copy(err, &failure);
+        return status;
+    }
+    if (status < 0 && keep_failure(reader, &failure, status) < 0)
+        return sheaf__error_memory(err, "an error");
+    window->at_end = status < 0 || n == 0;
+    window->end += status < 0 ? 0 : n;
+    reader->counts.text_bytes += status < 0 ? 0 : n;
+    sheaf__reader_meet_blocks(reader);
+    return SHEAF_OK;
+}
+
+/* The first bytes are in the window: hand them to what decompresses the file. */
+static sheaf_status begin_decompressing(sheaf__reader *reader, sheaf__compression compression,
+                                        sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    sheaf__decompressor **decompressor = &reader->decompressors[compression];
+    if (!*decompressor)
+        *decompressor = sheaf__compression_format(compression)->create();
+    if (!*decompressor)
+        return sheaf__error_memory(err, "decompressing a file");
+    sheaf__decompressor_begin(*decompressor, &reader->source, window->bytes, window->end);
+    reader->counts.compression = compression;
+    reader->in_blocks = compression == SHEAF__COMPRESSION_GZIP &&
+                        sheaf__bgzf_block_bytes(window->bytes, window->end) > 0;
+    reader->counts.text_bytes = 0;
+    window->end = 0;
+    window->at_end = false;
+    return SHEAF_OK;
+}
+
+/* At least `need` bytes in the window, or its end; never more than a decompressor takes back. */
+static sheaf_status fill_at_least(sheaf__reader *reader, size_t need, sheaf_error *err)
+{
+    sheaf_status status = SHEAF_OK;
+    while (status == SHEAF_OK && reader->window.end < need && !reader->window.at_end)
+        status = sheaf__reader_fill(reader, SHEAF__DECOMPRESS_HEAD_MAX - reader->window.end, err);
+    return status;
+}
+
+static sheaf_status drop_byte_order_mark(sheaf__reader *reader, sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    const uint8_t *bytes = window->bytes;
+    if (window->end >= 2 &&
+        ((bytes[0] == 0xFF && bytes[1] == 0xFE) || (bytes[0] == 0xFE && bytes[1] == 0xFF))) {
+        sheaf_error_set(err, SHEAF_EENCODING, "the file is UTF-16, not UTF-8");
+        sheaf_error_hint(err, "convert it: iconv -f UTF-16 -t UTF-8 FILE > FILE.utf8.csv");
+        if (err) {
+            err->line = 1;
+            err->offset_bytes = 0;
+        }
+        return SHEAF_EENCODING;
+    }
+    if (window->end >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
+        window->record = window->line = window->searched = 3;
+        reader->counts.boms++;
+    }
+    return SHEAF_OK;
+}
+
+/* From the first byte of the source: what kind of text is this? */
+static sheaf_status begin_text(sheaf__reader *reader, sheaf_error *err)
+{
+    sheaf__window_reset(&reader->window);
+    reader->counts = (sheaf__reader_counts){0};
+    reader->n_columns = 0;
+    sheaf__reader_forget_range(reader);
+    sheaf__reader_forget_failure(reader);
+    reader->line = reader->record_line = 1;
+    if (sheaf__window_init(&reader->window) < 0)
+        return sheaf__error_memory(err, "a buffer");
+    sheaf_status status = fill_at_least(reader, SHEAF__MAGIC_BYTES_MAX, err);
+    sheaf__compression compression = sheaf__compression_of(reader->path, reader->window.bytes,
+                                                           reader->window.end);
+    if (status == SHEAF_OK && compression != SHEAF__COMPRESSION_NONE && !reader->read_failure) {
+        status = begin_decompressing(reader, compression, err);
+        if (status == SHEAF_OK)
+            status = fill_at_least(reader, 3, err);
+    }
+    return status == SHEAF_OK ? drop_byte_order_mark(reader, err) : status;
+}
+
+static sheaf_status open_source(sheaf__reader *reader, const sheaf_file *file,
+                                const sheaf__reader_options *options, uint64_t counted_bytes,
+                                bool spool, sheaf_error *err)
+{
+    reader->options = *options;
+    reader->counts = (sheaf__reader_counts){0}; /* also of a file that cannot be opened */
+    reader->n_columns = 0;
+    reader->path = file->path;
+    sheaf__reader_forget_range(reader);
+    reader->source = (sheaf__file_source){.fd = -1,
+                                          .counted_bytes = counted_bytes,
+                                          .stop = options->stop,
+                                          .read_bytes = options->read_bytes};
+    sheaf_status status = sheaf__file_open(&reader->source, file, err);
+    if (status == SHEAF_OK && spool && !reader->source.can_seek)
+        status = sheaf__file_spool(&reader->source, err);
+    if (status == SHEAF_OK)
+        status = begin_text(reader, err);
+    return status;
+}
+
+sheaf_status sheaf__reader_open(sheaf__reader *reader, const sheaf_file *file,
+                                const sheaf__reader_options *options, sheaf_error *err)
+{
+    return open_source(reader, file, options, 0, false, err);
+}
+
+sheaf_status sheaf__reader_open_spooled(sheaf__reader *reader, const sheaf_file *file,
+                                        const sheaf__reader_options *options, sheaf_error *err)
+{
+    return open_source(reader, file, options, 0, true, err);
+}
+
+void sheaf__reader_count_into(sheaf__reader *reader, atomic_ullong *read_bytes)
+{
+    reader->source.read_bytes = read_bytes;
+}
+
+sheaf_status sheaf__reader_rewind(sheaf__reader *reader, sheaf_error *err)
+{
+    sheaf__ahead_stop(&reader->ahead);
+    sheaf__file_rewind(&reader->source);
+    return begin_text(reader, err);
+}
+
+/* ---- going on elsewhere ---- */
+
+sheaf__reader_position sheaf__reader_tell(const sheaf__reader *reader)
+{
+    return (sheaf__reader_position){.offset_bytes = sheaf__reader_offset(reader),
+                                    .line = reader->line,
+                                    .n_columns = reader->n_columns,
+                                    .counts = sheaf__reader_counts_get(reader),
+                                    .block_bytes = reader->next_block.offset_bytes,
+                                    .block_text = reader->next_block.text_bytes};
+}
+
+/* Give up the text before an offset, which stands in the window from its first byte on. */
+sheaf_status sheaf__reader_skip_text(sheaf__reader *reader, uint64_t offset_bytes, sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    for (;;) {
+        uint64_t left = offset_bytes - window->base_bytes;
+        if (window->end >= left) {
+            window->record = window->line = window->searched = (size_t)left;
+            return SHEAF_OK;
+        }
+        window->record = window->line = window->searched = window->end;
+        if (window->at_end && reader->read_failure)
+            return sheaf__reader_failure(reader, err);
+        if (window->at_end)
+            return sheaf_error_set(err, SHEAF_ECHANGED, "the file is shorter than it was");
+        sheaf_status status = sheaf__reader_fill(reader, SIZE_MAX, err);
+        if (status < 0)
+            return status;
+    }
+}
+
+void sheaf__reader_stand(sheaf__reader *reader, const sheaf__reader_position *position)
+{
+    reader->counts = position->counts;
+    reader->counts.text_bytes = reader->window.base_bytes + reader->window.end;
+    reader->line = reader->record_line = position->line;
+    reader->n_columns = position->n_columns;
+}
+
+sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file,
+                                   const sheaf__reader_options *options,
+                                   const sheaf__reader_position *position, sheaf_error *err)
+{
+    sheaf_status status = open_source(reader, file, options, position->counts.stored_bytes, false,
+                                      err);
+    if (status == SHEAF_OK && reader->counts.compression == SHEAF__COMPRESSION_NONE) {
+        sheaf__window_reset(&reader->window);
+        reader->window.base_bytes = reader->source.offset_bytes = position->offset_bytes;
+        status = sheaf__window_init(&reader->window) < 0 ? sheaf__error_memory(err, "a buffer")
+                                                         : SHEAF_OK;
+    } else if (status == SHEAF_OK) {
+        status = sheaf__reader_skip_text(reader, position->offset_bytes, err);
+    }
+    if (status < 0)
+        return status;
+    sheaf__reader_stand(reader, position);
+    return SHEAF_OK;
+}
