@@ -446,3 +446,60 @@ Test(map_chunks, a_bound_in_bytes_needs_to_know_the_sizes, .timeout = LIMIT)
     cr_assert_eq(source.next, 0, "nothing was pulled");
     sheaf_executor_destroy(executor);
 }
+
+/* ---- a source that holds back ---- */
+
+typedef struct careful {
+    size_t n_pulled;
+    size_t n_asked;
+    size_t n_ahead;
+    size_t n_ahead_max;
+    bool never;
+} careful;
+
+static sheaf_status count_carefully(void *source, void **arg, sheaf_error *err)
+{
+    careful *from = source;
+    (void)err;
+    if (from->n_pulled == 100)
+        return SHEAF_END;
+    *arg = (void *)++from->n_pulled;
+    from->n_ahead++;
+    from->n_ahead_max = from->n_ahead > from->n_ahead_max ? from->n_ahead : from->n_ahead_max;
+    return SHEAF_OK;
+}
+
+static bool has_room(void *source)
+{
+    careful *from = source;
+    from->n_asked++;
+    return !from->never && from->n_ahead < 3;
+}
+
+Test(map_chunks, a_source_may_hold_back_but_not_for_ever, .timeout = LIMIT)
+{
+    sheaf_executor *executor = executor_of(SHEAF_EXECUTOR_THREADS);
+    for (int never = 0; never < 2; never++) {
+        careful source = {.never = never};
+        sheaf_map *map = NULL;
+        sheaf_map_options options = {.size = sizeof options,
+                                     .run = give_back,
+                                     .next = count_carefully,
+                                     .has_room = has_room,
+                                     .source = &source,
+                                     .buffersize = 40};
+        cr_assert_eq(sheaf_map_open(executor, &options, &map, NULL), SHEAF_OK);
+        for (size_t i = 1; i <= 100; i++) {
+            void *result = NULL;
+            cr_assert_eq(sheaf_map_next(map, &result, NULL), SHEAF_OK);
+            cr_assert_eq((size_t)result, i);
+            source.n_ahead--;
+        }
+        void *none = NULL;
+        cr_assert_eq(sheaf_map_next(map, &none, NULL), SHEAF_END);
+        cr_assert_eq(source.n_ahead_max, never ? 1 : 3);
+        cr_assert_gt(source.n_asked, 50);
+        sheaf_map_close(map);
+    }
+    sheaf_executor_destroy(executor);
+}

@@ -26,7 +26,7 @@
 #include "engine/executor/item_chunk.h"
 
 enum {
-    CAPACITY_MIN = 64,      /* of a ring that grows; a power of two, as ever after */
+    CAPACITY_MIN = 64, /* of a ring that grows; a power of two, as ever after */
     SUBMIT_AT_ONCE = 64,
     HALF_WINDOWS_FROM = 32, /* smaller ones are refilled one for one */
     NS_PER_MS = 1000000
@@ -51,7 +51,7 @@ struct sheaf_map {
     size_t n_items;             /* submitted and not yielded */
     sheaf__item_chunk *current; /* whose results are being yielded */
     bool source_ended;          /* nothing more is pulled */
-    bool gave_up;        /* a failure was yielded: the rest is only waited for, by close */
+    bool gave_up;               /* a failure was yielded: the rest is only waited for, by close */
     sheaf_status ending; /* what next gives behind the window: END, or a kept failure, once */
     sheaf_error ending_error;
 };
@@ -157,13 +157,22 @@ static bool within_bytes(const sheaf_map *map, size_t n_unsubmitted)
     size_t expected = mean > 0 && n_under_way + map->chunksize > SIZE_MAX / 2 / mean
                           ? SIZE_MAX / 2
                           : (n_under_way + map->chunksize) * mean;
-    return n_bytes < map->options.buffer_bytes &&
-           expected <= map->options.buffer_bytes - n_bytes;
+    return n_bytes < map->options.buffer_bytes && expected <= map->options.buffer_bytes - n_bytes;
 }
 
 static size_t at_least(size_t value, size_t limit)
 {
     return value > limit ? value : limit;
+}
+
+/* Whether both bounds beside the one in items have room for one more. */
+static bool has_room(const sheaf_map *map, size_t n_unsubmitted)
+{
+    const sheaf_map_options *options = &map->options;
+    if (options->has_room && map->n_items + n_unsubmitted > 0 &&
+        !options->has_room(options->source))
+        return false;
+    return within_bytes(map, n_unsubmitted);
 }
 
 /* How many items may be submitted now; 0 when it is too early to bother. */
@@ -187,7 +196,7 @@ static void fill_window(sheaf_map *map)
         size_t n = 0;
         size_t n_pulled = 0;
         while (n < SUBMIT_AT_ONCE && n_free > 0 && !map->source_ended) {
-            within = within_bytes(map, n_pulled);
+            within = has_room(map, n_pulled);
             if (!within)
                 break;
             size_t wanted = map->chunksize < n_free ? map->chunksize : n_free;

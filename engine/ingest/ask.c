@@ -169,6 +169,8 @@ static sheaf_status submit(sheaf__load *load, sheaf__ask what, sheaf__load_file 
     status = sheaf_executor_submit(executor, &task, future, err);
     if (status < 0)
         sheaf_call_drop(call);
+    else
+        sheaf__budget_asked(load);
     return status;
 }
 
@@ -197,6 +199,8 @@ sheaf_status sheaf__ask_range(sheaf__load *load, const sheaf__range *range, shea
     if (status < 0) {
         free(copy);
         sheaf_call_drop(call);
+    } else {
+        sheaf__budget_asked(load);
     }
     return status;
 }
@@ -351,6 +355,7 @@ sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_f
         *chunk = result;
         return SHEAF_OK;
     }
+    sheaf__budget_answered(load);
     sheaf_block *block = result;
     if (block->n_bytes == 0 && is_chunk) {
         status = damaged(err);
@@ -360,6 +365,8 @@ sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_f
     } else {
         sheaf__chunk *made = sheaf__chunk_create(file);
         status = made ? read_answer(load, block, made, err) : sheaf__error_memory(err, "a chunk");
+        if (status == SHEAF_OK)
+            sheaf__budget_hold(made);
         if (status < 0)
             sheaf__chunk_release(made);
         else
@@ -381,6 +388,12 @@ static size_t skip_files(const sheaf__load *load, size_t index)
     return index < load->survey_end ? index : sheaf_files_count(load->files);
 }
 
+static bool has_room(void *source)
+{
+    const sheaf__ask_cursor *cursor = source;
+    return sheaf__budget_has_room(cursor->load);
+}
+
 static sheaf_status next_question(void *source, void **argument, sheaf_error *err)
 {
     sheaf__ask_cursor *cursor = source;
@@ -390,6 +403,7 @@ static sheaf_status next_question(void *source, void **argument, sheaf_error *er
         return SHEAF_END;
     sheaf__load_file *file = &load->states[cursor->next++];
     cursor->n_asked++;
+    sheaf__budget_asked(load);
     if (!load->remote) {
         *argument = file;
         return SHEAF_OK;
@@ -412,6 +426,7 @@ sheaf_status sheaf__ask_open(sheaf__load *load, sheaf__ask what, sheaf__ask_curs
                                  .drop_arg = load->remote ? sheaf_call_drop : NULL,
                                  .drop_result = load->remote ? sheaf_block_drop : task.drop_result,
                                  .buffersize = load->window,
+                                 .has_room = has_room,
                                  .yield_failures = load->remote};
     return sheaf_map_open(load->executor, &options, &cursor->map, err);
 }
@@ -420,13 +435,19 @@ sheaf_status sheaf__ask_next(sheaf__ask_cursor *cursor, sheaf__chunk **chunk, sh
 {
     sheaf__load *load = cursor->load;
     void *result = NULL;
+    size_t index = skip_files(load, cursor->taken);
+    atomic_store_explicit(&load->budget.turn, index, memory_order_relaxed);
     sheaf_status status = sheaf_map_next(cursor->map, &result, err);
     if (status == SHEAF_END || (status < 0 && cursor->n_taken == cursor->n_asked))
         return unless_stopped(load, status, err); /* over, or a question could not be asked */
-    cursor->taken = skip_files(load, cursor->taken);
-    sheaf__load_file *file = &load->states[cursor->taken++];
+    sheaf__load_file *file = &load->states[index];
+    cursor->taken = index + 1;
     cursor->n_taken++;
-    return sheaf__ask_answer(load, cursor->what, file, status, result, chunk, err);
+    status = sheaf__ask_answer(load, cursor->what, file, status, result, chunk, err);
+    if (status < 0 || !(*chunk)->declined)
+        return status;
+    sheaf__chunk_release(*chunk); /* it was not its turn then */
+    return read_here(load, cursor->what, file, chunk, err);
 }
 
 void sheaf__ask_close(sheaf__ask_cursor *cursor)

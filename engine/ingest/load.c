@@ -17,6 +17,7 @@ enum {
     MEMORY_BYTES_MIN = 1 << 20,
     CHUNKS_SHARE = 4,      /* of the memory: a fourth, and as much again in cells */
     RANGES_SHARE = 2,      /* a half, cells included */
+    BUDGET_SHARE = 4,      /* all but a fourth: for chunks that turn out larger than that */
     RANGE_BYTES = 4 << 20, /* of a file, if nothing of it is kept */
     ROWS_RANGE_BYTES = 512 << 10,
     BLOCKS_RATIO = 4,                /* BGZF: text to what is stored, about */
@@ -95,6 +96,7 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
                                    : CHUNK_BYTES_MIN;
     if (can_split && options->chunk_bytes > 0)
         load->range_bytes = load->blocks_range_bytes = options->chunk_bytes;
+    load->budget.limit_bytes = memory_of(load) / BUDGET_SHARE * (BUDGET_SHARE - 1);
     load->columns = sheaf__columns_pool_create(load->chunk_bytes * 4 + COLUMNS_SLACK_BYTES);
     return load->columns ? SHEAF_OK : sheaf__error_memory(err, "columns");
 }

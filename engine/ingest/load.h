@@ -9,6 +9,7 @@
  *     remote.c      the same tasks in another process: what goes there and what comes back
  *     typing.c      what the user said about values
  *     help.c        who decompresses ahead
+ *     budget.c      how much may be read ahead
  *     types.c       types: found out by reading everything, and values of these types
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink, accounts
  *
@@ -72,7 +73,19 @@ struct sheaf__chunk {
     sheaf_error *fault;           /* behind the rows; NULL without one */
     bool lost;                    /* with its process: the fault is all there is */
     bool flush;                   /* a stream has no more for now: let its rows be seen */
+    size_t held_bytes;            /* of the budget */
+    bool declined;                /* it was spent: nothing was read */
 };
+
+/* Of a load: see budget.c. */
+typedef struct sheaf__budget_of_rows {
+    size_t limit_bytes;
+    atomic_size_t held_bytes; /* by chunks that are there */
+    atomic_ullong n_answered; /* tasks that gave one, or failed */
+    atomic_size_t turn;       /* the file whose first chunk is next, or was last */
+    uint64_t n_asked;         /* the merge's thread only, like the next */
+    size_t expected_bytes;    /* of each that is under way */
+} sheaf__budget_of_rows;
 
 /* What a run shares with the processes that read for it. */
 typedef struct sheaf__shared {
@@ -132,8 +145,9 @@ struct sheaf__load {
     size_t range_bytes;        /* of a file that is split; 0: none is */
     size_t blocks_range_bytes; /* of one that is compressed */
     size_t window;             /* files, or ranges of one, in flight */
-    sheaf__pass pass;          /* changes while no task runs */
-    size_t survey_end;         /* files to be surveyed stand before here */
+    sheaf__budget_of_rows budget;
+    sheaf__pass pass;  /* changes while no task runs */
+    size_t survey_end; /* files to be surveyed stand before here */
 
     sheaf__freelist readers; /* any thread */
     sheaf__freelist batches;
@@ -177,6 +191,25 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
 /* Keep what sheaf_ingest_columns() tells. OK, ENOMEM. */
 sheaf_status sheaf__ingest_keep_columns(sheaf_ingest *ingest, const sheaf__load *load,
                                         sheaf_error *err);
+
+/* ---- budget.c ---- */
+
+/* Something is asked of a worker; it has answered, with a chunk or a failure. The latter: any. */
+void sheaf__budget_asked(sheaf__load *load);
+void sheaf__budget_answered(sheaf__load *load);
+
+/* A chunk has its rows, or has them no more. Any thread. */
+void sheaf__budget_hold(sheaf__chunk *chunk);
+void sheaf__budget_let_go(sheaf__chunk *chunk);
+
+/* Its turn has come: the next ones may be as large. */
+void sheaf__budget_taken(const sheaf__chunk *chunk);
+
+/* Whether what is not at its turn has to wait. Any thread. */
+bool sheaf__budget_is_spent(const sheaf__load *load);
+
+/* Whether to ask for more than that whose turn is next. */
+bool sheaf__budget_has_room(const sheaf__load *load);
 
 /* ---- help.c ---- */
 

@@ -292,6 +292,7 @@ static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     sheaf__load *load = cursor->load;
     sheaf__chunk *chunk = cursor->chunk;
     cursor->n_rows = 0;
+    sheaf__budget_taken(chunk);
     sheaf_status status = chunk->split ? sheaf__ranges_ask(cursor, err)
                                        : sheaf__ask_more(load, chunk, &cursor->next, err);
     if (status == SHEAF_OK && load->pass == SHEAF__PASS_ROWS && load->wants_columns && chunk->batch)

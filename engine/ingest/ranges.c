@@ -49,7 +49,8 @@ sheaf_status sheaf__ranges_ask(sheaf__rows_cursor *cursor, sheaf_error *err)
     sheaf__load *load = cursor->load;
     sheaf_status status = SHEAF_OK;
     uint64_t n_ranges = cursor->chunk->fault ? 0 : count_ranges(cursor);
-    while (status == SHEAF_OK && cursor->n_asked < n_ranges && cursor->n_ahead < load->window) {
+    while (status == SHEAF_OK && cursor->n_asked < n_ranges && cursor->n_ahead < load->window &&
+           (cursor->n_ahead == 0 || sheaf__budget_has_room(load))) {
         sheaf__range range = range_at(cursor, cursor->n_asked);
         status = sheaf__ask_range(load, &range, &cursor->ahead[cursor->n_asked % load->window],
                                   err);
@@ -84,7 +85,6 @@ static sheaf_status read_again(sheaf__rows_cursor *cursor, uint64_t end_bytes, s
         (*chunk)->counts = cursor->at.counts; /* nothing of it was read */
     else if (status == SHEAF_OK)
         cursor->at = (*chunk)->end;
-    cursor->load->summary->ranges_reread += cursor->load->pass == SHEAF__PASS_ROWS;
     return status;
 }
 
@@ -123,8 +123,7 @@ static void add_counts(sheaf__rows_cursor *cursor, sheaf__chunk *chunk)
     sum->blank_lines += chunk->counts.blank_lines;
     sum->lone_crs += chunk->counts.lone_crs;
     sum->text_bytes = chunk->end.offset_bytes;
-    sum->stored_bytes = is_in_blocks(cursor) ? chunk->counts.stored_bytes
-                                             : chunk->end.offset_bytes;
+    sum->stored_bytes = is_in_blocks(cursor) ? chunk->counts.stored_bytes : chunk->end.offset_bytes;
     chunk->counts = *sum;
     cursor->at.line += chunk->end.line - chunk->begin.line;
     cursor->at.offset_bytes = chunk->end.offset_bytes;
@@ -153,8 +152,9 @@ sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next,
             return SHEAF_OK;
         }
         bool left = is_left(cursor, &range);
+        bool declined = chunk->declined;
         place(cursor, chunk);
-        if (left && is_right(cursor, chunk)) {
+        if (left && !declined && is_right(cursor, chunk)) {
             add_counts(cursor, chunk);
             *next = chunk;
             return SHEAF_OK;
@@ -164,6 +164,7 @@ sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next,
             status = read_again(cursor, range.end_bytes, next, err);
         else
             status = sheaf__ranges_ask(cursor, err);
+        load->summary->ranges_reread += left && !declined && load->pass == SHEAF__PASS_ROWS;
     }
     return status;
 }

@@ -119,6 +119,7 @@ sheaf__chunk *sheaf__chunk_of_fault(sheaf__load_file *file, const sheaf_error *f
 
 void sheaf__chunk_strip(sheaf__chunk *chunk)
 {
+    sheaf__budget_let_go(chunk);
     sheaf__load_give_batch(chunk->file->load, chunk->header);
     sheaf__load_give_batch(chunk->file->load, chunk->batch);
     sheaf__columns_give(chunk->columns);
@@ -177,11 +178,14 @@ static sheaf_status conclude(sheaf__chunk *chunk, sheaf_status status, sheaf_err
 static sheaf_status finish(sheaf__chunk *chunk, sheaf_status status, void **result,
                            sheaf_error *err)
 {
+    sheaf__load *load = chunk->file->load;
     status = conclude(chunk, status, err);
+    sheaf__budget_hold(chunk);
     if (status < 0)
         sheaf__chunk_release(chunk);
     else
         *result = chunk;
+    sheaf__budget_answered(load);
     return status;
 }
 
@@ -345,6 +349,21 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
     return finish(chunk, status, result, err);
 }
 
+static bool is_its_turn(const sheaf__load_file *file)
+{
+    const sheaf__budget_of_rows *budget = &file->load->budget;
+    return atomic_load_explicit(&budget->turn, memory_order_relaxed) == sheaf__load_index(file);
+}
+
+/* What holds no rows takes nothing of the budget. */
+static bool declines(sheaf__chunk *chunk)
+{
+    const sheaf__load *load = chunk->file->load;
+    chunk->declined = load->wants_rows && load->pass == SHEAF__PASS_ROWS &&
+                      sheaf__budget_is_spent(load);
+    return chunk->declined;
+}
+
 sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **result,
                                sheaf_error *err)
 {
@@ -357,6 +376,8 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
     sheaf__chunk *chunk = sheaf__chunk_create(file);
     if (!chunk)
         return sheaf__error_memory(err, "a chunk");
+    if (!is_its_turn(file) && declines(chunk))
+        return finish(chunk, SHEAF_OK, result, err);
     sheaf_status status = begin_file(worker, chunk, true, err);
     if (status == SHEAF_OK && can_split(chunk)) {
         sheaf__load_close_file(file);
@@ -376,6 +397,8 @@ sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *rang
     sheaf__chunk *chunk = sheaf__chunk_create(file);
     if (!chunk)
         return sheaf__error_memory(err, "a chunk");
+    if (range->guess && declines(chunk))
+        return finish(chunk, SHEAF_OK, result, err);
     chunk->reader = take_reader(file->load);
     chunk->split = true;
     if (!chunk->reader) {

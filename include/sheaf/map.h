@@ -62,6 +62,11 @@ typedef struct sheaf_map_options {
      */
     size_t buffer_bytes;
     size_t (*result_bytes)(const void *result); /* called in the worker, when a result is there */
+    /*
+     * Another bound, the source's own: asked in the consumer's thread before an argument is pulled
+     * while some are under way; false: not yet. NULL: none.
+     */
+    bool (*has_room)(void *source);
 } sheaf_map_options;
 
 /*

@@ -1,7 +1,10 @@
 """One large file among many workers: the same bytes, counts, types and faults as by one."""
 
+import os
 import random
 import struct
+import subprocess
+import time
 import zlib
 
 import harness
@@ -80,6 +83,28 @@ class Memory(SheafTest):
         if not harness.is_sanitized():
             self.assertLess(peaks["1M"], 30 << 20)
             self.assertLess(peaks["256M"], 256 << 20)
+
+    def peak_before_a_slow_consumer(self, *args):
+        """Of a run whose output nobody takes for a while, so that what was read piles up."""
+        run = subprocess.Popen([harness.SHEAF, *args], cwd=self.dir, stdout=subprocess.PIPE)
+        time.sleep(2)
+        out = run.stdout.read()
+        _, status, used = os.wait4(run.pid, 0)
+        run.returncode = os.waitstatus_to_exitcode(status)
+        run.stdout.close()
+        self.assertEqual(0, run.returncode)
+        return used.ru_maxrss << 10, out
+
+    def test_what_is_read_ahead_is_bounded_by_bytes_not_by_files(self):
+        """Each file has one record, which is larger than its share."""
+        for i in range(24):
+            self.write(f"d/{i:02d}.csv", "a,b\n" + f"{i},{'x' * (4 << 20)}\n")
+        little, out = self.peak_before_a_slow_consumer("cat", "d", "-j", "2", "--memory", "4M")
+        much, same = self.peak_before_a_slow_consumer("cat", "d", "-j", "2", "--memory", "1G")
+        self.assertTrue(out == same)
+        self.assertEqual(24, out.count(b"xx\n"))
+        if not harness.is_sanitized():
+            self.assertLess(little, much * 0.8)
 
     def test_a_record_may_be_larger_than_its_share(self):
         self.write("long.csv", "a,b\n" + f"1,{'x' * (5 << 20)}\n" * 3)
