@@ -5,45 +5,37 @@
 
 #include "engine/core/error.h"
 #include "readers/record/locate.h"
+#include "readers/state.h"
 
-static uint64_t record_number(const sheaf__reader *reader)
+static sheaf_status note(sheaf__reader *reader, sheaf_status status, const sheaf__record *rec,
+                         const sheaf__place *place)
 {
-    return reader->n_columns > 0 ? reader->counts.records + 1 : 0;
-}
-
-/* Say where in the file a place in the current record is, and show its line. */
-static void point_to(const sheaf__reader *reader, const sheaf__record *rec,
-                     const sheaf__place *place, sheaf_error *err)
-{
-    if (!err)
-        return;
-    err->record = record_number(reader);
-    err->line = reader->record_line + place->line;
-    err->line_byte = place->at - place->line_start + 1;
-    err->offset_bytes = reader->window.base_bytes + reader->window.record + place->at;
-    err->field = place->field + 1;
-    size_t line_end = place->at;
-    while (line_end < rec->n_bytes && rec->bytes[line_end] != '\n' && rec->bytes[line_end] != '\r')
-        line_end++;
-    sheaf__error_excerpt(err, (const char *)rec->bytes + place->line_start,
-                         line_end - place->line_start, place->at - place->line_start);
+    reader->has_fault = true;
+    reader->fault = (sheaf__fault){
+        .status = status,
+        .record = reader->n_columns > 0 ? reader->counts.records + 1 : 0,
+        .record_line = reader->record_line,
+        .offset_bytes = sheaf__reader_offset(reader),
+        .line = reader->record_line + place->line,
+        .field = place->field + 1,
+        .at = place->at,
+        .line_start = place->line_start,
+        .n_raw = rec->n_bytes,
+    };
+    return status;
 }
 
 /* The record as far as it is in the window: for faults before its end was found. */
-sheaf__record sheaf__fault_record(const sheaf__reader *reader)
+static sheaf__record begun(const sheaf__reader *reader)
 {
     const sheaf__window *window = &reader->window;
     return (sheaf__record){.bytes = window->bytes + window->record,
                            .n_bytes = window->end - window->record};
 }
 
-sheaf_status sheaf__fault_shape(const sheaf__reader *reader, const sheaf__record *rec,
-                                sheaf_error *err)
+sheaf_status sheaf__fault_shape(sheaf__reader *reader, const sheaf__record *rec)
 {
     size_t expected = reader->n_columns;
-    sheaf_error_set(err, SHEAF_ESHAPE, "record %" PRIu64 " has %zu field%s, the header has %zu",
-                    record_number(reader), rec->n_fields, rec->n_fields == 1 ? "" : "s", expected);
-    sheaf_error_hint(err, "mend the line, or leave the file out: --on-error skip-file");
     /*
      * Too many: the first that has no column. Too few: the end of the record, where the next is
      * missing.
@@ -52,65 +44,127 @@ sheaf_status sheaf__fault_shape(const sheaf__reader *reader, const sheaf__record
                                              expected);
     if (rec->n_fields < expected)
         place.field++;
-    point_to(reader, rec, &place, err);
+    note(reader, SHEAF_ESHAPE, rec, &place);
+    reader->fault.n_found = rec->n_fields;
+    reader->fault.n_expected = expected;
     return SHEAF_ESHAPE;
 }
 
-sheaf_status sheaf__fault_encoding(const sheaf__reader *reader, const sheaf__record *rec, size_t at,
-                                   sheaf_error *err)
+sheaf_status sheaf__fault_encoding(sheaf__reader *reader, const sheaf__record *rec, size_t at)
 {
-    sheaf_error_set(err, SHEAF_EENCODING, "byte 0x%02X is not UTF-8", rec->bytes[at]);
-    sheaf_error_hint(
-        err, "convert the file: iconv -f WINDOWS-1252 -t UTF-8 FILE > FILE.utf8.csv; or leave "
-             "it out: --on-error skip-file");
     sheaf__place place = sheaf__locate_byte(rec->bytes, rec->n_bytes, reader->options.delimiter,
                                             at);
-    point_to(reader, rec, &place, err);
+    note(reader, SHEAF_EENCODING, rec, &place);
+    reader->fault.byte = rec->bytes[at];
     return SHEAF_EENCODING;
 }
 
-sheaf_status sheaf__fault_quote(const sheaf__reader *reader, sheaf_error *err)
+sheaf_status sheaf__fault_quote(sheaf__reader *reader)
 {
-    sheaf__record rec = sheaf__fault_record(reader);
+    sheaf__record rec = begun(reader);
     sheaf__place place = {0};
-    sheaf_error_set(err, SHEAF_EQUOTE,
-                    "the quote is never closed: the file ends inside a quoted field");
-    sheaf_error_hint(err, "close or remove the quote, or leave the file out: --on-error skip-file");
     sheaf__locate_open_quote(rec.bytes, rec.n_bytes, reader->options.delimiter, &place);
-    point_to(reader, &rec, &place, err);
+    return note(reader, SHEAF_EQUOTE, &rec, &place);
+}
+
+sheaf_status sheaf__fault_lone_quote(sheaf__reader *reader, size_t at)
+{
+    sheaf__record rec = begun(reader);
+    sheaf__place place = sheaf__locate_byte(rec.bytes, rec.n_bytes, reader->options.delimiter, at);
+    note(reader, SHEAF_EQUOTE, &rec, &place);
+    reader->fault.lone = true;
     return SHEAF_EQUOTE;
 }
 
-sheaf_status sheaf__fault_limit(const sheaf__reader *reader, const sheaf__record *rec,
-                                sheaf_error *err)
+sheaf_status sheaf__fault_limit(sheaf__reader *reader, const sheaf__record *rec)
 {
     /* Only what is within the limit counts: how much more of it is in the window is chance. */
     size_t limit = reader->options.record_bytes_max;
-    sheaf__record begun = {.bytes = rec->bytes,
-                           .n_bytes = rec->n_bytes < limit ? rec->n_bytes : limit};
+    sheaf__record within = {.bytes = rec->bytes,
+                            .n_bytes = rec->n_bytes < limit ? rec->n_bytes : limit};
     sheaf__place place = {0};
-    bool open = sheaf__locate_open_quote(begun.bytes, begun.n_bytes, reader->options.delimiter,
+    bool open = sheaf__locate_open_quote(within.bytes, within.n_bytes, reader->options.delimiter,
                                          &place);
-    sheaf_error_set(err, SHEAF_ELIMIT, "the record is larger than %zu bytes%s", limit,
-                    open ? ": perhaps this quote is never closed" : "");
-    sheaf_error_hint(err, "close the quote, raise the limit (--max-record), or leave the file out: "
-                          "--on-error skip-file");
     if (!open)
         place = (sheaf__place){0};
-    point_to(reader, &begun, &place, err);
+    note(reader, SHEAF_ELIMIT, &within, &place);
+    reader->fault.open = open;
+    reader->fault.n_expected = limit;
     return SHEAF_ELIMIT;
 }
 
-sheaf_status sheaf__fault_parser(const sheaf__reader *reader, sheaf_status status, sheaf_error *err)
+sheaf_status sheaf__fault_fields(sheaf__reader *reader)
 {
-    if (status == SHEAF_ENOMEM)
-        return sheaf__error_memory(err, "a record");
-    sheaf__record rec = sheaf__fault_record(reader);
+    sheaf__record rec = begun(reader);
     sheaf__place place = sheaf__locate_field(rec.bytes, rec.n_bytes, reader->options.delimiter,
                                              SHEAF__FIELDS_MAX);
-    sheaf_error_set(err, status, "the record has more than %u fields", SHEAF__FIELDS_MAX);
-    sheaf_error_hint(err, "look whether the separator is right (--delim), or leave the file out: "
+    note(reader, SHEAF_ELIMIT, &rec, &place);
+    reader->fault.n_found = SHEAF__FIELDS_MAX + 1;
+    reader->fault.n_expected = SHEAF__FIELDS_MAX;
+    return SHEAF_ELIMIT;
+}
+
+/* ---- in words ---- */
+
+static void tell_shape(const sheaf__fault *fault, sheaf_error *err)
+{
+    sheaf_error_set(
+        err, SHEAF_ESHAPE, "record %" PRIu64 " has %" PRIu64 " field%s, the header has %" PRIu64,
+        fault->record, fault->n_found, fault->n_found == 1 ? "" : "s", fault->n_expected);
+    sheaf_error_hint(err, "mend the line, or leave the file out: --on-error skip-file");
+}
+
+static void tell_quote(const sheaf__fault *fault, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_EQUOTE, "the quote is never closed: %s",
+                    fault->lone ? "behind its line comes a quote that is neither doubled nor the "
+                                  "end of the field"
+                                : "the file ends inside a quoted field");
+    sheaf_error_hint(err, "close or remove the quote, or leave the file out: --on-error skip-file");
+}
+
+static void tell_limit(const sheaf__fault *fault, sheaf_error *err)
+{
+    if (fault->n_found > 0) {
+        sheaf_error_set(err, SHEAF_ELIMIT, "the record has more than %" PRIu64 " fields",
+                        fault->n_expected);
+        sheaf_error_hint(err, "look whether the separator is right (--delim), or leave the file "
+                              "out: --on-error skip-file");
+        return;
+    }
+    sheaf_error_set(err, SHEAF_ELIMIT, "the record is larger than %" PRIu64 " bytes%s",
+                    fault->n_expected, fault->open ? ": perhaps this quote is never closed" : "");
+    sheaf_error_hint(err, "close the quote, raise the limit (--max-record), or leave the file out: "
                           "--on-error skip-file");
-    point_to(reader, &rec, &place, err);
-    return status;
+}
+
+void sheaf__fault_tell(const sheaf__fault *fault, const uint8_t *raw, sheaf_error *err)
+{
+    switch (fault->status) {
+    case SHEAF_ESHAPE:
+        tell_shape(fault, err);
+        break;
+    case SHEAF_EQUOTE:
+        tell_quote(fault, err);
+        break;
+    case SHEAF_EENCODING:
+        sheaf_error_set(err, SHEAF_EENCODING, "byte 0x%02X is not UTF-8", fault->byte);
+        sheaf_error_hint(err, "convert the file: iconv -f WINDOWS-1252 -t UTF-8 FILE > "
+                              "FILE.utf8.csv; or leave it out: --on-error skip-file");
+        break;
+    default:
+        tell_limit(fault, err);
+    }
+    if (!err)
+        return;
+    err->record = fault->record;
+    err->line = fault->line;
+    err->line_byte = fault->at - fault->line_start + 1;
+    err->offset_bytes = fault->offset_bytes + fault->at;
+    err->field = fault->field;
+    size_t line_end = fault->at;
+    while (line_end < fault->n_raw && raw[line_end] != '\n' && raw[line_end] != '\r')
+        line_end++;
+    sheaf__error_excerpt(err, (const char *)raw + fault->line_start, line_end - fault->line_start,
+                         fault->at - fault->line_start);
 }

@@ -19,6 +19,7 @@
 #include "engine/core/error.h"
 #include "engine/core/utf8.h"
 #include "readers/fault.h"
+#include "readers/record/locate.h"
 #include "readers/record/run.h"
 #include "readers/state.h"
 
@@ -52,6 +53,7 @@ void sheaf__reader_close(sheaf__reader *reader)
 {
     sheaf__ahead_stop(&reader->ahead);
     sheaf__file_close(&reader->source);
+    reader->rejects = NULL;
     sheaf__reader_forget_failure(reader);
 }
 
@@ -124,7 +126,7 @@ static sheaf_status give_up(sheaf_error *err)
 /*
  * Find the end of the current line, reading as much as it takes. The record limit holds meanwhile.
  */
-sheaf_status sheaf__reader_find_line(sheaf__reader *reader, size_t *line_end, sheaf_error *err)
+static sheaf_status find_line(sheaf__reader *reader, size_t *line_end, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
     if (window->base_bytes + window->line >= reader->give_up_bytes)
@@ -133,8 +135,9 @@ sheaf_status sheaf__reader_find_line(sheaf__reader *reader, size_t *line_end, sh
         if (window->base_bytes + window->end >= reader->give_up_bytes)
             return give_up(err);
         if (window->end - window->record > reader->options.record_bytes_max + 2) {
-            sheaf__record rec = sheaf__fault_record(reader);
-            return sheaf__fault_limit(reader, &rec, err);
+            sheaf__record rec = {.bytes = window->bytes + window->record,
+                                 .n_bytes = window->end - window->record};
+            return sheaf__fault_limit(reader, &rec);
         }
         sheaf_status status = sheaf__reader_fill(reader, SIZE_MAX, err);
         if (status < 0)
@@ -149,23 +152,26 @@ static sheaf_status end_of_text(sheaf__reader *reader, sheaf_error *err)
     if (reader->read_failure)
         return sheaf__reader_failure(reader, err);
     if (reader->window.record < reader->window.line)
-        return sheaf__fault_quote(reader, err);
+        return sheaf__fault_quote(reader);
     return SHEAF_END;
 }
 
 /*
- * Read one record: OK with *rec, END, or a fault. The window's record stays where it is, so that
- * whoever checks the record can still point into it; next_record() moves on.
+ * Read one record: OK with *rec, END, or a failure; a fault is in reader->fault, not in *err. The
+ * window's record stays where it is, so that whoever checks the record can still point into it;
+ * next_record() moves on.
  */
 static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sheaf__record *rec,
                                 sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
+    sheaf__walk walk = {.delimiter = reader->options.delimiter};
+    reader->has_fault = false;
     for (;;) {
         size_t line_end;
         bool lone_cr;
         bool ended = false;
-        sheaf_status status = sheaf__reader_find_line(reader, &line_end, err);
+        sheaf_status status = find_line(reader, &line_end, err);
         if (status < 0)
             return status;
         if (line_end == window->line)
@@ -192,12 +198,18 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
         if (status == SHEAF_OK && n_end == 0)
             status = sheaf__parser_line(parser, (const uint8_t *)"\n", 1, &ended, &rec->n_fields);
         if (status < 0)
-            return sheaf__fault_parser(reader, status, err);
+            return status == SHEAF_ENOMEM ? sheaf__error_memory(err, "a record")
+                                          : sheaf__fault_fields(reader);
         next_line(reader, line_end);
         rec->bytes = window->bytes + window->record;
         rec->n_bytes = line_end - n_end - window->record;
+        if (!ended || begin > window->record) { /* of several lines: its quotes must be right */
+            sheaf__walk_to(&walk, rec->bytes, line_end - window->record);
+        }
         if (rec->n_bytes > reader->options.record_bytes_max)
-            return sheaf__fault_limit(reader, rec, err);
+            return sheaf__fault_limit(reader, rec);
+        if (walk.is_broken)
+            return sheaf__fault_lone_quote(reader, walk.broken.at);
         if (ended) {
             reader->counts.lone_crs += lone_cr;
             return SHEAF_OK;
@@ -205,11 +217,18 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
     }
 }
 
-static sheaf_status check_encoding(const sheaf__reader *reader, const sheaf__record *rec,
-                                   sheaf_error *err)
+static sheaf_status check_encoding(sheaf__reader *reader, const sheaf__record *rec)
 {
     size_t valid = sheaf__utf8_valid_prefix(rec->bytes, rec->n_bytes);
-    return valid == rec->n_bytes ? SHEAF_OK : sheaf__fault_encoding(reader, rec, valid, err);
+    return valid == rec->n_bytes ? SHEAF_OK : sheaf__fault_encoding(reader, rec, valid);
+}
+
+/* The record's fault, if that is what it was, in words. */
+static sheaf_status tell(const sheaf__reader *reader, sheaf_status status, sheaf_error *err)
+{
+    if (status < 0 && reader->has_fault)
+        sheaf__fault_tell(&reader->fault, reader->window.bytes + reader->window.record, err);
+    return status;
 }
 
 sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
@@ -219,13 +238,80 @@ sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, 
     sheaf__parser_begin(parser, reader->options.delimiter, batch);
     sheaf_status status = read_record(reader, parser, &rec, err);
     if (status == SHEAF_OK)
-        status = check_encoding(reader, &rec, err);
+        status = check_encoding(reader, &rec);
     if (status != SHEAF_OK)
-        return status;
+        return tell(reader, status, err);
     reader->n_columns = batch->n_columns = rec.n_fields;
     batch->n_rows = 1;
     next_record(reader);
     return SHEAF_OK;
+}
+
+/* ---- records with faults ---- */
+
+void sheaf__reader_set_aside(sheaf__reader *reader, sheaf__rejects *rejects)
+{
+    reader->rejects = rejects;
+}
+
+/* Go on behind the line in which the fault's quote is: what seemed to follow in quotes does not. */
+static void go_behind_quote(sheaf__reader *reader)
+{
+    sheaf__window *window = &reader->window;
+    sheaf__fault *fault = &reader->fault;
+    size_t line_end;
+    window->line = window->searched = window->record + fault->at;
+    (void)sheaf__window_find_line(window, &line_end); /* was found before, or the text's end */
+    bool lone_cr;
+    size_t n_end = line_end_length(window, line_end, &lone_cr);
+    fault->n_raw = line_end - n_end - window->record;
+    reader->counts.lone_crs += lone_cr;
+    reader->line = fault->line;
+    next_line(reader, line_end);
+}
+
+/* Go on behind a line that is too long to be kept. */
+static sheaf_status go_behind_line(sheaf__reader *reader, sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    size_t line_end;
+    while (!sheaf__window_find_line(window, &line_end)) {
+        window->record = window->line = window->searched;
+        if (window->base_bytes + window->end >= reader->give_up_bytes)
+            return give_up(err);
+        sheaf_status status = sheaf__reader_fill(reader, SIZE_MAX, err);
+        if (status < 0)
+            return status;
+    }
+    bool lone_cr;
+    (void)line_end_length(window, line_end, &lone_cr);
+    reader->counts.lone_crs += lone_cr;
+    next_line(reader, line_end);
+    return SHEAF_OK;
+}
+
+/* A record with a fault is put aside, and reading goes on behind it; or it does not. */
+static sheaf_status set_aside(sheaf__reader *reader, sheaf_status status, sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    sheaf__fault *fault = &reader->fault;
+    bool is_table = status != SHEAF_ELIMIT || fault->n_found == 0;
+    if (!reader->has_fault || !reader->rejects || !is_table)
+        return tell(reader, status, err);
+    bool in_quotes = status == SHEAF_EQUOTE || (status == SHEAF_ELIMIT && fault->open);
+    bool unfinished = window->line == window->record; /* the record's only line has no end yet */
+    if (in_quotes)
+        go_behind_quote(reader);
+    if (sheaf__rejects_add(reader->rejects, fault, window->bytes + window->record) < 0)
+        return sheaf__error_memory(err, "a record that is set aside");
+    if (!in_quotes && unfinished)
+        status = go_behind_line(reader, err);
+    else
+        status = SHEAF_OK;
+    reader->counts.records++;
+    reader->counts.rejected++;
+    next_record(reader);
+    return status;
 }
 
 /* Read and check one record into the batch; a record at fault leaves nothing in it. */
@@ -237,18 +323,24 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
     sheaf__record rec;
     sheaf_status status = read_record(reader, parser, &rec, err);
     if (status == SHEAF_OK)
-        status = check_encoding(reader, &rec, err);
+        status = check_encoding(reader, &rec);
     if (status == SHEAF_OK && rec.n_fields != reader->n_columns)
-        status = sheaf__fault_shape(reader, &rec, err);
+        status = sheaf__fault_shape(reader, &rec);
     if (status == SHEAF_OK) {
         reader->counts.records++;
         next_record(reader);
         if (batch)
             batch->n_rows++;
-    } else if (batch) {
+        return SHEAF_OK;
+    }
+    if (batch) {
         batch->n_bytes = n_bytes;
         batch->n_cells = n_cells;
     }
+    if (status == SHEAF_END)
+        return SHEAF_END;
+    status = set_aside(reader, status, err);
+    sheaf__parser_begin(parser, reader->options.delimiter, batch);
     return status;
 }
 
@@ -333,6 +425,8 @@ static sheaf_status read_records(sheaf__reader *reader, sheaf__parser *parser, s
             status = add_record(reader, parser, batch, err);
         if (batch &&
             (batch->n_bytes >= chunk_bytes || batch->n_cells * sizeof(sheaf__cell) >= chunk_bytes))
+            break;
+        if (batch && reader->rejects && sheaf__rejects_bytes(reader->rejects) / 2 > chunk_bytes)
             break;
         reader->is_waiting = status == SHEAF_OK && batch && batch->n_rows > 0 && would_wait(reader);
     }

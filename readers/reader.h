@@ -27,6 +27,7 @@
 #include "readers/ahead.h"
 #include "readers/convert/nulls.h"
 #include "readers/record/parser.h"
+#include "readers/rejects.h"
 #include "readers/source/decompress.h"
 
 typedef struct sheaf__reader sheaf__reader;
@@ -44,7 +45,8 @@ typedef struct sheaf__reader_options {
 
 /* What was met so far. */
 typedef struct sheaf__reader_counts {
-    uint64_t records; /* without the header */
+    uint64_t records;  /* without the header */
+    uint64_t rejected; /* of them: set aside */
     uint64_t blank_lines;
     uint64_t boms;
     uint64_t lone_crs;
@@ -52,6 +54,13 @@ typedef struct sheaf__reader_counts {
     uint64_t text_bytes;
     sheaf__compression compression;
 } sheaf__reader_counts;
+
+/*
+ * From here on a record with a fault (ESHAPE, EQUOTE, EENCODING, ELIMIT) is put there, counts as
+ * rejected, and reading goes on behind it: behind its line end, or if a quote in it is never closed,
+ * behind the line of that quote. NULL: the first fault ends reading. Not for the header.
+ */
+void sheaf__reader_set_aside(sheaf__reader *reader, sheaf__rejects *rejects);
 
 /* A reader may be used for one file after the other. NULL when there is no memory. */
 sheaf__reader *sheaf__reader_create(void);

@@ -4,6 +4,7 @@
 
 #include "engine/core/error.h"
 #include "readers/ahead.h"
+#include "readers/fault.h"
 #include "readers/reader.h"
 #include "readers/source/bgzf.h"
 #include "readers/source/decompress.h"
@@ -30,15 +31,11 @@ struct sheaf__reader {
     uint64_t first_block_text;     /* and the offset of its text */
     sheaf__gzip_member next_block; /* the first one behind the range, when it was met */
     bool is_waiting;               /* see sheaf__reader_is_waiting() */
-    sheaf_error *read_failure;     /* of the source, kept until the text before it was used */
+    bool has_fault;                /* the last failure was a record's, and is told here: */
+    sheaf__fault fault;
+    sheaf__rejects *rejects;   /* records with faults go there; NULL: the first one ends it */
+    sheaf_error *read_failure; /* of the source, kept until the text before it was used */
 };
-
-/* What one record turned out to be. */
-typedef struct sheaf__record {
-    const uint8_t *bytes;
-    size_t n_bytes; /* without its line end */
-    size_t n_fields;
-} sheaf__record;
 
 /* Of what went wrong with a source before. */
 void sheaf__reader_forget_failure(sheaf__reader *reader);
@@ -82,11 +79,5 @@ static inline uint64_t sheaf__reader_offset(const sheaf__reader *reader)
  * window then says that nothing more comes. OK, ECANCELLED, ENOMEM, ERESOURCE.
  */
 sheaf_status sheaf__reader_fill(sheaf__reader *reader, size_t max_bytes, sheaf_error *err);
-
-/*
- * Find the end of the current line, reading as much as it takes. The record limit holds meanwhile.
- * OK; as fill; ELIMIT.
- */
-sheaf_status sheaf__reader_find_line(sheaf__reader *reader, size_t *line_end, sheaf_error *err);
 
 #endif

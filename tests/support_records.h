@@ -155,7 +155,7 @@ typedef struct expectation {
     uint64_t offset_bytes;
 } expectation;
 
-enum { CSV_BETWEEN_RECORDS = 0, CSV_IN_FIELD = 2 }; /* csv_parser.pstate */
+enum { CSV_BETWEEN_RECORDS = 0, CSV_IN_FIELD = 2, CSV_BEHIND_QUOTE = 3 }; /* csv_parser.pstate */
 
 typedef struct listener {
     blob fields; /* of the record that is being read, as text */
@@ -165,6 +165,11 @@ typedef struct listener {
     size_t field_start;
     size_t excess_start; /* of the first field that has no column */
     bool ended;
+    bool line_end_inside; /* of the quoted field that is being read */
+    bool lone_quote;      /* and a quote that is neither doubled nor the field's end */
+    bool broken;          /* some field of the record had both: */
+    size_t broken_at;
+    uint64_t broken_field;
 } listener;
 
 static inline int never_space(unsigned char byte)
@@ -178,6 +183,7 @@ static inline void hear_field(void *text, size_t n_bytes, void *context)
     listener *hears = context;
     put_field(&hears->fields, text, n_bytes);
     hears->n_fields++;
+    hears->line_end_inside = hears->lone_quote = false;
     hears->field_start = hears->at + 1;
     if (hears->n_fields == hears->n_expected)
         hears->excess_start = hears->at + 1;
@@ -199,7 +205,17 @@ static inline void csv_begin(struct csv_parser *csv, char delimiter)
 
 static inline void csv_step(struct csv_parser *csv, uint8_t byte, listener *hears)
 {
+    int before = csv->pstate;
     cr_assert_eq(csv_parse(csv, &byte, 1, hear_field, hear_record, hears), 1);
+    if (csv->pstate != CSV_IN_FIELD || !csv->quoted)
+        return;
+    hears->line_end_inside |= before == CSV_IN_FIELD && (byte == '\n' || byte == '\r');
+    hears->lone_quote |= before == CSV_BEHIND_QUOTE && byte != '"';
+    if (hears->line_end_inside && hears->lone_quote && !hears->broken) {
+        hears->broken = true;
+        hears->broken_at = hears->field_start;
+        hears->broken_field = hears->n_fields + 1;
+    }
 }
 
 /* How many fields of the record that begins at `start` end before `at`. */
@@ -263,7 +279,7 @@ static inline expectation expect(const void *bytes, size_t n_bytes, char delimit
         if (before_record) {
             start = limit_at = hears.field_start = i;
             limit_field = hears.n_fields = hears.fields.n_bytes = 0;
-            hears.ended = false;
+            hears.ended = hears.broken = hears.line_end_inside = hears.lone_quote = false;
         }
         hears.at = i;
         csv_step(&csv, byte, &hears);
@@ -280,7 +296,14 @@ static inline expectation expect(const void *bytes, size_t n_bytes, char delimit
             else
                 expect_fault(&expected, SHEAF_EQUOTE, text, hears.field_start, hears.n_fields + 1);
         }
-        if (!hears.ended)
+        /* A quoted field of several lines must be well formed, at each of its lines' ends. */
+        bool line_ends = hears.ended || byte == '\n' || (byte == '\r' && !crlf);
+        size_t n_lines = n_record - (lf_of_crlf && n_record > 0);
+        if (line_ends && hears.broken && n_lines <= record_max)
+            expect_fault(&expected, SHEAF_EQUOTE, text, hears.broken_at, hears.broken_field);
+        else if (line_ends && !hears.ended && n_lines > record_max)
+            expect_fault(&expected, SHEAF_ELIMIT, text, limit_at, limit_field + 1);
+        if (!hears.ended || expected.status < 0)
             continue;
         size_t valid = sheaf__utf8_valid_prefix(text + start, n_record);
         if (n_record > record_max) {

@@ -22,6 +22,9 @@ typedef struct fault_case {
 } fault_case;
 
 #define TEXT(literal) (literal), sizeof(literal) - 1
+#define LONE                                                                                        \
+    "the quote is never closed: behind its line comes a quote that is neither doubled nor the end " \
+    "of the field"
 #define OPEN "the quote is never closed: the file ends inside a quoted field"
 
 enum { RECORD_MAX = 40 };
@@ -57,7 +60,7 @@ static const fault_case faults[] = {
     {TEXT("a,b\n1,2\n3,\"4\n5,6\n7"), SHEAF_EQUOTE, 3, 3, 2, 2, 10, OPEN, "3,\"4", 2, 1},
     {TEXT("a,b\n\"1\n2\",\"3\r4"), SHEAF_EQUOTE, 3, 4, 1, 2, 10, OPEN, "2\",\"3", 3, 0},
     {TEXT("a\n\"1\"\"\n"), SHEAF_EQUOTE, 2, 1, 1, 1, 2, OPEN, "\"1\"\"", 0, 0},
-    {TEXT("a\n\"1\" \n"), SHEAF_EQUOTE, 2, 1, 1, 1, 2, OPEN, "\"1\" ", 0, 0},
+    {TEXT("a\n\"1\" \n"), SHEAF_EQUOTE, 2, 1, 1, 1, 2, LONE, "\"1\" ", 0, 0},
     {TEXT("a,b\n1\"2,\"3\n"), SHEAF_EQUOTE, 2, 5, 1, 2, 8, OPEN, "1\"2,\"3", 4, 0},
     {TEXT("a\n1\n\"\r\n"), SHEAF_EQUOTE, 3, 1, 2, 1, 4, OPEN, "\"", 0, 1},
     /* bytes that are not UTF-8 */

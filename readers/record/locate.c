@@ -1,24 +1,11 @@
-/* One state machine, byte by byte, and three questions to it: see locate.h. */
+/* One state machine, byte by byte, and some questions to it: see locate.h. */
 #include "readers/record/locate.h"
 
-typedef enum walk_state {
-    FIELD_START, /* nothing of the field was seen */
-    PLAIN,       /* in a field without quotes */
-    QUOTED,      /* in a quoted field */
-    QUOTE_SEEN /* in a quoted field, behind a quote: its end, or the first half of a doubled one */
-} walk_state;
-
-typedef struct walk {
-    walk_state state;
-    char delimiter;
-    sheaf__place here;
-    sheaf__place opened; /* the last quote that opened a field */
-    uint8_t before;      /* the byte before this one */
-} walk;
+typedef sheaf__walk walk;
 
 static void end_field(walk *w)
 {
-    w->state = FIELD_START;
+    w->state = SHEAF__FIELD_START;
     w->here.field++;
 }
 
@@ -37,41 +24,53 @@ static void step(walk *w, uint8_t byte)
 {
     bool separates = byte == (uint8_t)w->delimiter || byte == '\n' || byte == '\r';
     switch (w->state) {
-    case FIELD_START:
+    case SHEAF__FIELD_START:
         if (byte == '"' && byte != (uint8_t)w->delimiter) {
             w->opened = w->here;
-            w->state = QUOTED;
+            w->has_line_end = w->has_lone_quote = false;
+            w->state = SHEAF__QUOTED;
         } else if (byte == (uint8_t)w->delimiter) {
             end_field(w);
         } else {
-            w->state = PLAIN;
+            w->state = SHEAF__PLAIN;
         }
         break;
-    case PLAIN:
+    case SHEAF__PLAIN:
         if (byte == (uint8_t)w->delimiter)
             end_field(w);
         break;
-    case QUOTED:
+    case SHEAF__QUOTED:
         if (byte == '"')
-            w->state = QUOTE_SEEN;
+            w->state = SHEAF__QUOTE_SEEN;
+        w->has_line_end |= separates && byte != (uint8_t)w->delimiter;
         break;
-    case QUOTE_SEEN:
+    case SHEAF__QUOTE_SEEN:
         if (byte == (uint8_t)w->delimiter)
             end_field(w);
         else
-            w->state = separates ? FIELD_START : QUOTED;
+            w->state = separates ? SHEAF__FIELD_START : SHEAF__QUOTED;
+        w->has_lone_quote |= w->state == SHEAF__QUOTED && byte != '"';
         break;
+    }
+    if (w->has_line_end && w->has_lone_quote && !w->is_broken) {
+        w->is_broken = true;
+        w->broken = w->opened;
     }
     w->here.at++;
     count_line(w, byte);
     w->before = byte;
 }
 
+void sheaf__walk_to(walk *w, const uint8_t *record, size_t n_bytes)
+{
+    while (w->here.at < n_bytes)
+        step(w, record[w->here.at]);
+}
+
 sheaf__place sheaf__locate_byte(const uint8_t *record, size_t n_bytes, char delimiter, size_t at)
 {
     walk w = {.delimiter = delimiter};
-    while (w.here.at < at && w.here.at < n_bytes)
-        step(&w, record[w.here.at]);
+    sheaf__walk_to(&w, record, at < n_bytes ? at : n_bytes);
     return w.here;
 }
 
@@ -88,8 +87,7 @@ bool sheaf__locate_open_quote(const uint8_t *record, size_t n_bytes, char delimi
                               sheaf__place *place)
 {
     walk w = {.delimiter = delimiter};
-    while (w.here.at < n_bytes)
-        step(&w, record[w.here.at]);
+    sheaf__walk_to(&w, record, n_bytes);
     *place = w.opened;
-    return w.state == QUOTED;
+    return w.state == SHEAF__QUOTED;
 }

@@ -17,6 +17,31 @@ typedef struct sheaf__place {
     uint64_t field;    /* fields before it */
 } sheaf__place;
 
+/*
+ * A walk over a record that may go on when more of it is there. Begins as {.delimiter = ','}.
+ */
+typedef enum sheaf__walk_state {
+    SHEAF__FIELD_START, /* nothing of the field was seen */
+    SHEAF__PLAIN,       /* in a field without quotes */
+    SHEAF__QUOTED,      /* in a quoted field */
+    SHEAF__QUOTE_SEEN   /* in one, behind a quote: its end, or the first half of a doubled one */
+} sheaf__walk_state;
+
+typedef struct sheaf__walk {
+    char delimiter;
+    sheaf__walk_state state;
+    sheaf__place here;
+    sheaf__place opened; /* the last quote that opened a field */
+    bool has_line_end;   /* there is one in that field */
+    bool has_lone_quote; /* and a quote that is neither doubled nor the field's end */
+    bool is_broken;      /* a field had both: its quote opens nothing */
+    sheaf__place broken; /* the quote that opened the first such field */
+    uint8_t before;      /* the byte before this one */
+} sheaf__walk;
+
+/* Go on up to n_bytes of the record. */
+void sheaf__walk_to(sheaf__walk *walk, const uint8_t *record, size_t n_bytes);
+
 /* The place of the byte at offset `at` (<= n_bytes). */
 sheaf__place sheaf__locate_byte(const uint8_t *record, size_t n_bytes, char delimiter, size_t at);
 
