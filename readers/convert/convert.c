@@ -161,27 +161,41 @@ static sheaf__converter *const plain[SHEAF_TYPES] = {
 };
 
 #if defined(__x86_64__)
-static sheaf__converter *const fast[SHEAF_TYPES] = {
+static sheaf__converter *const by_avx2[SHEAF_TYPES] = {
+    [SHEAF_TYPE_INT64] = sheaf__convert_int64_avx2,
+    [SHEAF_TYPE_FLOAT64] = sheaf__convert_float64_avx2,
+    [SHEAF_TYPE_TIMESTAMP] = sheaf__convert_timestamp_avx2,
+};
+
+static sheaf__converter *const by_avx512[SHEAF_TYPES] = {
     [SHEAF_TYPE_INT64] = sheaf__convert_int64_avx512,
     [SHEAF_TYPE_FLOAT64] = sheaf__convert_float64_avx512,
     [SHEAF_TYPE_TIMESTAMP] = sheaf__convert_timestamp_avx512,
 };
 
-static bool has_fast(void)
+/* What is faster, where the instructions of this scan kernel are. */
+static sheaf__converter *const *faster(const char *kernel)
 {
-    const sheaf__scan_kernel *kernel = sheaf__scan_kernel_get();
-    return kernel && strcmp(kernel->name, "avx512") == 0;
+    if (strcmp(kernel, "avx512") == 0)
+        return by_avx512;
+    return strcmp(kernel, "avx2") == 0 ? by_avx2 : plain;
 }
 #else
-static sheaf__converter *const fast[SHEAF_TYPES];
-
-static bool has_fast(void)
+static sheaf__converter *const *faster(const char *kernel)
 {
-    return false;
+    (void)kernel;
+    return plain;
 }
 #endif
 
+sheaf__converter *sheaf__converter_with(const char *kernel, sheaf_type type)
+{
+    sheaf__converter *fast = faster(kernel)[type];
+    return fast ? fast : plain[type];
+}
+
 sheaf__converter *sheaf__converter_of(sheaf_type type)
 {
-    return fast[type] && has_fast() ? fast[type] : plain[type];
+    const sheaf__scan_kernel *kernel = sheaf__scan_kernel_get();
+    return kernel ? sheaf__converter_with(kernel->name, type) : plain[type];
 }

@@ -15,9 +15,15 @@ sheaf__converter sheaf__convert_timestamp;
 sheaf__converter sheaf__convert_timestamp_utc;
 sheaf__converter sheaf__convert_time;
 
-/* Eight cells at once. */
+/* Several cells at once: see kernel.h. */
+sheaf__converter sheaf__convert_int64_avx2;
+sheaf__converter sheaf__convert_float64_avx2;
+sheaf__converter sheaf__convert_timestamp_avx2;
 sheaf__converter sheaf__convert_int64_avx512;
 sheaf__converter sheaf__convert_float64_avx512;
 sheaf__converter sheaf__convert_timestamp_avx512;
+
+/* The converter of a type that goes with the scan kernel of this name; NULL for null and text. */
+sheaf__converter *sheaf__converter_with(const char *kernel, sheaf_type type);
 
 #endif

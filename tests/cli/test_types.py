@@ -265,9 +265,12 @@ class Inference(TypesTest):
             self.succeed("ingest", *files, "-o", "x.db", "--table", "t", "--if-exists", "replace", *way)
             self.assertEqual(repr(rows), repr(self.rows("x.db", "t")), way)
         for kernel in ("scalar", "sse2", "avx2", "avx512"):
-            run = self.sheaf("schema", *files, env={**os.environ, "SHEAF_KERNEL": kernel})
+            env = {**os.environ, "SHEAF_KERNEL": kernel}
+            run = self.sheaf("schema", *files, env=env)
             if run.code == CLEAN:
                 self.assertEqual(expected, run.out, kernel)
+                self.sheaf("ingest", *files, "-o", "x.db", "--table", "t", "--if-exists", "replace", env=env)
+                self.assertEqual(repr(rows), repr(self.rows("x.db", "t")), kernel)
 
     def test_a_stream_is_kept_until_its_types_are_known(self):
         self.succeed("ingest", "-", "-o", "s.db", input=b"a,b\n1,2\n2.5,x\n")
