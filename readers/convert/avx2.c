@@ -52,6 +52,11 @@ static inline mask more(words a, words b)
     return (mask)_mm256_cmpgt_epi64((__m256i)a, (__m256i)b);
 }
 
+static inline mask without(words w, words bits)
+{
+    return equal(w & bits, all(0));
+}
+
 static inline mask but_not(mask m, mask other)
 {
     return m & ~other;

@@ -24,7 +24,10 @@ static inline words multiply(words a, words b)
     return (words)_mm512_mul_epu32((__m512i)a, (__m512i)b);
 }
 
-/* Not by a gather, which was measured: numbers would take twice as long. */
+/*
+ * Not by a gather: the one of the text would have to wait for it, and on some machines that is long
+ * (integers took twice the time).
+ */
 static inline words load_cells(const sheaf__cells *cells, size_t row, places *at)
 {
     const sheaf__cell *first = cells->first + row * cells->stride;
@@ -60,6 +63,11 @@ static inline mask differs(words a, words b)
 static inline mask more(words a, words b)
 {
     return _mm512_cmpgt_epi64_mask((__m512i)a, (__m512i)b);
+}
+
+static inline mask without(words w, words bits)
+{
+    return _mm512_testn_epi64_mask((__m512i)w, (__m512i)bits);
 }
 
 static inline mask but_not(mask m, mask other)
