@@ -1,6 +1,7 @@
 /* Conversion of four cells at a time, with AVX2. */
 #include <immintrin.h>
 
+#include "readers/convert/convert.h"
 #include "readers/convert/load_avx2.h"
 
 #define KERNEL avx2
@@ -20,10 +21,14 @@ static inline words all(uint64_t value)
 
 static inline words load_cells(const sheaf__cells *cells, size_t row, places *at)
 {
-    const sheaf__cell *first = cells->first + row * cells->stride;
-    for (size_t i = 0; i < LANES; i++)
-        at->text[i] = cells->text + first[i * cells->stride].offset_bytes;
-    return (words)load_4_cells(first, cells->stride);
+    const uint8_t *text = cells->text;
+    const sheaf__cell *a = cells->first + row * cells->stride;
+    const sheaf__cell *b = a + cells->stride;
+    const sheaf__cell *c = b + cells->stride;
+    const sheaf__cell *d = c + cells->stride;
+    *at = (places){{text + a->offset_bytes, text + b->offset_bytes, text + c->offset_bytes,
+                    text + d->offset_bytes}};
+    return (words)load_4(a, b, c, d);
 }
 
 static inline words load_text(const places *at, int offset)

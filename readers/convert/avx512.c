@@ -1,6 +1,7 @@
 /* Conversion of eight cells at a time, with AVX-512. */
 #include <immintrin.h>
 
+#include "readers/convert/convert.h"
 #include "readers/convert/load_avx2.h"
 
 #define KERNEL avx512
@@ -24,6 +25,11 @@ static inline words multiply(words a, words b)
     return (words)_mm512_mul_epu32((__m512i)a, (__m512i)b);
 }
 
+static inline __m256i load_4_apart(const sheaf__cell *first, size_t stride)
+{
+    return load_4(first, first + stride, first + 2 * stride, first + 3 * stride);
+}
+
 /*
  * Not by a gather: the one of the text would have to wait for it, and on some machines that is long
  * (integers took twice the time).
@@ -31,8 +37,9 @@ static inline words multiply(words a, words b)
 static inline words load_cells(const sheaf__cells *cells, size_t row, places *at)
 {
     const sheaf__cell *first = cells->first + row * cells->stride;
-    __m256i low = load_4_cells(first, cells->stride);
-    __m256i high = load_4_cells(first + 4 * cells->stride, cells->stride);
+    const sheaf__cell *fifth = first + 4 * cells->stride;
+    __m256i low = load_4_apart(first, cells->stride);
+    __m256i high = load_4_apart(fifth, cells->stride);
     words cell = (words)_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
     *at = (places){.text = cells->text, .offsets = cell & all(UINT32_MAX)};
     return cell;

@@ -211,7 +211,7 @@ ALWAYS_INLINE bool convert_short_ints(const lanes *l, words *value)
 {
     short_numbers x = load_short(l);
     words wrong = over(x.room, all(7)) | over(x.word, all(NINES));
-    mask zero_first = without(x.first, all(0xFF)) & more(all(7), x.room);
+    mask zero_first = without(x.first, all(0xFF)) & more(l->n_bytes, all(1));
     *value = join(x.word);
     return bits_of(differs(wrong, all(0)) | zero_first) == 0;
 }

@@ -8,8 +8,6 @@
 
 #include <immintrin.h>
 
-#include "readers/convert/convert.h"
-
 static inline __m256i load_1(const void *from)
 {
     long long word;
@@ -22,11 +20,6 @@ static inline __m256i load_4(const void *a, const void *b, const void *c, const 
     __m256i low = _mm256_blend_epi32(load_1(a), load_1(b), 0x0C);
     __m256i high = _mm256_blend_epi32(load_1(c), load_1(d), 0xC0);
     return _mm256_blend_epi32(low, high, 0xF0);
-}
-
-static inline __m256i load_4_cells(const sheaf__cell *first, size_t stride)
-{
-    return load_4(first, first + stride, first + 2 * stride, first + 3 * stride);
 }
 
 #endif
