@@ -14,6 +14,9 @@ typedef enum form { INTS, FLOATS, LONG_FLOATS, TIMESTAMPS } form;
 /* So many vectors are not taken for the plainest numbers behind one that did not hold such. */
 enum { WARY = 4 };
 
+/* So many rows are left to the other converter when nothing of a vector is plain. */
+enum { ODD_ROWS = 64 };
+
 /* Store the plainest numbers, which takes half as long; false: not all lanes hold such. */
 ALWAYS_INLINE bool convert_short(form what, const lanes *l, sheaf__value *to)
 {
@@ -123,16 +126,14 @@ static size_t convert_by(sheaf__converter *other, const sheaf__cells *cells, siz
 }
 
 /*
- * The odd ones of lanes whose others are converted: if all are odd all at once, as most of this
- * column may be. Returns the row of the first that is not of the type, or that behind the lanes.
+ * The odd ones of lanes whose others are converted. Returns the row of the first that is not of the
+ * type, or that behind the lanes.
  */
 static size_t convert_odd(form what, sheaf__converter *other, const sheaf__cells *cells,
                           const stop *s, const target *to)
 {
     size_t end = s->row + LANES;
     unsigned good = ALL_LANES;
-    if ((s->odd | s->met.null) == ALL_LANES)
-        return convert_by(other, cells, s->row, end, to);
     for (unsigned odd = s->odd; odd; odd &= odd - 1) {
         size_t at = s->row + (unsigned)__builtin_ctz(odd);
         if (convert_by(other, cells, at, at + 1, to) == at) {
@@ -157,12 +158,16 @@ ALWAYS_INLINE size_t convert(form what, sheaf__converter *other, const sheaf__ce
                 s = convert_plain(LONG_FLOATS, cells, row, to);
         }
         size_t end = s.row - s.row % LANES + LANES;
-        if (s.odd)
+        if (s.odd && (s.odd | s.met.null) == ALL_LANES) {
+            end = s.row + ODD_ROWS;
+            row = convert_by(other, cells, s.row, end, to);
+        } else if (s.odd) {
             row = convert_odd(what, other, cells, &s, to);
-        else if (s.row == row)
+        } else if (s.row == row) {
             row = convert_by(other, cells, row, end, to);
-        else
+        } else {
             end = row = s.row;
+        }
         if (row < end)
             break;
     }
