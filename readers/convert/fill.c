@@ -17,8 +17,10 @@ _Static_assert((int)SHORT_BYTES <= (int)SHEAF__BATCH_SLACK, "a batch may be read
 typedef struct filling {
     sheaf__column *column;
     size_t from;
+    size_t index; /* in the table */
     bool asked;
     bool nullable;
+    sheaf__kinds met;
     uint32_t n_text; /* so far */
 } filling;
 
@@ -32,18 +34,16 @@ static sheaf__cells cells_of(const sheaf__batch *batch, size_t from, size_t base
 
 /* ---- text ---- */
 
-static sheaf_status make_text(sheaf__columns *columns, const sheaf__batch *batch, filling *f)
+/* The text of a column, and as much behind it as is copied in vain. */
+static size_t text_bytes_of(const sheaf__batch *batch, size_t from)
 {
-    sheaf__cells cells = cells_of(batch, f->from, 0, batch->n_rows);
-    uint64_t n_bytes = 0;
+    sheaf__cells cells = cells_of(batch, from, 0, batch->n_rows);
+    size_t n_bytes = SHORT_BYTES;
     for (size_t row = 0; row < cells.n; row++) {
         uint32_t n = cells.first[row * cells.stride].n_bytes;
         n_bytes += n == SHEAF__NULL_CELL ? 0 : n;
     }
-    if (n_bytes > INT32_MAX)
-        return SHEAF_ELIMIT;
-    f->column->text = sheaf_arena_new(columns->arena, uint8_t, n_bytes + SHORT_BYTES);
-    return f->column->text ? SHEAF_OK : SHEAF_ENOMEM;
+    return n_bytes;
 }
 
 static void fill_text(filling *f, const sheaf__cells *cells, size_t base)
@@ -82,7 +82,7 @@ static void narrow(sheaf__column *column, const sheaf__value *values, size_t bas
 }
 
 /* Convert a block. False: *row is where a value is not of the type. */
-static bool fill_values(const filling *f, const sheaf__cells *cells, size_t base, size_t *row)
+static bool fill_values(filling *f, const sheaf__cells *cells, size_t base, size_t *row)
 {
     sheaf__column *column = f->column;
     bool is_narrow = column->type == SHEAF_TYPE_DATE || column->type == SHEAF_TYPE_BOOL;
@@ -90,9 +90,8 @@ static bool fill_values(const filling *f, const sheaf__cells *cells, size_t base
     sheaf__value *values = is_narrow ? narrow_values : (sheaf__value *)column->values + base;
     uint8_t *valid = column->valid + base / 8;
     sheaf__converter *convert = sheaf__converter_of(column->type);
-    sheaf__kinds kinds = 0;
     *row = 0;
-    while ((*row = convert(cells, *row, values, valid, &kinds)) < cells->n) {
+    while ((*row = convert(cells, *row, values, valid, &f->met)) < cells->n) {
         const sheaf__cell *cell = &cells->first[*row * cells->stride];
         if (!f->asked || !sheaf__value_as(column->type, cells->text + cell->offset_bytes,
                                           cell->n_bytes, &values[*row]))
@@ -107,11 +106,17 @@ static bool fill_values(const filling *f, const sheaf__cells *cells, size_t base
 
 /* ---- all of it ---- */
 
+/* Mostly all values are there, and so are whole words of bits. */
 static size_t count_nulls(const sheaf__column *column, size_t n_rows)
 {
     size_t n_values = 0;
-    for (size_t i = 0; column->valid && i < (n_rows + 7) / 8; i++)
-        n_values += (size_t)__builtin_popcount(column->valid[i]);
+    size_t row = 0;
+    for (uint64_t bits; n_rows - row >= 64; row += 64) {
+        memcpy(&bits, column->valid + row / 8, sizeof bits);
+        n_values += bits == UINT64_MAX ? 64 : (size_t)__builtin_popcountll(bits);
+    }
+    for (; row < n_rows; row += 8)
+        n_values += (size_t)__builtin_popcount(column->valid[row / 8]);
     return n_rows - n_values;
 }
 
@@ -146,45 +151,85 @@ static void fill_block(filling *fillings, size_t n_fillings, const sheaf__batch 
     }
 }
 
+/* Room for all of it. ELIMIT: too much text in one column. */
+static sheaf_status make_room(sheaf__columns *columns, const sheaf__batch *batch,
+                              const sheaf__table_view *view)
+{
+    size_t *text_bytes = sheaf_arena_new(columns->arena, size_t, view->n_columns);
+    if (!text_bytes)
+        return SHEAF_ENOMEM;
+    for (size_t i = 0; i < view->n_columns; i++) {
+        bool has_text = view->types[i] == SHEAF_TYPE_TEXT && view->from[i] != UINT32_MAX;
+        text_bytes[i] = has_text ? text_bytes_of(batch, view->from[i]) : 0;
+        if (text_bytes[i] > (size_t)INT32_MAX + SHORT_BYTES)
+            return SHEAF_ELIMIT;
+    }
+    return sheaf__columns_begin(columns, view->types, text_bytes, view->n_columns, batch->n_rows);
+}
+
+/* The columns to be converted, in *n. END: there is a value where there was none. */
+static sheaf_status begin(const sheaf__columns *columns, const sheaf__batch *batch,
+                          const sheaf__table_view *view, filling *fillings, size_t *n,
+                          sheaf__misfit *misfit)
+{
+    *n = 0;
+    for (size_t i = 0; i < view->n_columns; i++) {
+        sheaf__column *column = &columns->items[i];
+        size_t from = view->from[i];
+        if (from == UINT32_MAX) {
+            sheaf__column_clear(column, batch->n_rows);
+        } else if (column->type == SHEAF_TYPE_NULL) {
+            if (has_values(batch, from, misfit))
+                return SHEAF_END;
+            if (view->kinds)
+                view->kinds[i] |= SHEAF__KIND_NULL;
+        } else {
+            fillings[(*n)++] = (filling){.column = column,
+                                         .from = from,
+                                         .index = i,
+                                         .asked = view->asked && view->asked[i],
+                                         .nullable = !view->nullable || view->nullable[i]};
+        }
+    }
+    return SHEAF_OK;
+}
+
+/* All of a column is converted: how many nulls has it, and may it have them? */
+static bool end(filling *f, size_t n_rows, const sheaf__table_view *view, sheaf__misfit *misfit)
+{
+    sheaf__column *column = f->column;
+    column->n_nulls = count_nulls(column, n_rows);
+    if (column->n_nulls > 0 && !f->nullable) {
+        *misfit = (sheaf__misfit){.column = f->from, .type = column->type};
+        return false;
+    }
+    if (column->n_nulls > 0)
+        f->met |= SHEAF__KIND_NULL;
+    if (view->kinds) /* of values whose type was asked for nobody wants to know what they are */
+        view->kinds[f->index] |= f->asked ? f->met & SHEAF__KIND_NULL : f->met;
+    return true;
+}
+
 sheaf_status sheaf__fill(sheaf__columns *columns, const sheaf__batch *batch,
                          const sheaf__table_view *view, sheaf__misfit *misfit)
 {
-    sheaf_status status = sheaf__columns_begin(columns, view->types, view->n_columns,
-                                               batch->n_rows);
     filling *fillings = sheaf_arena_new(columns->arena, filling, view->n_columns);
-    if (status < 0 || !fillings)
-        return SHEAF_ENOMEM;
-    size_t n = 0;
-    for (size_t i = 0; i < view->n_columns && status == SHEAF_OK; i++) {
-        sheaf__column *column = &columns->items[i];
-        if (view->from[i] == UINT32_MAX)
-            continue;
-        if (column->type == SHEAF_TYPE_NULL && has_values(batch, view->from[i], misfit))
-            return SHEAF_END;
-        if (column->type == SHEAF_TYPE_NULL)
-            continue;
-        fillings[n] = (filling){.column = column,
-                                .from = view->from[i],
-                                .asked = view->asked && view->asked[i],
-                                .nullable = !view->nullable || view->nullable[i]};
-        if (column->type == SHEAF_TYPE_TEXT)
-            status = make_text(columns, batch, &fillings[n]);
-        n++;
-    }
+    sheaf_status status = fillings ? make_room(columns, batch, view) : SHEAF_ENOMEM;
+    if (status < 0)
+        return status;
+    size_t n;
+    status = begin(columns, batch, view, fillings, &n, misfit);
+    if (status != SHEAF_OK)
+        return status;
     misfit->row = SIZE_MAX;
-    for (size_t base = 0; status == SHEAF_OK && base < batch->n_rows; base += BLOCK_ROWS) {
+    for (size_t base = 0; base < batch->n_rows; base += BLOCK_ROWS) {
         size_t left = batch->n_rows - base;
         fill_block(fillings, n, batch, base, left < BLOCK_ROWS ? left : BLOCK_ROWS, misfit);
         if (misfit->row != SIZE_MAX)
             return SHEAF_END;
     }
-    for (size_t i = 0; i < n && status == SHEAF_OK; i++) {
-        sheaf__column *column = fillings[i].column;
-        column->n_nulls = count_nulls(column, batch->n_rows);
-        if (column->n_nulls == 0 || fillings[i].nullable)
-            continue;
-        *misfit = (sheaf__misfit){.column = fillings[i].from, .type = column->type};
-        return SHEAF_END;
-    }
-    return status;
+    for (size_t i = 0; i < n; i++)
+        if (!end(&fillings[i], batch->n_rows, view, misfit))
+            return SHEAF_END;
+    return SHEAF_OK;
 }

@@ -11,6 +11,7 @@ typedef struct sheaf__table_view {
     const sheaf_type *types;
     const bool *asked;    /* whether the user asked for the type; NULL: for none */
     const bool *nullable; /* whether a value may be null; NULL: each may */
+    sheaf__kinds *kinds;  /* grow by what is met, as in a survey; NULL: not wanted */
     size_t n_columns;
 } sheaf__table_view;
 
