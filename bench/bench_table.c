@@ -1,9 +1,11 @@
 /*
  * What it costs to have a table in memory: all rows of some files, as typed columns.
  *
- *     bench_table [--workers N] [--repeat N] [--quick] FILE...
+ *     bench_table [--workers N] [--memory MB] [--repeat N] [--quick] FILE...
  *
- * One worker and five repetitions by default. A run opens a stream over the files, takes all of its
+ * One worker and five repetitions by default. --memory is what rows may take that are read and not
+ * yet taken (sheaf_ingest_options.memory_bytes): if the table fits in half of it, files are read
+ * once. A run opens a stream over the files, takes all of its
  * batches, keeps them until there are no more, and then releases them; it looks at no value. So it
  * pays for what readers of a stream that goes by do not: the pages of all the memory that the table
  * takes, which the kernel has to clear before they are touched for the first time.
@@ -32,10 +34,11 @@
 
 #include "bench/bench.h"
 
-enum { REPEAT_MAX = 1000, WORKERS_MAX = 1024 };
+enum { REPEAT_MAX = 1000, WORKERS_MAX = 1024, MEMORY_MB_MAX = 1 << 20 };
 
 typedef struct settings {
     int workers;
+    size_t memory_mb; /* 0: what the library takes */
     size_t repeat;
     bool quick;
     const char *const *sources;
@@ -133,6 +136,7 @@ static table_size run(const settings *set)
     uint64_t text_bytes = 0;
     sheaf_ingest_options options = {.size = sizeof options,
                                     .workers = set->workers,
+                                    .memory_bytes = set->memory_mb * 1000000,
                                     .on_file = count_text,
                                     .context = &text_bytes};
     if (sheaf_files_discover(set->sources, set->n_sources, NULL, &files, &err) < 0)
@@ -256,12 +260,14 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--workers") == 0)
             set.workers = (int)number_after(argv, &i, WORKERS_MAX);
+        else if (strcmp(argv[i], "--memory") == 0)
+            set.memory_mb = number_after(argv, &i, MEMORY_MB_MAX);
         else if (strcmp(argv[i], "--repeat") == 0)
             set.repeat = number_after(argv, &i, REPEAT_MAX);
         else if (strcmp(argv[i], "--quick") == 0)
             set.quick = true;
         else if (argv[i][0] == '-')
-            bench_fail("%s? [--workers N] [--repeat N] [--quick] FILE...", argv[i]);
+            bench_fail("%s? [--workers N] [--memory MB] [--repeat N] [--quick] FILE...", argv[i]);
         else
             argv[n_sources++] = argv[i];
     }
@@ -269,7 +275,7 @@ int main(int argc, char **argv)
     if (set.quick)
         set.repeat = 1;
     if (n_sources == 0 && !set.quick)
-        bench_fail("which files? [--workers N] [--repeat N] [--quick] FILE...");
+        bench_fail("which files? [--workers N] [--memory MB] [--repeat N] [--quick] FILE...");
     if (n_sources == 0) {
         write_sample(sample);
         set.sources = samples;

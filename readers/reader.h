@@ -57,8 +57,8 @@ typedef struct sheaf__reader_counts {
 
 /*
  * From here on a record with a fault (ESHAPE, EQUOTE, EENCODING, ELIMIT) is put there, counts as
- * rejected, and reading goes on behind it: behind its line end, or if a quote in it is never closed,
- * behind the line of that quote. NULL: the first fault ends reading. Not for the header.
+ * rejected, and reading goes on behind it: behind its line end, or if a quote in it is never
+ * closed, behind the line of that quote. NULL: the first fault ends reading. Not for the header.
  */
 void sheaf__reader_set_aside(sheaf__reader *reader, sheaf__rejects *rejects);
 

@@ -22,9 +22,9 @@ typedef struct fault_case {
 } fault_case;
 
 #define TEXT(literal) (literal), sizeof(literal) - 1
-#define LONE                                                                                        \
-    "the quote is never closed: behind its line comes a quote that is neither doubled nor the end " \
-    "of the field"
+#define LONE                                                                                       \
+    "the quote is never closed: behind its line comes a quote that is neither doubled nor the "    \
+    "end of the field"
 #define OPEN "the quote is never closed: the file ends inside a quoted field"
 
 enum { RECORD_MAX = 40 };

@@ -221,13 +221,16 @@ Test(stream, tells_a_fault_when_it_is_opened)
     sheaf_files_release(files);
 }
 
+/* No memory to keep the rows that were converted when the types were found out. */
+static const sheaf_ingest_options read_again = {.executor = SHEAF_EXECUTOR_SEQUENTIAL,
+                                                .memory_bytes = 1};
+
 Test(stream, fails_if_a_file_is_another_one_when_its_rows_are_read)
 {
     write_text("a.csv", "a\n1\n2\n");
     write_text("b.csv", "a\n1\n2\n");
     sheaf_files *files = files_of_folder();
-    struct ArrowArrayStream stream = open_stream(
-        files, (sheaf_ingest_options){.executor = SHEAF_EXECUTOR_SEQUENTIAL});
+    struct ArrowArrayStream stream = open_stream(files, read_again);
     write_text("b.csv", "a\n1\nx\n");
     struct ArrowArray batch;
     cr_assert_eq(stream.get_next(&stream, &batch), 0);
@@ -309,8 +312,7 @@ Test(stream, gives_nothing_that_its_schema_does_not_allow)
         write_text("a.csv", cases[i].first);
         write_text("b.csv", cases[i].before);
         sheaf_files *files = files_of_folder();
-        struct ArrowArrayStream stream = open_stream(
-            files, (sheaf_ingest_options){.executor = SHEAF_EXECUTOR_SEQUENTIAL});
+        struct ArrowArrayStream stream = open_stream(files, read_again);
         overwrite("b.csv", cases[i].after);
         struct ArrowArray batch;
         cr_assert_eq(stream.get_next(&stream, &batch), 0);

@@ -15,6 +15,7 @@ enum {
     CHUNK_BYTES_MIN = 64 << 10,
     MEMORY_BYTES = 64 << 20,
     MEMORY_BYTES_MIN = 1 << 20,
+    KEPT_SHARE = 2,        /* of the memory, and what is in flight has the other half */
     CHUNKS_SHARE = 4,      /* of the memory: a fourth, and as much again in cells */
     RANGES_SHARE = 2,      /* a half, cells included */
     BUDGET_SHARE = 4,      /* all but a fourth: for chunks that turn out larger than that */
@@ -96,7 +97,11 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
                                    : CHUNK_BYTES_MIN;
     if (can_split && options->chunk_bytes > 0)
         load->range_bytes = load->blocks_range_bytes = options->chunk_bytes;
+    if (load->wants_columns && load->surveys && options->executor != SHEAF_EXECUTOR_PROCESSES)
+        load->kept_max = (memory_of(load) - MEMORY_BYTES_MIN) / KEPT_SHARE;
     load->budget.limit_bytes = memory_of(load) / BUDGET_SHARE * (BUDGET_SHARE - 1);
+    if (load->kept_max > 0)
+        load->budget.limit_bytes = memory_of(load) - load->kept_max;
     load->columns = sheaf__columns_pool_create(load->chunk_bytes * 4 + COLUMNS_SLACK_BYTES);
     return load->columns ? SHEAF_OK : sheaf__error_memory(err, "columns");
 }
@@ -157,8 +162,11 @@ void sheaf__load_end(sheaf__load *load)
         sheaf__load_close_file(&load->states[i]);
         sheaf__reader_destroy(load->states[i].reader);
         sheaf__chunk_release(load->states[i].faulty);
+        sheaf__chunk_release(load->states[i].kept);
+        free(load->states[i].guess);
     }
     sheaf__chunk_release(load->first_fault);
+    sheaf__guess_destroy(atomic_load(&load->guess));
     free(load->states);
     sheaf__freelist_end(&load->readers, destroy_reader);
     sheaf__freelist_end(&load->batches, destroy_batch);

@@ -11,6 +11,7 @@
  *     help.c        who decompresses ahead
  *     budget.c      how much may be read ahead
  *     types.c       types: found out by reading everything, and values of these types
+ *     keep.c        rows that are kept meanwhile, so that their file is not read again
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink, accounts
  *
  * A chunk is the unit of work: about chunk_bytes of a file's rows. A file that is larger gives
@@ -37,18 +38,24 @@
 #include "engine/sinks/sink.h"
 #include "engine/table/columns.h"
 #include "engine/table/schema.h"
+#include "readers/convert/survey.h"
 #include "readers/reader.h"
 
 typedef struct sheaf__load sheaf__load;
 typedef struct sheaf__chunk sheaf__chunk;
+typedef struct sheaf__guess sheaf__guess;
 
 /* What is known of a file between its tasks. Used by one task or by the merge at a time. */
 typedef struct sheaf__load_file {
     sheaf__load *load;
     const sheaf_file *found;
-    sheaf__reader *reader; /* of a stream whose header was read: it cannot be opened twice */
-    sheaf__chunk *faulty;  /* with a fault that was met early, until the file's turn comes */
-    uint32_t layout;       /* once the header is known; SHEAF__NO_NAME before, and without one */
+    sheaf__reader *reader;     /* of a stream whose header was read: it cannot be opened twice */
+    sheaf__chunk *faulty;      /* with a fault that was met early, until the file's turn comes */
+    sheaf__chunk *kept;        /* with all its rows, from the survey, until then */
+    sheaf__columns **kept_end; /* if it is split: where the next ones go */
+    sheaf__kinds *guess;       /* and what its first range holds; const once others are asked for */
+    atomic_bool keeps_nothing; /* and whether there is no room for it; any thread */
+    uint32_t layout; /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
     bool in_ranges; /* it is one that is split, as its header's reader found */
     bool here;      /* among files that processes read: this one only we can open */
@@ -61,6 +68,7 @@ struct sheaf__chunk {
     sheaf__batch *header;    /* with the first chunk of a file that has one */
     sheaf__batch *batch;     /* rows; NULL when the sink does not want them, or there are none */
     sheaf__columns *columns; /* or so, for a sink that wants them typed */
+    sheaf__columns *kept;    /* from a survey; once types are known: those that come behind them */
     sheaf__kinds *kinds;     /* with the last chunk of a survey: what the file's columns hold */
     size_t n_kinds;
     sheaf__reader *reader; /* goes on after these rows; NULL when the file is done, or remote */
@@ -148,6 +156,10 @@ struct sheaf__load {
     sheaf__budget_of_rows budget;
     sheaf__pass pass;  /* changes while no task runs */
     size_t survey_end; /* files to be surveyed stand before here */
+    size_t kept_max;   /* bytes of rows that surveys may keep; 0: they keep none */
+
+    atomic_size_t kept_bytes;      /* that they keep; any thread */
+    _Atomic(sheaf__guess *) guess; /* what they begin with, or NULL; set once, by any thread */
 
     sheaf__freelist readers; /* any thread */
     sheaf__freelist batches;
@@ -301,6 +313,54 @@ sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err);
 
 /* Put columns in the place of the chunk's batch. OK; a fault of the file; ENOMEM. */
 sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err);
+
+/* ---- keep.c ---- */
+
+/* What a survey keeps of its file. Lives as long as its task. */
+typedef struct sheaf__keeper {
+    sheaf__load *load;
+    const sheaf__chunk *chunk; /* with the reader and the kinds of what was surveyed */
+    const sheaf_type *asked;   /* one for each column, or NULL */
+    const sheaf__kinds *guess; /* what its columns hold in the table at least, or NULL */
+    bool *is_asked;
+    uint32_t *from;    /* each column is its own */
+    sheaf_type *types; /* that were kept last: all before can become these */
+    sheaf__columns *first;
+    sheaf__columns *last;
+    size_t n_bytes;
+    bool is_on; /* false: nothing is kept, or no longer */
+} sheaf__keeper;
+
+/* Before the survey of the chunk's file, whose kinds are empty. Never fails: it keeps nothing. */
+void sheaf__keeper_begin(sheaf__keeper *keeper, sheaf_worker *worker, const sheaf__chunk *chunk,
+                         const sheaf_type *asked);
+
+/* As sheaf__survey() of the file's next rows, which are kept if that can be. */
+bool sheaf__keeper_survey(sheaf__keeper *keeper, const sheaf__batch *batch, sheaf__misfit *misfit);
+
+/* The survey is over: all rows, or NULL. Those of a file that is not good are not kept. */
+sheaf__columns *sheaf__keeper_end(sheaf__keeper *keeper, bool is_good);
+
+void sheaf__guess_destroy(sheaf__guess *guess); /* NULL is allowed */
+
+/* Give back the rows that the chunk has from a survey. */
+void sheaf__kept_drop(sheaf__chunk *chunk);
+
+/*
+ * In the pass of surveys, for the merge: a range of a file is verified, its rows are kept with
+ * those before it; before others are asked for. And: it was the last one.
+ */
+void sheaf__kept_collect(sheaf__chunk *chunk);
+void sheaf__kept_conclude(const sheaf__chunk *last);
+
+/*
+ * The file's turn has come, and types are known: the chunk with its rows, or NULL if the file is to
+ * be read. For the task that would read it.
+ */
+sheaf__chunk *sheaf__kept_take(sheaf__load_file *file);
+
+/* Go on to the next of the chunk's rows that were kept: false if there are no more. */
+bool sheaf__kept_next(sheaf__chunk *chunk);
 
 /* ---- ask.c ---- */
 

@@ -199,7 +199,13 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
     file->in_ranges = chunk->split;
     if (status == SHEAF_OK)
         take_kinds(load, chunk);
-    sheaf__chunk_release(chunk);
+    if (chunk->kept && status == SHEAF_OK) {
+        sheaf__load_give_batch(load, chunk->header);
+        chunk->header = NULL;
+        file->kept = chunk;
+    } else {
+        sheaf__chunk_release(chunk);
+    }
     return status;
 }
 
@@ -293,6 +299,7 @@ static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     sheaf__chunk *chunk = cursor->chunk;
     cursor->n_rows = 0;
     sheaf__budget_taken(chunk);
+    sheaf__kept_collect(chunk);
     sheaf_status status = chunk->split ? sheaf__ranges_ask(cursor, err)
                                        : sheaf__ask_more(load, chunk, &cursor->next, err);
     if (status == SHEAF_OK && load->pass == SHEAF__PASS_ROWS && load->wants_columns && chunk->batch)
@@ -326,16 +333,23 @@ static sheaf_status take_next(sheaf__rows_cursor *cursor, sheaf__chunk **next, s
     return status;
 }
 
-/* The rows are where they belong: count them, and go on to the next chunk, or to no chunk. */
+/* The rows are where they belong. */
+static void count_rows(sheaf__rows_cursor *cursor)
+{
+    const sheaf__load *load = cursor->load;
+    cursor->report.loaded += cursor->n_rows;
+    if (load->pass == SHEAF__PASS_ROWS)
+        atomic_fetch_add_explicit(load->records_done, cursor->n_rows, memory_order_relaxed);
+    cursor->n_rows = 0;
+}
+
+/* Count the rows, and go on to the next chunk, or to no chunk. */
 static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
     sheaf__load *load = cursor->load;
     sheaf__chunk *chunk = cursor->chunk;
     sheaf__chunk *next;
-    cursor->report.loaded += cursor->n_rows;
-    if (load->pass == SHEAF__PASS_ROWS)
-        atomic_fetch_add_explicit(load->records_done, cursor->n_rows, memory_order_relaxed);
-    cursor->n_rows = 0;
+    count_rows(cursor);
     sheaf_status status = take_next(cursor, &next, err);
     if (status == SHEAF_OK)
         status = check_stop(load, err);
@@ -344,6 +358,8 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     } else if (status == SHEAF_OK && !next && load->pass == SHEAF__PASS_ROWS) {
         fill_report(load, chunk, &cursor->report);
         status = report_file(load, &cursor->report, err);
+    } else if (status == SHEAF_OK && !next) {
+        sheaf__kept_conclude(chunk);
     }
     if (!next && cursor->n_ahead == 0)
         sheaf__load_close_file(chunk->file);
@@ -379,6 +395,12 @@ sheaf_status sheaf__rows_open(sheaf__load *load, sheaf__rows_cursor *cursor, she
 sheaf_status sheaf__rows_next(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
     sheaf_status status = SHEAF_OK;
+    if (cursor->chunk && cursor->chunk->kept) {
+        count_rows(cursor);
+        (void)sheaf__kept_next(cursor->chunk);
+        cursor->n_rows = rows_of(cursor->chunk);
+        return check_stop(cursor->load, err);
+    }
     do {
         if (cursor->chunk)
             status = leave_chunk(cursor, err);

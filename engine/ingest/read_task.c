@@ -7,7 +7,7 @@
  * With --on-error skip-file a file must be known to be good before its columns are united with the
  * others' and the first of its rows moves on: what has gone down a pipe cannot be taken back. A
  * destination with types must know them before the first row. So the header's task then reads the
- * file to its end, keeping nothing, and the file is read twice.
+ * file to its end, keeping nothing (but see keep.c), and the file is read twice.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -123,6 +123,7 @@ void sheaf__chunk_strip(sheaf__chunk *chunk)
     sheaf__load_give_batch(chunk->file->load, chunk->header);
     sheaf__load_give_batch(chunk->file->load, chunk->batch);
     sheaf__columns_give(chunk->columns);
+    sheaf__kept_drop(chunk);
     chunk->header = chunk->batch = NULL;
     chunk->columns = NULL;
 }
@@ -364,16 +365,25 @@ static bool declines(sheaf__chunk *chunk)
     return chunk->declined;
 }
 
+/* What is known of the file since its header was read: that it has a fault, or its rows. */
+static sheaf__chunk *take_early(sheaf__load_file *file)
+{
+    sheaf__chunk *faulty = file->faulty;
+    file->faulty = NULL;
+    return faulty ? faulty : sheaf__kept_take(file);
+}
+
 sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **result,
                                sheaf_error *err)
 {
     sheaf__load_file *file = argument;
-    if (file->faulty) {
-        *result = file->faulty;
-        file->faulty = NULL;
+    sheaf__chunk *chunk = take_early(file);
+    if (chunk) {
+        *result = chunk;
+        sheaf__budget_answered(file->load);
         return SHEAF_OK;
     }
-    sheaf__chunk *chunk = sheaf__chunk_create(file);
+    chunk = sheaf__chunk_create(file);
     if (!chunk)
         return sheaf__error_memory(err, "a chunk");
     if (!is_its_turn(file) && declines(chunk))

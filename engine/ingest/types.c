@@ -2,8 +2,8 @@
  * Types in an ingest: see load.h.
  *
  * Nobody guesses: a destination with types gets them from a survey, which reads every file before
- * the first row is written, and converts every value. So files are read twice; in exchange nothing
- * that was written has to be taken back.
+ * the first row is written, and converts every value. So files are read twice, but for those whose
+ * rows are kept meanwhile (keep.c); in exchange nothing that was written has to be taken back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -79,21 +79,26 @@ sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, she
     sheaf__load *load = chunk->file->load;
     sheaf_type *asked = NULL;
     sheaf_status status = SHEAF_OK;
+    sheaf__keeper keeper = {.load = load};
     chunk->n_kinds = sheaf__reader_columns(chunk->reader);
     chunk->kinds = calloc(chunk->n_kinds, sizeof *chunk->kinds);
     sheaf__batch *batch = sheaf__load_take_batch(load, sheaf__worker_heap(worker));
     if (!chunk->kinds || !batch || asked_types(load, chunk, worker, &asked) < 0)
         status = sheaf__error_memory(err, "a survey");
+    else
+        sheaf__keeper_begin(&keeper, worker, chunk, asked);
     while (status == SHEAF_OK) {
         sheaf__misfit misfit;
         uint64_t n_before = sheaf__reader_counts_get(chunk->reader).records;
         sheaf__batch_clear(batch, SIZE_MAX);
-        status = sheaf__reader_next(chunk->reader, parser, batch, SURVEY_CHUNK_BYTES, err);
-        if (!sheaf__survey(batch, asked, chunk->kinds, &misfit))
+        status = sheaf__reader_next(chunk->reader, parser, batch,
+                                    keeper.is_on ? load->chunk_bytes : SURVEY_CHUNK_BYTES, err);
+        if (!sheaf__keeper_survey(&keeper, batch, &misfit))
             status = refuse_value(&misfit, chunk->reader, parser, batch, n_before + misfit.row + 1,
                                   err);
     }
     sheaf__load_give_batch(load, batch);
+    chunk->kept = sheaf__keeper_end(&keeper, status == SHEAF_END);
     return status;
 }
 

@@ -211,3 +211,23 @@ void sheaf__column_clear(sheaf__column *column, size_t n_rows)
     if (n > 0)
         memset(column->values, 0, n);
 }
+
+size_t sheaf__columns_footprint(const sheaf__columns *columns)
+{
+    return sizeof *columns + columns->n_bytes + sheaf__arena_footprint(columns->arena);
+}
+
+sheaf_status sheaf__column_add(sheaf__columns *columns, sheaf_type type, sheaf__column *column)
+{
+    size_t n_rows = columns->n_rows;
+    *column = (sheaf__column){.type = type, .n_nulls = n_rows};
+    if (type == SHEAF_TYPE_NULL)
+        return SHEAF_OK;
+    column->valid = sheaf_arena_alloc(columns->arena, bits_bytes(n_rows), 1, ALIGN_BYTES);
+    column->values = sheaf_arena_alloc(columns->arena, values_bytes(type, n_rows), 1, ALIGN_BYTES);
+    if (!column->valid || !column->values)
+        return SHEAF_ENOMEM;
+    memset(column->valid, 0, bits_bytes(n_rows));
+    sheaf__column_clear(column, n_rows);
+    return SHEAF_OK;
+}

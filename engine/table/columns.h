@@ -77,6 +77,12 @@ void sheaf__columns_give_all(sheaf__columns *first); /* and those behind it in t
 sheaf_status sheaf__columns_begin(sheaf__columns *columns, const sheaf_type *types,
                                   const size_t *text_bytes, size_t n_columns, size_t n_rows);
 
+/* What they take, in bytes; blocks may be larger, but no more of them is touched. */
+size_t sheaf__columns_footprint(const sheaf__columns *columns);
+
+/* A column beside them, of as many rows, all null and zeros. OK, ENOMEM. */
+sheaf_status sheaf__column_add(sheaf__columns *columns, sheaf_type type, sheaf__column *column);
+
 /* Of a column that has no value in any of its rows: nothing but zeros, too, where values belong. */
 void sheaf__column_clear(sheaf__column *column, size_t n_rows);
 

@@ -144,8 +144,8 @@ typedef struct sheaf_ingest_options {
     size_t record_bytes_max; /* a record may have; 0: 64 MiB */
     /*
      * Types are found out by reading every file to its end before the first row is written: files
-     * are read twice then, a stream is kept in a temporary file ($TMPDIR) meanwhile. "null:" looks
-     * at every value once.
+     * are read twice then, unless their rows can be kept meanwhile (memory_bytes); a stream is kept
+     * in a temporary file ($TMPDIR). "null:" looks at every value once.
      */
     sheaf_typing typing;
     const sheaf_column_type *types; /* asked for: a value that is none is a fault (ETYPE) */
@@ -158,6 +158,10 @@ typedef struct sheaf_ingest_options {
      * flight, and their sizes, follow from it; 0: 64 MiB. A record that is larger than its share is
      * read all the same. Not counted: what the program, the schema, the destination and a window of
      * text for each worker take.
+     *
+     * For a destination with types up to half of it is for rows that were converted when the types
+     * were found out: files that fit, but for streams, are then not read again, by threads. With
+     * 1 MiB none are kept.
      */
     size_t memory_bytes;
 

@@ -33,6 +33,10 @@ SHEAF_BEGIN_DECLS
  * asked for), and make a stream of all rows ready: a struct for each batch, in the order of the
  * files, of about options->chunk_bytes of text (0: 256 KiB).
  *
+ * Rows that fit in half of options->memory_bytes are kept meanwhile, the others are read again. So
+ * a program that will keep the whole table anyway gives twice as much as that takes, or SIZE_MAX,
+ * and its files are read once.
+ *
  * get_next() gives an array whose release is NULL behind the last row, once every record is
  * accounted for. A failure is an errno: ENOMEM, ECANCELED, EIO for everything else;
  * get_last_error() tells it as sheaf_error_format() does. After one the stream takes only release.
