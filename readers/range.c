@@ -150,12 +150,13 @@ static sheaf_status looks_like_records(const sheaf__reader *reader, sheaf__parse
                                        size_t begin, bool *it_does, sheaf_error *err)
 {
     const sheaf__window *window = &reader->window;
-    sheaf__run_rules rules = {.delimiter = reader->options.delimiter,
+    sheaf__run_rules rules = {.kernel = sheaf__scan_kernel_get(),
+                              .delimiter = reader->options.delimiter,
                               .n_columns = reader->n_columns,
                               .record_bytes_max = reader->options.record_bytes_max};
     sheaf__run_limit limit = {.n_bytes = SIZE_MAX, .records = GUESS_RECORDS};
     size_t left = window->end - begin;
-    sheaf__run run;
+    sheaf__run run = {0};
     sheaf__scan *index = sheaf__parser_index(parser);
     if (!index)
         return sheaf__error_memory(err, "the index of a scan");

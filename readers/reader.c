@@ -1,11 +1,12 @@
 /*
  * One file, from its first byte to its last record: see reader.h.
  *
- * Most records are taken in runs (record/run.h), as many as stand in the window whole. What no run
- * takes is read line by line: the header, the record that the window cuts, one whose quotes stand
- * where they should not, one with a fault. The parser is fed each line; when a record ends with
- * one, it is checked: its number of fields, its size, its encoding. Blank lines between records
- * never reach the parser. At the end of the text, a record that a quote keeps open is a fault.
+ * Most records are taken in runs (record/run.h), as many as stand in the window whole; of one that
+ * the window cuts, more is read. What no run takes is read line by line: the header, a record whose
+ * quotes stand where they should not, one with a fault, the last one if no line end is behind it.
+ * The parser is fed each line; when a record ends with one, it is checked: its number of fields,
+ * its size, its encoding. Blank lines between records never reach the parser. At the end of the
+ * text, a record that a quote keeps open is a fault.
  *
  * Where a fault is found does not depend on how many bytes a read gave: records are checked one by
  * one, in order, each as a whole, and what a source delivers before it fails is used before its
@@ -123,6 +124,21 @@ static sheaf_status give_up(sheaf_error *err)
     return sheaf_error_set(err, SHEAF_EAGAIN, "where a record begins was guessed wrong");
 }
 
+/* The record that goes on behind the window has more than it may: as far as that is known. */
+static bool is_over_limit(const sheaf__reader *reader)
+{
+    const sheaf__window *window = &reader->window;
+    return window->end - window->record > reader->options.record_bytes_max + 2;
+}
+
+/* It goes on: read more of it. */
+static sheaf_status read_on(sheaf__reader *reader, sheaf_error *err)
+{
+    if (reader->window.base_bytes + reader->window.end >= reader->give_up_bytes)
+        return give_up(err);
+    return sheaf__reader_fill(reader, SIZE_MAX, err);
+}
+
 /*
  * Find the end of the current line, reading as much as it takes. The record limit holds meanwhile.
  */
@@ -132,14 +148,12 @@ static sheaf_status find_line(sheaf__reader *reader, size_t *line_end, sheaf_err
     if (window->base_bytes + window->line >= reader->give_up_bytes)
         return give_up(err);
     while (!sheaf__window_find_line(window, line_end)) {
-        if (window->base_bytes + window->end >= reader->give_up_bytes)
-            return give_up(err);
-        if (window->end - window->record > reader->options.record_bytes_max + 2) {
+        if (is_over_limit(reader)) {
             sheaf__record rec = {.bytes = window->bytes + window->record,
                                  .n_bytes = window->end - window->record};
             return sheaf__fault_limit(reader, &rec);
         }
-        sheaf_status status = sheaf__reader_fill(reader, SIZE_MAX, err);
+        sheaf_status status = read_on(reader, err);
         if (status < 0)
             return status;
     }
@@ -349,11 +363,12 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
                              size_t chunk_bytes, size_t *n_bytes, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
-    sheaf__run_rules rules = {.delimiter = reader->options.delimiter,
+    sheaf__run_rules rules = {.kernel = sheaf__scan_kernel_get(),
+                              .delimiter = reader->options.delimiter,
                               .n_columns = reader->n_columns,
                               .record_bytes_max = reader->options.record_bytes_max};
     sheaf__run_limit limit = {.n_bytes = SIZE_MAX, .records = UINT64_MAX};
-    sheaf__run run;
+    sheaf__run run = {0};
     *n_bytes = 0;
     if (reader->options.by_libcsv || rules.n_columns == 0)
         return SHEAF_OK;
@@ -369,9 +384,16 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
     uint64_t left_in_range = reader->range_end - sheaf__reader_offset(reader);
     if (limit.n_bytes > left_in_range)
         limit.n_bytes = (size_t)left_in_range;
-    if (sheaf__run_take(&run, &rules, index, window->bytes + window->record,
-                        window->end - window->record, batch, limit) < 0)
-        return sheaf__error_memory(err, "a batch");
+    for (;;) {
+        if (sheaf__run_take(&run, &rules, index, window->bytes + window->record,
+                            window->end - window->record, batch, limit) < 0)
+            return sheaf__error_memory(err, "a batch");
+        if (!run.is_cut || window->at_end || is_over_limit(reader))
+            break;
+        sheaf_status status = read_on(reader, err);
+        if (status < 0)
+            return status;
+    }
     if (run.n_bytes == 0)
         return SHEAF_OK;
     window->record = window->line = window->searched = window->record + run.n_bytes;

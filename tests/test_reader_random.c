@@ -293,3 +293,124 @@ Test(reader_random, large_documents_have_the_rows_of_libcsv)
     }
     kit_destroy(&with);
 }
+
+/* ---- giant records ---- */
+
+/* A field that is one, of any length, in quotes or not. */
+static void add_giant_field(blob *to, uint64_t *seed)
+{
+    static const char *const pieces[] = {
+        "plain text ", "\"\"", ",", "\r\n", "\n", "caf\xC3\xA9", "\r", "12345", "0123456789abcdef"};
+    bool quoted = random_below(seed, 2);
+    size_t end = to->n_bytes + random_below(seed, random_below(seed, 4) ? 90000 : 400000);
+    blob_text(to, quoted ? "\"" : "");
+    while (to->n_bytes < end) {
+        const char *piece = pieces[random_below(seed, sizeof pieces / sizeof pieces[0])];
+        if (quoted || (piece[0] >= '0' && piece[0] != '\r'))
+            blob_text(to, piece);
+    }
+    blob_text(to, quoted ? "\"" : "");
+}
+
+static void add_row(blob *to, uint64_t *seed, size_t n_columns, size_t one_in)
+{
+    for (size_t column = 0; column < n_columns; column++) {
+        blob_text(to, column > 0 ? "," : "");
+        if (random_below(seed, one_in) == 0)
+            add_giant_field(to, seed);
+        else
+            add_field(to, seed, ',');
+    }
+    add_line_end(to, seed);
+}
+
+/* Records of few bytes with some of many between them, or all of them of many fields. */
+static blob giant_document(uint64_t *seed)
+{
+    blob made = {0};
+    bool wide = random_below(seed, 3) == 0;
+    size_t n_columns = wide ? 10000 + random_below(seed, 30000) : 1 + random_below(seed, 4);
+    size_t n_rows = 2 + random_below(seed, wide ? 3 : 20);
+    size_t one_in = wide ? SIZE_MAX : 16;
+    for (size_t row = 0; row < n_rows; row++)
+        add_row(&made, seed, n_columns, one_in);
+    switch (random_below(seed, 8)) {
+    case 0: /* it does not matter where */
+        made.bytes[random_below(seed, made.n_bytes)] = (uint8_t) "\"\",\n"[random_below(seed, 4)];
+        break;
+    case 1:
+        made.bytes[random_below(seed, made.n_bytes)] = 0xFF;
+        break;
+    case 2:
+        add_row(&made, seed, n_columns + 1 - 2 * random_below(seed, 2), one_in / 16);
+        break;
+    case 3:
+        blob_text(&made, "\"");
+        blob_fill(&made, 'x', random_below(seed, 200000));
+        break;
+    default:
+        break;
+    }
+    if (random_below(seed, 6) == 0)
+        made.n_bytes--;
+    return made;
+}
+
+/* Longer than a scan and than the reader's buffer: taken by runs all the same. */
+Test(reader_random, documents_with_giant_records_have_the_rows_and_faults_of_libcsv)
+{
+    uint64_t seed = 11;
+    tally met = {0};
+    kit with = kit_create();
+    for (int i = 0; i < 60; i++) {
+        sheaf__reader_options options = plain_options;
+        if (random_below(&seed, 4) == 0)
+            options.record_bytes_max = 50000 + random_below(&seed, 100000);
+        blob document = giant_document(&seed);
+        expectation expected = expect(document.bytes, document.n_bytes, ',',
+                                      options.record_bytes_max);
+        for (int way = 0; way < 3; way++) {
+            blob packed = {0};
+            if (way == 2)
+                packed = random_gzip(&seed, &document);
+            sheaf_file file = way < 2 ? write_file("a.csv", document.bytes, document.n_bytes)
+                                      : write_file("a.csv.gz", packed.bytes, packed.n_bytes);
+            size_t chunk_bytes = way == 1 ? COUNT_ONLY : 1 + random_below(&seed, 1 << 20);
+            outcome got = read_with(&with, &file, &options, chunk_bytes);
+            check_outcome(&got, &expected, document.bytes, document.n_bytes,
+                          way < 2 ? "giant" : "giant gzip");
+            cr_assert(way == 1 || blob_equal(&got.rows, &expected.rows), "document %d", i);
+            blob_free(&got.rows);
+            blob_free(&packed);
+        }
+        met.whole += expected.status == SHEAF_END;
+        met.faults[expected.status == SHEAF_END ? 0 : -expected.status]++;
+        blob_free(&expected.rows);
+        blob_free(&document);
+    }
+    cr_assert_gt(met.whole, 15, "%d", (int)met.whole);
+    cr_assert_gt(met.faults[-SHEAF_ESHAPE], 2, "%d", (int)met.faults[-SHEAF_ESHAPE]);
+    cr_assert_gt(met.faults[-SHEAF_EQUOTE], 2, "%d", (int)met.faults[-SHEAF_EQUOTE]);
+    cr_assert_gt(met.faults[-SHEAF_EENCODING], 2, "%d", (int)met.faults[-SHEAF_EENCODING]);
+    cr_assert_gt(met.faults[-SHEAF_ELIMIT], 2, "%d", (int)met.faults[-SHEAF_ELIMIT]);
+    kit_destroy(&with);
+}
+
+/* Not read by the parser: the index says how far into the record the scan came. */
+Test(reader_random, giant_records_are_scanned)
+{
+    blob document = {0};
+    kit with = kit_create();
+    blob_text(&document, "a,b\n1,\"");
+    blob_fill(&document, '\n', 3 << 20);
+    blob_text(&document, "\"\n");
+    sheaf_file file = write_file("a.csv", document.bytes, document.n_bytes);
+    cr_assert_eq(sheaf__reader_open(with.reader, &file, &plain_options, NULL), SHEAF_OK);
+    cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, NULL), SHEAF_OK);
+    sheaf__batch_clear(with.batch, 0);
+    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, 1, NULL), SHEAF_OK);
+    cr_assert_eq(with.batch->n_rows, 1);
+    cr_assert_geq(sheaf__parser_index(with.parser)->state.n_bytes, 3 << 20);
+    blob_free(&document);
+    kit_destroy(&with);
+}

@@ -160,6 +160,39 @@ Test(reader_streams, give_the_rows_they_have_when_they_pause)
     kit_destroy(&with);
 }
 
+static void *send_giant(void *to)
+{
+    enum { PIECE = 10000 };
+    char piece[PIECE];
+    memset(piece, 'x', PIECE);
+    send(*(int *)to, "\"", 1);
+    for (int i = 0; i < 100; i++)
+        send(*(int *)to, piece, PIECE);
+    send(*(int *)to, "\",2\n", 4);
+    return NULL;
+}
+
+/* Nothing comes behind it, and nobody waits for that. */
+Test(reader_streams, give_a_giant_record_when_it_is_there)
+{
+    int to = open_stdin();
+    kit with = kit_create();
+    pthread_t sender;
+    send(to, "a,b\n", 4);
+    cr_assert_eq(sheaf__reader_open(with.reader, &from_stdin, &plain_options, NULL), SHEAF_OK);
+    cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, NULL), SHEAF_OK);
+    cr_assert_eq(pthread_create(&sender, NULL, send_giant, &to), 0);
+    sheaf__batch_clear(with.batch, 0);
+    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, 10 << 20, NULL),
+                 SHEAF_OK);
+    cr_assert_eq(with.batch->n_rows, 1);
+    cr_assert_eq(with.batch->cells[0].n_bytes, 1000000);
+    cr_assert(sheaf__reader_is_waiting(with.reader));
+    pthread_join(sender, NULL);
+    close(to);
+    kit_destroy(&with);
+}
+
 Test(reader_streams, of_gzip_give_the_rows_they_have_when_they_pause)
 {
     static const char first[] = "a,b\n1,2\n3,", second[] = "4\n5,6\n";

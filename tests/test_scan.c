@@ -14,9 +14,11 @@ TestSuite(scan, .timeout = 60);
 
 /* ---- the scan that the others are compared to ---- */
 
+enum { LONGEST = 64 << 10 };
+
 typedef struct index_room {
-    uint32_t fields[SHEAF__SCAN_BYTES_MAX + SHEAF__SCAN_SLACK];
-    sheaf__scan_line lines[SHEAF__SCAN_BYTES_MAX + SHEAF__SCAN_SLACK];
+    uint32_t fields[LONGEST + SHEAF__SCAN_SLACK];
+    sheaf__scan_line lines[LONGEST + SHEAF__SCAN_SLACK];
 } index_room;
 
 /* A field may begin, or a quoted one go on, where a byte before it has ended something. */
@@ -30,7 +32,8 @@ static void scan_by_byte(sheaf__scan *scan, const uint8_t *text, size_t n_bytes,
         uint8_t byte = text[i];
         bool quote = byte == '"';
         bool separates = byte == (uint8_t)delimiter || byte == '\n' || byte == '\r';
-        if ((quote && !inside && !at_edge) || (closed && !quote && !separates))
+        scan->stopped = (quote && !inside && !at_edge) || (closed && !quote && !separates);
+        if (scan->stopped)
             return;
         scan->doubled |= closed && quote;
         scan->crs |= byte == '\r';
@@ -125,34 +128,42 @@ static void make_room(void)
     cr_assert(expected_room && got_room);
 }
 
+/* What was found in so much of the text is there, and what the flags promise not to be is not. */
+static void check_found(const char *name, const sheaf__scan *got, const uint8_t *text,
+                        size_t n_bytes, char delimiter, bool fields)
+{
+    (void)name; /* cross/ knows no messages */
+    sheaf__scan expected = {.fields = expected_room->fields, .lines = expected_room->lines};
+    scan_by_byte(&expected, text, n_bytes, delimiter);
+    cr_assert_eq(got->n_fields, expected.n_fields, "%s: %zu fields in %zu bytes, not %zu", name,
+                 got->n_fields, n_bytes, expected.n_fields);
+    cr_assert_eq(got->n_lines, expected.n_lines, "%s: %zu lines in %zu bytes, not %zu", name,
+                 got->n_lines, n_bytes, expected.n_lines);
+    cr_assert_eq(got->stopped, expected.stopped);
+    for (size_t i = 0; i < got->n_lines; i++) {
+        cr_assert_eq(got->lines[i].at, expected.lines[i].at);
+        cr_assert_eq(got->lines[i].n_fields, expected.lines[i].n_fields);
+    }
+    for (size_t i = 0; fields && i < got->n_fields; i++)
+        cr_assert_eq(got->fields[i], expected.fields[i]);
+    size_t end = got->n_lines > 0 ? got->lines[got->n_lines - 1].at + 1 : 0;
+    size_t n_quoted_lines = count_by_byte(text, end) - got->n_lines;
+    cr_assert(got->quoted_lines || n_quoted_lines == 0);
+    cr_assert(got->doubled || !expected.doubled);
+    cr_assert(got->crs || !expected.crs);
+    for (size_t i = 0; i < end; i++) {
+        cr_assert(!got->ascii || text[i] < 0x80);
+        cr_assert(got->quotes || text[i] != '"');
+    }
+}
+
 static void check(const sheaf__scan_kernel *kernel, const uint8_t *text, size_t n_bytes,
                   char delimiter)
 {
-    sheaf__scan expected = {.fields = expected_room->fields, .lines = expected_room->lines};
-    sheaf__scan got = {.fields = got_room->fields, .lines = got_room->lines};
-    scan_by_byte(&expected, text, n_bytes, delimiter);
     for (int fields = 0; fields < 2; fields++) {
-        kernel->scan(&got, text, n_bytes, delimiter, fields);
-        cr_assert_eq(got.n_fields, expected.n_fields, "%s: %zu fields in %zu bytes, not %zu",
-                     kernel->name, got.n_fields, n_bytes, expected.n_fields);
-        cr_assert_eq(got.n_lines, expected.n_lines, "%s: %zu lines in %zu bytes, not %zu",
-                     kernel->name, got.n_lines, n_bytes, expected.n_lines);
-        for (size_t i = 0; i < got.n_lines; i++) {
-            cr_assert_eq(got.lines[i].at, expected.lines[i].at);
-            cr_assert_eq(got.lines[i].n_fields, expected.lines[i].n_fields);
-        }
-    }
-    for (size_t i = 0; i < got.n_fields; i++)
-        cr_assert_eq(got.fields[i], expected.fields[i]);
-    /* What the flags promise not to be there is not. */
-    size_t end = got.n_lines > 0 ? got.lines[got.n_lines - 1].at + 1 : 0;
-    size_t n_quoted_lines = count_by_byte(text, end) - got.n_lines;
-    cr_assert(got.quoted_lines || n_quoted_lines == 0);
-    cr_assert(got.doubled || !expected.doubled);
-    cr_assert(got.crs || !expected.crs);
-    for (size_t i = 0; i < end; i++) {
-        cr_assert(!got.ascii || text[i] < 0x80);
-        cr_assert(got.quotes || text[i] != '"');
+        sheaf__scan got = {.fields = got_room->fields, .lines = got_room->lines};
+        kernel->scan(&got, text, 0, n_bytes, delimiter, fields);
+        check_found(kernel->name, &got, text, n_bytes, delimiter, fields);
     }
     cr_assert_eq(kernel->count_lines(text, n_bytes), count_by_byte(text, n_bytes));
 }
@@ -179,12 +190,12 @@ Test(scan, every_kernel_finds_the_same_at_every_length_and_alignment, .init = ma
 
 Test(scan, every_kernel_finds_the_same_in_the_longest_texts, .init = make_room)
 {
-    guarded memory = guarded_create(SHEAF__SCAN_BYTES_MAX);
+    guarded memory = guarded_create(LONGEST);
     const sheaf__scan_kernel *kernel;
     for (size_t k = 0; (kernel = sheaf__scan_kernel_at(k)) != NULL; k++) {
         uint64_t seed = 2;
         for (size_t round = 0; round < 100; round++) {
-            size_t n_bytes = SHEAF__SCAN_BYTES_MAX - round % 70;
+            size_t n_bytes = LONGEST - round % 70;
             uint8_t *text = memory.end - n_bytes;
             fill(text, n_bytes, ',', &seed);
             check(kernel, text, n_bytes, ',');
@@ -192,16 +203,44 @@ Test(scan, every_kernel_finds_the_same_in_the_longest_texts, .init = make_room)
     }
 }
 
+/* As more and more of a text is there: at each end that it has for a while, the same. */
+Test(scan, every_kernel_goes_on_where_it_stood, .init = make_room)
+{
+    enum { LENGTH = 3000 };
+    guarded memory = guarded_create(LENGTH);
+    const sheaf__scan_kernel *kernel;
+    for (size_t k = 0; (kernel = sheaf__scan_kernel_at(k)) != NULL; k++) {
+        uint64_t seed = 4;
+        for (size_t round = 0; round < 300; round++) {
+            uint8_t *text = memory.end - LENGTH;
+            size_t step = round % 3 ? 64 * (round % 9) : 1 + random_below(&seed, 300);
+            fill(text, LENGTH, ',', &seed);
+            for (int fields = 0; fields < 2; fields++) {
+                sheaf__scan got = {.fields = got_room->fields, .lines = got_room->lines};
+                size_t from = 0;
+                for (size_t n = 0; n < LENGTH && !got.stopped;) {
+                    n = LENGTH - n > step ? n + step + random_below(&seed, 2) : LENGTH;
+                    n = n < LENGTH ? n : LENGTH;
+                    kernel->scan(&got, text, from, n, ',', fields);
+                    check_found(kernel->name, &got, text, n, ',', fields);
+                    from = got.state.n_bytes;
+                    cr_assert(from % 64 == 0 && (got.stopped || from + 64 >= n));
+                }
+            }
+        }
+    }
+}
+
 /* More positions than any block can hold, and none. */
 Test(scan, every_kernel_bears_texts_of_one_byte_only, .init = make_room)
 {
-    guarded memory = guarded_create(SHEAF__SCAN_BYTES_MAX);
-    uint8_t *text = memory.end - SHEAF__SCAN_BYTES_MAX;
+    guarded memory = guarded_create(LONGEST);
+    uint8_t *text = memory.end - LONGEST;
     const sheaf__scan_kernel *kernel;
     for (size_t k = 0; (kernel = sheaf__scan_kernel_at(k)) != NULL; k++) {
         for (const char *byte = ",\n\r\"x\xFF"; *byte; byte++) {
-            memset(text, *byte, SHEAF__SCAN_BYTES_MAX);
-            check(kernel, text, SHEAF__SCAN_BYTES_MAX, ',');
+            memset(text, *byte, LONGEST);
+            check(kernel, text, LONGEST, ',');
         }
     }
 }

@@ -11,11 +11,17 @@
 
 #include "engine/core/utf8.h"
 
-enum { LOOK_BEYOND = 512 }; /* what is wanted ends somewhere in a record */
+enum {
+    SCAN_BYTES = 64 << 10, /* at once: text and index mostly stay in the L2 cache */
+    STEP_BYTES = 16 << 10, /* at once, of a record that is longer */
+    LOOK_BEYOND = 512,     /* what is wanted ends somewhere in a record */
+    ROOM = SCAN_BYTES + SHEAF__SCAN_SLACK
+};
+
+#define RECORD_BYTES_MAX (UINT32_MAX / 2) /* offsets have 32 bits; a longer one is the parser's */
 
 sheaf__scan *sheaf__run_index_create(void)
 {
-    enum { ROOM = SHEAF__SCAN_BYTES_MAX + SHEAF__SCAN_SLACK };
     sheaf__scan *index = calloc(1, sizeof *index);
     uint32_t *fields = malloc(ROOM * sizeof *fields);
     sheaf__scan_line *lines = malloc(ROOM * sizeof *lines);
@@ -26,6 +32,7 @@ sheaf__scan *sheaf__run_index_create(void)
         return NULL;
     }
     index->fields = fields;
+    index->fields_capacity = ROOM;
     index->lines = lines;
     return index;
 }
@@ -37,6 +44,31 @@ void sheaf__run_index_destroy(sheaf__scan *index)
     free(index->fields);
     free(index->lines);
     free(index);
+}
+
+static sheaf_status resize(sheaf__scan *index, size_t n_fields)
+{
+    uint32_t *fields = realloc(index->fields, n_fields * sizeof *fields);
+    if (!fields)
+        return SHEAF_ENOMEM;
+    index->fields = fields;
+    index->fields_capacity = n_fields;
+    return SHEAF_OK;
+}
+
+/*
+ * Room for the fields up to offset `to`. There is enough but for a record longer than SCAN_BYTES;
+ * and the scan of that goes on only while it has fewer fields than the table has columns. So it is
+ * a wide table that the index grows for, once, and the next one that is not gives the room back.
+ */
+static sheaf_status make_room(sheaf__scan *index, size_t n_columns, size_t from, size_t to)
+{
+    if (from == 0 && index->fields_capacity > ROOM + n_columns)
+        return resize(index, ROOM);
+    if (from > 0 &&
+        index->state.n_fields + (to - from) + SHEAF__SCAN_SLACK > index->fields_capacity)
+        return resize(index, ROOM + n_columns);
+    return SHEAF_OK;
 }
 
 /* The length of a line without its end. */
@@ -146,21 +178,57 @@ static void add_cells(sheaf__batch *batch, size_t base, const sheaf__scan *index
     batch->n_cells = (size_t)(cell - batch->cells);
 }
 
+/*
+ * How far to scan from an offset on: not much further than a run is wanted, and then, in a record
+ * of which nobody knows the length, as far again.
+ */
+static size_t scan_end(size_t from, size_t n_bytes, sheaf__run_limit limit)
+{
+    size_t most = from < SCAN_BYTES - STEP_BYTES ? SCAN_BYTES : from + STEP_BYTES;
+    size_t wanted = limit.n_bytes > from ? limit.n_bytes : from;
+    size_t beyond = from > LOOK_BEYOND ? from : LOOK_BEYOND;
+    if (most > wanted && most - wanted > beyond)
+        most = wanted + beyond;
+    return most < n_bytes ? most : n_bytes;
+}
+
+/* Whether the text, up to an offset, is the first part of what may be a record for a run. */
+static bool is_cut(const sheaf__run_rules *rules, const sheaf__scan *index, size_t offset)
+{
+    return index->n_lines == 0 && !index->stopped && index->n_fields < rules->n_columns &&
+           offset < RECORD_BYTES_MAX;
+}
+
+/* Find where records end: as many as are wanted, and at least one, if it takes all of the text. */
+static sheaf_status find_records(const sheaf__run_rules *rules, sheaf__scan *index,
+                                 const uint8_t *text, size_t n_bytes, bool wants_fields,
+                                 sheaf__run_limit limit, bool goes_on)
+{
+    size_t from = goes_on ? index->state.n_bytes : 0;
+    size_t to;
+    do {
+        to = scan_end(from, n_bytes, limit);
+        if (wants_fields && make_room(index, rules->n_columns, from, to) < 0)
+            return SHEAF_ENOMEM;
+        rules->kernel->scan(index, text, from, to, rules->delimiter, wants_fields);
+        from = index->state.n_bytes;
+    } while (to < n_bytes && is_cut(rules, index, to));
+    return SHEAF_OK;
+}
+
 sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, sheaf__scan *index,
                              const uint8_t *text, size_t n_bytes, sheaf__batch *batch,
                              sheaf__run_limit limit)
 {
-    const sheaf__scan_kernel *kernel = sheaf__scan_kernel_get();
+    const sheaf__scan_kernel *kernel = rules->kernel;
+    bool goes_on = run->is_cut;
     *run = (sheaf__run){0};
-    if (n_bytes > SHEAF__SCAN_BYTES_MAX)
-        n_bytes = SHEAF__SCAN_BYTES_MAX;
-    if (limit.n_bytes < SHEAF__SCAN_BYTES_MAX - LOOK_BEYOND &&
-        n_bytes > limit.n_bytes + LOOK_BEYOND)
-        n_bytes = limit.n_bytes + LOOK_BEYOND;
-    if (n_bytes == 0 || !kernel)
+    if (!kernel)
         return SHEAF_OK;
-    kernel->scan(index, text, n_bytes, rules->delimiter, batch != NULL);
+    if (find_records(rules, index, text, n_bytes, batch != NULL, limit, goes_on) < 0)
+        return SHEAF_ENOMEM;
     size_t n_lines = measure(run, rules, index, text, n_bytes, limit);
+    run->is_cut = is_cut(rules, index, n_bytes);
     if (!index->ascii && !kernel->is_utf8(text, run->n_bytes)) {
         size_t n_valid = sheaf__utf8_valid_prefix(text, run->n_bytes);
         n_lines = measure(run, rules, index, text, n_valid, limit);

@@ -94,7 +94,10 @@ ALWAYS_INLINE void write_lines(found *scan, uint32_t base, uint64_t lines, uint6
         lines = write_line(scan, base, lines, fields);
 }
 
-/* One block, with n_bytes of text from its first byte on. False: the scan ends in it. */
+/*
+ * One block, with n_bytes of text from its first byte on; of a tail, only the first n_bytes are
+ * text. False: the scan ends in it.
+ */
 ALWAYS_INLINE bool scan_block(found *scan, carry *before, met *so_far, masks m, const uint8_t *text,
                               size_t n_bytes, uint32_t base, bool wants_fields)
 {
@@ -107,6 +110,8 @@ ALWAYS_INLINE bool scan_block(found *scan, carry *before, met *so_far, masks m, 
     uint64_t may_open = (fields | closing) << 1 | before->at_edge;
     uint64_t may_follow = fields | opening | m.cr;
     uint64_t wrong = (opening & ~may_open) | (after_closing & ~may_follow);
+    if (n_bytes < BLOCK) /* behind a quote at the end of the text, anything may come yet */
+        wrong &= (UINT64_C(1) << n_bytes) - 1;
     bool goes_on = wrong == 0;
     if (!goes_on) { /* what is before the first wrong byte holds */
         uint64_t good = (wrong & -wrong) - 1;
@@ -128,35 +133,63 @@ ALWAYS_INLINE bool scan_block(found *scan, carry *before, met *so_far, masks m, 
     return goes_on;
 }
 
+/* What the flags of a scan say, from what was met in it, and before. */
+ALWAYS_INLINE void add_met(sheaf__scan *result, const met *m)
+{
+    result->ascii &= m->high == 0;
+    result->crs |= m->crs != 0;
+    result->quotes |= m->quotes != 0;
+    result->doubled |= m->doubled != 0;
+    result->quoted_lines |= m->quoted_lines != 0;
+}
+
+/*
+ * The last block, be it whole, is looked at as a tail: with more text it is looked at again, since
+ * what a CR at its end means is not decided before.
+ */
 ALWAYS_INLINE void scan_text(sheaf__scan *result, const uint8_t *text, size_t n_bytes,
                              char delimiter, bool wants_fields)
 {
-    found scan = {.fields = result->fields, .lines = result->lines};
-    carry c = {.at_edge = 1};
+    found scan = {.fields = result->fields,
+                  .lines = result->lines,
+                  .n_fields = result->state.n_fields,
+                  .n_lines = result->state.n_lines};
+    carry c = {.inside = result->state.inside,
+               .at_edge = result->state.at_edge,
+               .closed = result->state.closed};
     met so_far = {0};
-    size_t at = 0;
+    size_t at = result->state.n_bytes;
     bool goes_on = true;
-    for (; goes_on && n_bytes - at >= BLOCK; at += BLOCK) {
+    for (; goes_on && n_bytes - at > BLOCK; at += BLOCK) {
         masks m = look(text + at, delimiter);
         goes_on = scan_block(&scan, &c, &so_far, m, text + at, n_bytes - at, (uint32_t)at,
                              wants_fields);
     }
+    result->state = (sheaf__scan_state){.n_bytes = at,
+                                        .n_fields = scan.n_fields,
+                                        .n_lines = scan.n_lines,
+                                        .inside = c.inside,
+                                        .at_edge = c.at_edge,
+                                        .closed = c.closed};
     if (goes_on && at < n_bytes) {
         masks m = look_at_tail(result->tail, text + at, n_bytes - at, delimiter);
-        scan_block(&scan, &c, &so_far, m, text + at, n_bytes - at, (uint32_t)at, wants_fields);
+        goes_on = scan_block(&scan, &c, &so_far, m, text + at, n_bytes - at, (uint32_t)at,
+                             wants_fields);
     }
     result->n_fields = scan.n_fields;
     result->n_lines = scan.n_lines;
-    result->ascii = so_far.high == 0;
-    result->crs = so_far.crs != 0;
-    result->quotes = so_far.quotes != 0;
-    result->doubled = so_far.doubled != 0;
-    result->quoted_lines = so_far.quoted_lines != 0;
+    result->stopped = !goes_on;
+    add_met(result, &so_far);
 }
 
-static void scan_kernel(sheaf__scan *scan, const uint8_t *text, size_t n_bytes, char delimiter,
-                        bool wants_fields)
+static void scan_kernel(sheaf__scan *scan, const uint8_t *text, size_t from, size_t n_bytes,
+                        char delimiter, bool wants_fields)
 {
+    if (from == 0) {
+        scan->state = (sheaf__scan_state){.at_edge = 1};
+        scan->ascii = true;
+        scan->crs = scan->quotes = scan->doubled = scan->quoted_lines = false;
+    }
     if (wants_fields)
         scan_text(scan, text, n_bytes, delimiter, true);
     else

@@ -21,10 +21,7 @@
 
 #include <sheaf/status.h>
 
-enum {
-    SHEAF__SCAN_BYTES_MAX = 64 << 10, /* of one scan: text and index mostly stay in the L2 cache */
-    SHEAF__SCAN_SLACK = 64            /* kernels write so many entries more than they mean */
-};
+enum { SHEAF__SCAN_SLACK = 64 }; /* kernels write so many entries more than they mean */
 
 /* A line end that is not inside quotes. */
 typedef struct sheaf__scan_line {
@@ -32,11 +29,24 @@ typedef struct sheaf__scan_line {
     uint32_t n_fields; /* that have ended up to here, this line's last one included */
 } sheaf__scan_line;
 
+/* Where a scan can go on when there is more text: at its last block of 64 bytes. */
+typedef struct sheaf__scan_state {
+    size_t n_bytes; /* before that block; so are these: */
+    size_t n_fields;
+    size_t n_lines;
+    uint64_t inside; /* this and the next are the kernel's own */
+    uint64_t at_edge;
+    uint64_t closed;
+} sheaf__scan_state;
+
 typedef struct sheaf__scan {
     uint32_t *fields; /* where each field ends: the separator, or the line's last byte */
     sheaf__scan_line *lines;
+    size_t fields_capacity; /* for its owner; no kernel asks */
     size_t n_fields;
     size_t n_lines;
+    sheaf__scan_state state;
+    bool stopped;      /* at a quote that stands where none may: nobody looked further */
     bool ascii;        /* there is no other byte in what was looked at */
     bool crs;          /* there may be some */
     bool quotes;       /* there may be some */
@@ -49,12 +59,15 @@ typedef struct sheaf__scan {
 typedef struct sheaf__scan_kernel {
     const char *name;
     /*
-     * Scan n_bytes (at most SCAN_BYTES_MAX) of text. The delimiter is no NUL, quote or line end. A
-     * CR at the very end is not taken for a line end: the next byte may be its LF. `fields` and
-     * `lines` have room for n_bytes + SCAN_SLACK; with wants_fields false, `fields` is not touched.
+     * Scan the first n_bytes of a text (less than 4 GiB: offsets have 32 bits). `from` is 0; or it
+     * is state.n_bytes, when a scan that has not stopped goes on in the same text, of which there
+     * is more now: what it finds is added. The delimiter is no NUL, quote or line end. A CR at the
+     * very end is not taken for a line end: the next byte may be its LF. `fields` and `lines` have
+     * room for what state says they hold, and n_bytes - from + SCAN_SLACK more; with wants_fields
+     * false, `fields` is not touched.
      */
-    void (*scan)(sheaf__scan *scan, const uint8_t *text, size_t n_bytes, char delimiter,
-                 bool wants_fields);
+    void (*scan)(sheaf__scan *scan, const uint8_t *text, size_t from, size_t n_bytes,
+                 char delimiter, bool wants_fields);
     /* How many lines end in the text, inside quotes or not; a CR at its very end counts. */
     uint64_t (*count_lines)(const uint8_t *text, size_t n_bytes);
     /* Whether the text is UTF-8 (RFC 3629), to its last byte. */
