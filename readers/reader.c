@@ -381,10 +381,10 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
         limit.n_bytes = chunk_bytes - batch->n_bytes;
         limit.records = left / cell_bytes + (left % cell_bytes != 0);
     }
-    uint64_t left_in_range = reader->range_end - sheaf__reader_offset(reader);
-    if (limit.n_bytes > left_in_range)
-        limit.n_bytes = (size_t)left_in_range;
     for (;;) {
+        uint64_t left_in_range = reader->range_end - sheaf__reader_offset(reader);
+        if (limit.n_bytes > left_in_range)
+            limit.n_bytes = (size_t)left_in_range;
         if (sheaf__run_take(&run, &rules, index, window->bytes + window->record,
                             window->end - window->record, batch, limit) < 0)
             return sheaf__error_memory(err, "a batch");

@@ -319,7 +319,7 @@ static void add_row(blob *to, uint64_t *seed, size_t n_columns, size_t one_in)
         if (random_below(seed, one_in) == 0)
             add_giant_field(to, seed);
         else
-            add_field(to, seed, ',');
+            add_field(to, seed, ',', true);
     }
     add_line_end(to, seed);
 }
