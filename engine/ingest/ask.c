@@ -80,6 +80,8 @@ sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err
         return start_processes(load, shared_fd, err);
     if (load->summary->workers > 1)
         sheaf__load_find_help(load);
+    else if (kind == SHEAF_EXECUTOR_THREADS && !load->wants_rows)
+        kind = SHEAF_EXECUTOR_SEQUENTIAL; /* nothing is written meanwhile: wake nobody up */
     return start_threads(load, kind, load->summary->workers, &load->executor, err);
 }
 
