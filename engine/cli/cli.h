@@ -19,7 +19,7 @@ enum {
     EXIT_CLEAN = 0,
     EXIT_USAGE = 1,
     EXIT_FAULT = 2,   /* a fault or an I/O error: nothing was committed */
-    EXIT_SKIPPED = 3, /* loaded, but files were skipped */
+    EXIT_PARTLY = 3,  /* loaded, but records were set aside, or files left out */
     EXIT_ACCOUNT = 4, /* the accounting failed */
     EXIT_INTERRUPTED = 130
 };
@@ -67,17 +67,30 @@ void help_print(FILE *out, command about);
 
 /* ---- report.c ---- */
 
+/* Records that were set aside for one reason. */
+typedef struct kind_of_fault {
+    char code[16];
+    uint64_t n;
+    uint64_t n_files;
+    const sheaf_file *last_file;
+} kind_of_fault;
+
+enum { FAULTS_MAX = 8 };
+
 typedef struct reporter {
     const arguments *args;
     sheaf_files *files;
     uint64_t n_skipped_shown;
     uint64_t n_skipped;
+    kind_of_fault faults[FAULTS_MAX]; /* of records that were set aside */
+    size_t n_faults;
     sheaf_file_report *reports; /* of `count`: one for each file, without pointers into the run */
     size_t n_reports;
 } reporter;
 
 void report_error(const sheaf_error *err);
 void report_on_file(void *context, const sheaf_file_report *report); /* for sheaf_ingest_options */
+void report_on_reject(void *context, const sheaf_reject *reject);    /* the same */
 void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out);
 void report_schema(const reporter *self, const sheaf_column *columns, size_t n, FILE *out);
 void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out);

@@ -55,7 +55,7 @@ static int exit_of(sheaf_status status, const sheaf_summary *summary)
 {
     switch (status) {
     case SHEAF_OK:
-        return summary->files_skipped > 0 || summary->rejected > 0 ? EXIT_SKIPPED : EXIT_CLEAN;
+        return summary->files_skipped > 0 || summary->rejected > 0 ? EXIT_PARTLY : EXIT_CLEAN;
     case SHEAF_EPIPE:
         return EXIT_CLEAN;
     case SHEAF_ECANCELLED:
@@ -90,7 +90,7 @@ static int finish(const reporter *self, const sheaf_ingest *ingest, const sheaf_
         report_schema(self, columns, n_columns, stdout);
     else if (args->command == COMMAND_INGEST)
         report_summary(self, summary, data_on_stdout ? stderr : stdout);
-    else if (self->n_skipped > 0)
+    else if (self->n_skipped > 0 || self->n_faults > 0)
         report_summary(self, summary, stderr);
     bool is_answer = args->command == COMMAND_COUNT || args->command == COMMAND_SCHEMA;
     return flush_stdout() || !is_answer ? code : EXIT_FAULT;
@@ -103,6 +103,7 @@ static int run(const arguments *args, reporter *self)
     sheaf_error err;
     sheaf_ingest_options options = args->ingest;
     options.on_file = report_on_file;
+    options.on_reject = report_on_reject;
     options.context = self;
     if (sheaf_ingest_create(&options, &ingest, &err) < 0) {
         report_error(&err);

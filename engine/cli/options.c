@@ -31,6 +31,8 @@ enum {
     OPTION_TEXT,
     OPTION_NULL,
     OPTION_ON_ERROR,
+    OPTION_MAX_ERRORS,
+    OPTION_QUARANTINE,
     OPTION_MAX_RECORD,
     OPTION_MEMORY,
     OPTION_EXECUTOR,
@@ -66,7 +68,11 @@ static const struct option_info {
     {OPTION_NULL, "null", "TOKEN", FOR_ALL & ~FOR_COUNT, "fields with this text are null, too"},
     {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_ALL, "the largest record that is read (64M)"},
     {OPTION_MEMORY, "memory", "BYTES", FOR_ALL, "for rows that are read and not yet written (64M)"},
-    {OPTION_ON_ERROR, "on-error", "stop|skip-file", FOR_ALL, "what a fault in a file does (stop)"},
+    {OPTION_ON_ERROR, "on-error", "quarantine|stop|skip-file", FOR_ALL,
+     "what a fault in a record does (quarantine)"},
+    {OPTION_QUARANTINE, "quarantine", "FILE", FOR_INGEST | FOR_CAT | FOR_COUNT,
+     "where records with faults go, as JSON lines"},
+    {OPTION_MAX_ERRORS, "max-errors", "N|P%", FOR_ALL, "with more of them, nothing is committed"},
     {OPTION_PARSER, "parser", "scan|libcsv", FOR_ALL, "who finds the records, the same (scan)"},
     {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_ALL,
      "on stderr (auto: a bar on a terminal)"},
@@ -128,7 +134,7 @@ static const char sources_text[] =
 
 static const char exit_text[] =
     "exit  0 clean | 1 usage | 2 fault or I/O error, nothing committed\n"
-    "      3 loaded, some files skipped | 4 accounting failed (a bug)\n"
+    "      3 loaded, some records or files left out | 4 accounting failed (a bug)\n"
     "      130 interrupted, nothing committed\n";
 
 static void print_command_help(FILE *out, const struct command_info *info)
@@ -211,6 +217,22 @@ static bool parse_size(const char *text, size_t *value)
     return true;
 }
 
+/* "100" or "0.5%"; --on-error stop allows none. */
+static bool parse_errors(const char *text, sheaf_ingest_options *ingest)
+{
+    char *end;
+    errno = 0;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    if (strchr(text, '%')) {
+        ingest->rejects_percent_max = strtod(text, &end);
+        return errno == 0 && strcmp(end, "%") == 0 && ingest->rejects_percent_max > 0 &&
+               ingest->rejects_percent_max <= 100;
+    }
+    ingest->rejects_max = strtoull(text, &end, 10);
+    return errno == 0 && !*end && ingest->rejects_max > 0;
+}
+
 static bool parse_delimiter(const char *text, char *delimiter)
 {
     if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0)
@@ -253,7 +275,7 @@ static int apply(arguments *args, const struct option_info *info, char *value)
     int position = 0;
     int failure = -1;
     long number;
-    if (info->argument && strchr(info->argument, '|')) {
+    if (info->argument && strchr(info->argument, '|') && info->id != OPTION_MAX_ERRORS) {
         failure = set_choice(info, value, &position);
         if (failure >= 0)
             return failure;
@@ -313,7 +335,17 @@ static int apply(arguments *args, const struct option_info *info, char *value)
             return usage("--memory takes a size from 1M to 1G, not", value, "--memory 256M");
         return -1;
     case OPTION_ON_ERROR:
-        args->ingest.on_error = position == 0 ? SHEAF_ON_ERROR_STOP : SHEAF_ON_ERROR_SKIP_FILE;
+        args->ingest.on_error = position == 0   ? SHEAF_ON_ERROR_QUARANTINE
+                                : position == 1 ? SHEAF_ON_ERROR_STOP
+                                                : SHEAF_ON_ERROR_SKIP_FILE;
+        return -1;
+    case OPTION_QUARANTINE:
+        args->ingest.quarantine = value;
+        return *value ? -1 : usage("--quarantine needs a file", NULL, "--quarantine bad.jsonl");
+    case OPTION_MAX_ERRORS:
+        if (!parse_errors(value, &args->ingest))
+            return usage("--max-errors takes a number, or a percentage, not", value,
+                         "--max-errors 100, or --max-errors 0.5%");
         return -1;
     case OPTION_PROGRESS:
         args->progress = (progress_mode)position;

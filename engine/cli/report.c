@@ -89,6 +89,36 @@ void report_on_file(void *context, const sheaf_file_report *report)
         report_skipped(self, report);
 }
 
+static kind_of_fault *kind_of(reporter *self, const char *code)
+{
+    for (size_t i = 0; i < self->n_faults; i++)
+        if (strcmp(self->faults[i].code, code) == 0)
+            return &self->faults[i];
+    if (self->n_faults == FAULTS_MAX) /* there are not so many codes */
+        return &self->faults[FAULTS_MAX - 1];
+    kind_of_fault *made = &self->faults[self->n_faults++];
+    snprintf(made->code, sizeof made->code, "%s", code);
+    return made;
+}
+
+/* The first of each kind is shown, with --verbose all; the others are counted. */
+void report_on_reject(void *context, const sheaf_reject *reject)
+{
+    reporter *self = context;
+    kind_of_fault *kind = kind_of(self, reject->code);
+    kind->n++;
+    kind->n_files += kind->last_file != reject->file;
+    kind->last_file = reject->file;
+    if (self->args->quiet || (!self->args->verbose && kind->n > 1))
+        return;
+    char text[4096];
+    sheaf_error_format(reject->error, text, sizeof text);
+    static const char prefix[] = "error: "; /* which the library begins with */
+    progress_hide();
+    fprintf(stderr, "set aside: %s", text + strlen(prefix));
+    progress_show();
+}
+
 /* ---- the summary ---- */
 
 /* A note, if there is something to note: "39 BOMs dropped". The first one begins the line. */
@@ -105,6 +135,7 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
 {
     sheaf_discover_counts passed = sheaf_files_passed_over(self->files);
     bool any = false;
+    note(out, &any, sum->rejected, "record set aside", "records set aside");
     note(out, &any, sum->files_skipped, "file skipped", "files skipped");
     note(out, &any, sum->files_empty, "file without a header", "files without a header");
     note(out, &any, sum->files_compressed, "file decompressed", "files decompressed");
@@ -198,6 +229,13 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
 
 static void report_folded(const reporter *self)
 {
+    for (size_t i = 0; i < self->n_faults && !self->args->quiet && !self->args->verbose; i++) {
+        const kind_of_fault *kind = &self->faults[i];
+        if (kind->n > 1)
+            fprintf(stderr, "and %s more like this (%s), in %s %s: --verbose tells of each\n",
+                    count_of(kind->n - 1).text, kind->code, count_of(kind->n_files).text,
+                    kind->n_files == 1 ? "file" : "files");
+    }
     if (self->n_skipped > self->n_skipped_shown && !self->args->quiet)
         fprintf(stderr, "and %s more files skipped: --verbose tells of each\n",
                 count_of(self->n_skipped - self->n_skipped_shown).text);

@@ -46,6 +46,7 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .surveys = load->surveys,
                                        .range_bytes = load->range_bytes,
                                        .blocks_range_bytes = load->blocks_range_bytes,
+                                       .sets_aside = load->sets_aside,
                                        .by_libcsv = load->reader_options.by_libcsv};
     size_t n_typing;
     void *typing = sheaf__typing_pack(&load->typing, &n_typing);
@@ -275,6 +276,26 @@ static sheaf_status read_kinds(size_t n_kinds, bytes_left *left, sheaf__chunk *c
     return SHEAF_OK;
 }
 
+static sheaf_status read_rejects(const sheaf__remote_answer *answer, bytes_left *left,
+                                 sheaf__rejects *rejects, sheaf_error *err)
+{
+    const sheaf__fault *faults = answer->n_rejects < SIZE_MAX / sizeof *faults
+                                     ? take(left, answer->n_rejects * sizeof *faults)
+                                     : NULL;
+    const uint8_t *raw = faults ? take(left, answer->n_reject_bytes) : NULL;
+    if (!raw)
+        return damaged(err);
+    const uint8_t *end = raw + answer->n_reject_bytes;
+    for (size_t i = 0; i < answer->n_rejects; i++) {
+        if (faults[i].n_raw > (size_t)(end - raw))
+            return damaged(err);
+        if (sheaf__rejects_add(rejects, &faults[i], raw) < 0)
+            return sheaf__error_memory(err, "records that are set aside");
+        raw += faults[i].n_raw;
+    }
+    return SHEAF_OK;
+}
+
 static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, sheaf__chunk *chunk,
                                 sheaf_error *err)
 {
@@ -295,6 +316,8 @@ static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, she
         status = read_batch(load, &answer->batch, &left, &chunk->batch, err);
     if (status == SHEAF_OK && answer->n_kinds > 0)
         status = read_kinds(answer->n_kinds, &left, chunk, err);
+    if (status == SHEAF_OK && answer->n_rejects > 0)
+        status = read_rejects(answer, &left, &chunk->rejects, err);
     if (status < 0 || !answer->has_fault)
         return status;
     const void *fault = take(&left, sizeof *chunk->fault);

@@ -25,7 +25,9 @@ static size_t columns_bytes(const sheaf__columns *columns)
 static size_t chunk_bytes(const sheaf__chunk *chunk)
 {
     const sheaf__batch *batch = chunk->batch;
-    size_t bytes = chunk->columns ? columns_bytes(chunk->columns) : 0;
+    size_t bytes = sheaf__rejects_bytes(&chunk->rejects);
+    if (chunk->columns)
+        bytes += columns_bytes(chunk->columns);
     return batch ? bytes + batch->bytes_capacity + batch->cells_capacity * sizeof(sheaf__cell)
                  : bytes;
 }

@@ -145,7 +145,8 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
     }
     made->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
     if (!made->arena || !copy_text(&made->destination, options->destination) ||
-        !copy_text(&made->format, options->format) || !copy_text(&made->table, options->table))
+        !copy_text(&made->format, options->format) || !copy_text(&made->table, options->table) ||
+        !copy_text(&made->quarantine, options->quarantine))
         status = sheaf__error_memory(err, "an ingest");
     made->target.kind = SHEAF__SINK_STREAM;
     if (status == SHEAF_OK && !is_stream)
@@ -170,6 +171,7 @@ void sheaf_ingest_destroy(sheaf_ingest *ingest)
     free(ingest->destination);
     free(ingest->format);
     free(ingest->table);
+    free(ingest->quarantine);
     sheaf__arena_destroy(ingest->arena);
     if (ingest->shared != &ingest->own_shared && ingest->shared)
         munmap(ingest->shared, sizeof *ingest->shared);
@@ -286,8 +288,12 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
         status = sheaf__ingest_keep_columns(ingest, load, err);
     if (status == SHEAF_OK)
         status = sheaf__merge_verify(load, sink->rows, err);
+    if (status == SHEAF_OK)
+        status = sheaf__rejects_verify(load, err);
     if (status == SHEAF_OK && atomic_load_explicit(&load->shared->stop, memory_order_relaxed))
         status = sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
+    if (status == SHEAF_OK && load->quarantine)
+        status = sheaf__quarantine_commit(load->quarantine, err);
     if (status == SHEAF_OK)
         status = sink->ops->commit(sink, err);
     if (status < 0)
@@ -309,6 +315,8 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
         load.wants_rows = load.sink->wants_rows;
         load.wants_columns = load.sink->wants_columns;
         status = sheaf__load_choose_sizes(&load, err);
+        if (status == SHEAF_OK)
+            status = sheaf__load_open_quarantine(&load, ingest, err);
         if (status == SHEAF_OK)
             status = sheaf__ask_start(&load, ingest->shared_fd, err);
         if (status == SHEAF_OK)

@@ -131,6 +131,9 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                           .surveys = sheaf__ingest_surveys(ingest),
                           .records_done = &ingest->records_done,
                           .files_done = &ingest->files_done};
+    bool has_place = ingest->target.kind != SHEAF__SINK_STREAM || ingest->options.on_reject;
+    load->sets_aside = ingest->options.on_error == SHEAF_ON_ERROR_QUARANTINE ||
+                       (ingest->options.on_error == SHEAF_ON_ERROR_DEFAULT && has_place);
     size_t record_max = ingest->options.record_bytes_max;
     load->reader_options = (sheaf__reader_options){
         .by_libcsv = ingest->options.parser == SHEAF_PARSER_LIBCSV,
@@ -172,6 +175,8 @@ void sheaf__load_end(sheaf__load *load)
     sheaf__freelist_end(&load->batches, destroy_batch);
     sheaf__columns_pool_release(load->columns);
     sheaf__schema_end(&load->schema);
+    sheaf__quarantine_destroy(load->quarantine);
+    free(load->left_out);
     sheaf_executor_destroy(load->stream_executor);
     sheaf_executor_destroy(load->executor);
 }

@@ -12,6 +12,7 @@
  *     budget.c      how much may be read ahead
  *     types.c       types: found out by reading everything, and values of these types
  *     keep.c        rows that are kept meanwhile, so that their file is not read again
+ *     rejects.c     records that were set aside
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink, accounts
  *
  * A chunk is the unit of work: about chunk_bytes of a file's rows. A file that is larger gives
@@ -35,6 +36,7 @@
 
 #include "engine/core/freelist.h"
 #include "engine/ingest/typing.h"
+#include "engine/sinks/quarantine.h"
 #include "engine/sinks/sink.h"
 #include "engine/table/columns.h"
 #include "engine/table/schema.h"
@@ -78,6 +80,8 @@ struct sheaf__chunk {
     sheaf__reader_position end;   /* of one, and of what comes before the first: behind the last */
     sheaf__reader_position at;    /* where these begin, if they are remote */
     sheaf__reader_counts counts;  /* so far */
+    sheaf__rejects rejects;       /* records that were set aside */
+    sheaf__reader_position shift; /* to be added to their lines, records and offsets */
     sheaf_error *fault;           /* behind the rows; NULL without one */
     bool lost;                    /* with its process: the fault is all there is */
     bool flush;                   /* a stream has no more for now: let its rows be seen */
@@ -149,6 +153,10 @@ struct sheaf__load {
     const bool *asked;       /* which of them the user asked for */
     const bool *nullable;
     sheaf__sink *sink;
+    uint64_t n_rejected;           /* the merge's thread only */
+    sheaf__quarantine *quarantine; /* NULL: what is set aside goes to the sink, or nowhere */
+    bool sets_aside;
+    sheaf_error *left_out; /* of the first file that was left out, or NULL */
     size_t chunk_bytes;
     size_t range_bytes;        /* of a file that is split; 0: none is */
     size_t blocks_range_bytes; /* of one that is compressed */
@@ -179,6 +187,7 @@ struct sheaf_ingest {
     char *destination;
     char *format;
     char *table;
+    char *quarantine;
     sheaf_arena *arena; /* permanent, for the texts of options, and the columns */
     sheaf__typing typing;
     sheaf_column *columns; /* of the table, once all headers and types are known */
@@ -402,6 +411,9 @@ sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err
 
 /* ---- merge.c ---- */
 
+/* The name of the column that an error is in, if that is known. */
+void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk, sheaf_error *err);
+
 /* Phase one, for sinks that must know all columns before the first row: read every header. */
 sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err);
 
@@ -428,6 +440,22 @@ typedef struct sheaf__rows_cursor {
     sheaf__reader_position at; /* where the chunk ends */
     sheaf_file_report report;
 } sheaf__rows_cursor;
+
+/* ---- rejects.c ---- */
+
+/* Where the run's rejects go, if there is such a place. Also after it was opened in vain. */
+sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *ingest,
+                                         sheaf_error *err);
+
+/* Send the records that a chunk has set aside where they belong, and count them. */
+sheaf_status sheaf__rejects_deliver(sheaf__load *load, sheaf__chunk *chunk,
+                                    sheaf_file_report *report, sheaf_error *err);
+
+/*
+ * Whether there are not too many of them in all. OK, ELIMIT; the first fault if every file was left
+ * out, unless that is what was asked for.
+ */
+sheaf_status sheaf__rejects_verify(const sheaf__load *load, sheaf_error *err);
 
 /* ---- ranges.c ---- */
 

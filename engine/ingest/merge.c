@@ -109,9 +109,8 @@ static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
  * The name of the column that a fault is in: from the header that comes with the chunk, or an
  * earlier one's.
  */
-static void name_column(const sheaf__load *load, const sheaf__chunk *chunk)
+void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk, sheaf_error *fault)
 {
-    sheaf_error *fault = chunk->fault;
     if (fault->field == 0)
         return;
     if (chunk->header) {
@@ -128,7 +127,7 @@ static void name_column(const sheaf__load *load, const sheaf__chunk *chunk)
 
 static bool skips_files(const sheaf__load *load)
 {
-    return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
+    return load->sets_aside || load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
 }
 
 /* The header was read before: it must be the same. */
@@ -184,7 +183,7 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
 {
     sheaf__load_file *file = chunk->file;
     if (chunk->fault) { /* its turn comes in phase two, if that comes */
-        name_column(load, chunk);
+        sheaf__load_name_column(load, chunk, chunk->fault);
         if (load->surveys && !skips_files(load)) { /* it will not: who looks further? */
             load->survey_end = sheaf__load_index(file);
             load->first_fault = chunk;
@@ -262,9 +261,11 @@ static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_rep
                           sheaf_error *err)
 {
     if (!chunk->fault->column[0])
-        name_column(load, chunk);
+        sheaf__load_name_column(load, chunk, chunk->fault);
     fill_report(load, chunk, report);
-    if (skips_files(load) && report->loaded == 0) {
+    if (skips_files(load) && report->loaded == 0 && report->rejected == 0) {
+        if (!load->left_out && (load->left_out = malloc(sizeof *load->left_out)) != NULL)
+            *load->left_out = *chunk->fault;
         report->skipped = true;
         report->error = chunk->fault;
         report->skipped_records = report->records;
@@ -292,6 +293,14 @@ static sheaf_status fill_here(sheaf__load *load, sheaf__chunk *chunk, sheaf_erro
     return SHEAF_OK;
 }
 
+/* The file has a fault, and nothing of it was written: it is left out whole. */
+static bool is_left_out(const sheaf__rows_cursor *cursor)
+{
+    const sheaf_file_report *report = &cursor->report;
+    return cursor->chunk->fault && skips_files(cursor->load) && report->loaded == 0 &&
+           report->rejected == 0;
+}
+
 /* The chunk's turn has come: let what follows be read, and see which of its rows are wanted. */
 static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
@@ -305,12 +314,12 @@ static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     if (status == SHEAF_OK && load->pass == SHEAF__PASS_ROWS && load->wants_columns && chunk->batch)
         status = fill_here(load, chunk, err);
     /* Of a file that is left out, not even the rows before the fault are wanted. */
-    if (status < 0 || (chunk->fault && skips_files(load) && cursor->report.loaded == 0))
+    if (status < 0 || is_left_out(cursor))
         return status;
     take_kinds(load, chunk);
     cursor->n_rows = load->wants_rows && load->pass == SHEAF__PASS_ROWS
                          ? rows_of(chunk)
-                         : chunk->counts.records - cursor->report.loaded;
+                         : chunk->counts.records - chunk->counts.rejected - cursor->report.loaded;
     return status;
 }
 
@@ -350,7 +359,12 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     sheaf__chunk *chunk = cursor->chunk;
     sheaf__chunk *next;
     count_rows(cursor);
-    sheaf_status status = take_next(cursor, &next, err);
+    sheaf_status status = SHEAF_OK;
+    if (load->pass == SHEAF__PASS_ROWS && !is_left_out(cursor))
+        status = sheaf__rejects_deliver(load, chunk, &cursor->report, err);
+    sheaf_status taken = take_next(cursor, &next, err);
+    if (status == SHEAF_OK)
+        status = taken;
     if (status == SHEAF_OK)
         status = check_stop(load, err);
     if (status == SHEAF_OK && chunk->fault) {

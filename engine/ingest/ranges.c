@@ -119,6 +119,10 @@ static bool is_right(const sheaf__rows_cursor *cursor, const sheaf__chunk *chunk
 static void add_counts(sheaf__rows_cursor *cursor, sheaf__chunk *chunk)
 {
     sheaf__reader_counts *sum = &cursor->at.counts;
+    chunk->shift = cursor->at;
+    chunk->shift.line -= chunk->begin.line;
+    chunk->shift.offset_bytes = is_in_blocks(cursor) ? cursor->at.block_text : 0;
+    sum->rejected += chunk->counts.rejected;
     sum->records += chunk->counts.records;
     sum->blank_lines += chunk->counts.blank_lines;
     sum->lone_crs += chunk->counts.lone_crs;

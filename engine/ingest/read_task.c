@@ -137,6 +137,7 @@ void sheaf__chunk_release(void *object)
     give_reader(chunk->file->load, chunk->reader);
     free(chunk->fault);
     free(chunk->kinds);
+    sheaf__rejects_end(&chunk->rejects);
     free(chunk);
 }
 
@@ -272,11 +273,19 @@ static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_
     return filled;
 }
 
+/* Let records with faults be set aside, if that is what is done with them. */
+static void set_aside(sheaf__chunk *chunk, bool counts_only)
+{
+    chunk->rejects.counts_only = counts_only;
+    sheaf__reader_set_aside(chunk->reader, chunk->file->load->sets_aside ? &chunk->rejects : NULL);
+}
+
 /* What the sink wants of the next rows: them; or only that somebody has looked at all of them. */
 static sheaf_status read_rows(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__load *load = chunk->file->load;
     sheaf_status status;
+    set_aside(chunk, load->pass == SHEAF__PASS_SURVEY);
     if (load->wants_rows && load->pass != SHEAF__PASS_SURVEY)
         status = read_batch(worker, chunk, err);
     else if (load->surveys)
@@ -295,6 +304,7 @@ static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_st
                            sheaf_error *err)
 {
     sheaf__parser *parser = parser_of(worker);
+    set_aside(chunk, true);
     sheaf_status status = chunk->file->load->surveys
                               ? sheaf__survey_file(worker, parser, chunk, err)
                               : sheaf__reader_next(chunk->reader, parser, NULL, 0, err);

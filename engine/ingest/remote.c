@@ -74,6 +74,7 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
                                .shared = self->mapped ? self->mapped : &self->own_shared,
                                .wants_rows = settings->wants_rows,
                                .range_bytes = settings->range_bytes,
+                               .sets_aside = settings->sets_aside,
                                .blocks_range_bytes = settings->blocks_range_bytes,
                                .surveys = settings->surveys};
     self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
@@ -237,7 +238,9 @@ static sheaf_status answer(remote *self, const sheaf__remote_question *question,
                                  .split = chunk->split,
                                  .begin = chunk->begin,
                                  .end = chunk->end,
-                                 .n_kinds = chunk->kinds ? chunk->n_kinds : 0};
+                                 .n_kinds = chunk->kinds ? chunk->n_kinds : 0,
+                                 .n_rejects = chunk->rejects.n,
+                                 .n_reject_bytes = chunk->rejects.n_bytes};
     if (chunk->reader && question->what != SHEAF__ASK_HEADER) {
         head.more = true;
         head.at = sheaf__reader_tell(chunk->reader);
@@ -254,6 +257,8 @@ static sheaf_status answer(remote *self, const sheaf__remote_question *question,
     if (chunk->batch)
         append_batch(reply, &status, chunk->batch);
     append(reply, &status, chunk->kinds, head.n_kinds * sizeof *chunk->kinds);
+    append(reply, &status, chunk->rejects.faults, head.n_rejects * sizeof *chunk->rejects.faults);
+    append(reply, &status, chunk->rejects.bytes, head.n_reject_bytes);
     if (chunk->fault)
         append(reply, &status, chunk->fault, sizeof *chunk->fault);
     return status;

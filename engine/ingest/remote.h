@@ -40,6 +40,7 @@ typedef struct sheaf__remote_settings {
     bool wants_rows;
     bool surveys;
     bool by_libcsv;
+    bool sets_aside;
 } sheaf__remote_settings;
 
 /* What it is asked; the path follows, with its NUL. */
@@ -67,7 +68,7 @@ typedef struct sheaf__remote_batch {
 
 /*
  * What it answers; then come, as far as they are there, the header's batch, the rows' batch, the
- * kinds and the fault.
+ * kinds, the rejects and the fault.
  */
 typedef struct sheaf__remote_answer {
     sheaf__reader_counts counts;
@@ -80,6 +81,8 @@ typedef struct sheaf__remote_answer {
     bool has_fault;
     bool more;
     uint64_t n_kinds;
+    uint64_t n_rejects; /* faults, and then their bytes */
+    uint64_t n_reject_bytes;
     sheaf__remote_batch header;
     sheaf__remote_batch batch;
 } sheaf__remote_answer;

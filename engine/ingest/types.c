@@ -98,7 +98,9 @@ sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, she
                                   err);
     }
     sheaf__load_give_batch(load, batch);
-    chunk->kept = sheaf__keeper_end(&keeper, status == SHEAF_END);
+    /* Records that were set aside would have to be kept, too: such a file is read again. */
+    bool all_kept = status == SHEAF_END && sheaf__reader_counts_get(chunk->reader).rejected == 0;
+    chunk->kept = sheaf__keeper_end(&keeper, all_kept);
     return status;
 }
 

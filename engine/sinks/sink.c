@@ -138,8 +138,11 @@ static void null_destroy(sheaf__sink *sink)
 
 sheaf_status sheaf__null_open(sheaf__sink **sink, sheaf_error *err)
 {
-    static const sheaf__sink_ops ops = {null_begin, null_write, null_commit, null_abort,
-                                        null_destroy};
+    static const sheaf__sink_ops ops = {.begin = null_begin,
+                                        .write = null_write,
+                                        .commit = null_commit,
+                                        .abort = null_abort,
+                                        .destroy = null_destroy};
     *sink = calloc(1, sizeof **sink);
     if (!*sink)
         return sheaf__error_memory(err, "a destination");

@@ -4,6 +4,7 @@
  *     open      check that the destination can be written, before anything is read; take it
  *     begin     the columns are known, and for a sink that wants them their types
  *     write     rows, in order, as often as there are any
+ *     reject    a record that is none of the rows, between them
  *     commit    all of them are there: make them visible, at once
  *     abort     leave the destination as it was before open
  *     destroy   always last
@@ -58,6 +59,17 @@ static inline sheaf__text sheaf__rows_text(const sheaf__rows *rows, size_t row, 
                          .n_bytes = cell->n_bytes};
 }
 
+/* A record that was set aside. */
+typedef struct sheaf__rejected {
+    const char *path;
+    const char *code;
+    const sheaf_error *error;
+    uint64_t line;         /* where the record begins */
+    uint64_t offset_bytes; /* the same */
+    const uint8_t *raw;
+    size_t n_raw;
+} sheaf__rejected;
+
 typedef struct sheaf__sink sheaf__sink;
 
 typedef struct sheaf__sink_ops {
@@ -67,6 +79,8 @@ typedef struct sheaf__sink_ops {
     sheaf_status (*commit)(sheaf__sink *sink, sheaf_error *err);
     void (*abort)(sheaf__sink *sink);
     void (*destroy)(sheaf__sink *sink);
+    /* A record that was set aside goes beside the rows; NULL: this kind has no place for it. */
+    sheaf_status (*reject)(sheaf__sink *sink, const sheaf__rejected *rejected, sheaf_error *err);
 } sheaf__sink_ops;
 
 /* The part that every sink begins with. */
@@ -76,7 +90,8 @@ struct sheaf__sink {
     bool wants_columns; /* it wants them typed */
     uint64_t rows;      /* as the destination itself counts what it took */
     uint64_t columns_renamed;
-    char label[512]; /* for people, escaped */
+    char label[512];        /* for people, escaped */
+    char reject_label[160]; /* where it puts rejects, the same: "the table x_quarantine" */
 };
 
 /* How a kind of text is written. */

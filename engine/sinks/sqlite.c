@@ -31,6 +31,7 @@
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
 #include "engine/sinks/sink.h"
+#include "engine/sinks/sqlite_rejects.h"
 #include "engine/table/moment.h"
 
 enum {
@@ -52,6 +53,7 @@ typedef struct sqlite_sink {
     sqlite3 *db;
     sqlite3_stmt *insert;
     sqlite3_int64 changes_before;
+    sheaf__sqlite_rejects rejects;
 } sqlite_sink;
 
 static sqlite_sink *self_of(sheaf__sink *sink)
@@ -101,7 +103,8 @@ static char *table_of_path(const char *path)
 }
 
 /* "table", "view", ... or "" when nothing is called that. */
-static sheaf_status kind_of_table(sqlite_sink *self, char *kind, size_t size, sheaf_error *err)
+static sheaf_status kind_of_table(sqlite_sink *self, const char *table, char *kind, size_t size,
+                                  sheaf_error *err)
 {
     sqlite3_stmt *query;
     kind[0] = '\0';
@@ -110,7 +113,7 @@ static sheaf_status kind_of_table(sqlite_sink *self, char *kind, size_t size, sh
                            "AND type IN ('table', 'view', 'index')",
                            -1, &query, NULL) != SQLITE_OK)
         return refused(self, "cannot read the database", err);
-    sqlite3_bind_text(query, 1, self->table, -1, SQLITE_STATIC);
+    sqlite3_bind_text(query, 1, table, -1, SQLITE_STATIC);
     int code = sqlite3_step(query);
     if (code == SQLITE_ROW)
         snprintf(kind, size, "%s", (const char *)sqlite3_column_text(query, 0));
@@ -120,21 +123,22 @@ static sheaf_status kind_of_table(sqlite_sink *self, char *kind, size_t size, sh
                : refused(self, "cannot read the database", err);
 }
 
-static sheaf_status make_way(sqlite_sink *self, sheaf_if_exists if_exists, sheaf_error *err)
+static sheaf_status make_way(sqlite_sink *self, const char *name, sheaf_if_exists if_exists,
+                             sheaf_error *err)
 {
     char kind[16];
     char table[256];
-    if (strncasecmp(self->table, "sqlite_", strlen("sqlite_")) == 0) {
+    if (strncasecmp(name, "sqlite_", strlen("sqlite_")) == 0) {
         sheaf_error_set(err, SHEAF_EINVAL,
                         "SQLite keeps names that begin with \"sqlite_\" for itself");
         sheaf__error_source(err, self->path);
         sheaf_error_hint(err, "choose another one with --table");
         return SHEAF_EINVAL;
     }
-    sheaf_status status = kind_of_table(self, kind, sizeof kind, err);
+    sheaf_status status = kind_of_table(self, name, kind, sizeof kind, err);
     if (status < 0 || !kind[0])
         return status;
-    sheaf_text_escape(self->table, strlen(self->table), table, sizeof table);
+    sheaf_text_escape(name, strlen(name), table, sizeof table);
     if (if_exists != SHEAF_IF_EXISTS_REPLACE) {
         sheaf_error_set(err, SHEAF_EEXIST, "the database already has a %s \"%s\"", kind, table);
         sheaf_error_hint(
@@ -144,8 +148,8 @@ static sheaf_status make_way(sqlite_sink *self, sheaf_if_exists if_exists, sheaf
                         kind);
         sheaf_error_hint(err, "choose another name with --table, or drop it yourself");
     } else {
-        return execute(self, sqlite3_mprintf("DROP TABLE \"%w\"", self->table),
-                       "cannot replace the table", err);
+        return execute(self, sqlite3_mprintf("DROP TABLE \"%w\"", name), "cannot replace the table",
+                       err);
     }
     sheaf__error_source(err, self->path);
     return SHEAF_EEXIST;
@@ -447,15 +451,31 @@ static sheaf_status sqlite_write(sheaf__sink *sink, const sheaf__rows *rows, she
     sheaf_status status = SHEAF_OK;
     for (size_t row = 0; row < rows->n_rows && status == SHEAF_OK; row++)
         status = insert_row(self, rows->columns, row, err);
-    sink->rows = (uint64_t)(sqlite3_total_changes64(self->db) - self->changes_before);
+    sink->rows = (uint64_t)(sqlite3_total_changes64(self->db) - self->changes_before) -
+                 self->rejects.rows;
     return status;
+}
+
+static sheaf_status sqlite_reject(sheaf__sink *sink, const sheaf__rejected *rejected,
+                                  sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    return sheaf__sqlite_rejects_put(&self->rejects, self->db, rejected) == SQLITE_OK
+               ? SHEAF_OK
+               : refused(self, "cannot set a record aside", err);
+}
+
+static void end_statements(sqlite_sink *self)
+{
+    sqlite3_finalize(self->insert);
+    self->insert = NULL;
+    sheaf__sqlite_rejects_finalize(&self->rejects);
 }
 
 static sheaf_status sqlite_commit(sheaf__sink *sink, sheaf_error *err)
 {
     sqlite_sink *self = self_of(sink);
-    sqlite3_finalize(self->insert);
-    self->insert = NULL;
+    end_statements(self);
     if (has_moved(self)) {
         sheaf_error_set(err, SHEAF_EDATABASE,
                         "the database was moved, removed or replaced while it was loaded");
@@ -501,8 +521,7 @@ static void sqlite_abort(sheaf__sink *sink)
     sqlite_sink *self = self_of(sink);
     if (!self->db)
         return;
-    sqlite3_finalize(self->insert);
-    self->insert = NULL;
+    end_statements(self);
     if (!sqlite3_get_autocommit(self->db))
         sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
     /*
@@ -519,7 +538,8 @@ static void sqlite_abort(sheaf__sink *sink)
 static void sqlite_destroy(sheaf__sink *sink)
 {
     sqlite_sink *self = self_of(sink);
-    sqlite3_finalize(self->insert);
+    end_statements(self);
+    sheaf__sqlite_rejects_end(&self->rejects);
     sqlite3_close(self->db);
     free(self->path);
     free(self->table);
@@ -534,8 +554,12 @@ const char *sheaf__sqlite_describe(void)
 sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **sink,
                                 sheaf_error *err)
 {
-    static const sheaf__sink_ops ops = {sqlite_begin, sqlite_write, sqlite_commit, sqlite_abort,
-                                        sqlite_destroy};
+    static const sheaf__sink_ops ops = {.begin = sqlite_begin,
+                                        .write = sqlite_write,
+                                        .reject = sqlite_reject,
+                                        .commit = sqlite_commit,
+                                        .abort = sqlite_abort,
+                                        .destroy = sqlite_destroy};
     sqlite_sink *self = calloc(1, sizeof *self);
     if (!self)
         return sheaf__error_memory(err, "a destination");
@@ -548,13 +572,20 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
     sheaf_status status = self->path && self->table ? connect(self, err)
                                                     : sheaf__error_memory(err, "a destination");
     if (status == SHEAF_OK)
-        status = make_way(self, target->if_exists, err);
+        status = make_way(self, self->table, target->if_exists, err);
+    if (status == SHEAF_OK)
+        status = sheaf__sqlite_rejects_init(&self->rejects, self->table, err);
+    if (status == SHEAF_OK)
+        status = make_way(self, self->rejects.table, target->if_exists, err);
     if (status < 0) {
         sqlite_abort(&self->base);
         sqlite_destroy(&self->base);
         return status;
     }
     set_label(self);
+    char table[128];
+    sheaf_text_escape(self->rejects.table, strlen(self->rejects.table), table, sizeof table);
+    snprintf(self->base.reject_label, sizeof self->base.reject_label, "the table %s", table);
     *sink = &self->base;
     return SHEAF_OK;
 }

@@ -217,8 +217,11 @@ static void mark_special(text_sink *self)
 sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **sink,
                               sheaf_error *err)
 {
-    static const sheaf__sink_ops ops = {text_begin, text_write, text_commit, text_abort,
-                                        text_destroy};
+    static const sheaf__sink_ops ops = {.begin = text_begin,
+                                        .write = text_write,
+                                        .commit = text_commit,
+                                        .abort = text_abort,
+                                        .destroy = text_destroy};
     text_sink *self = calloc(1, sizeof *self);
     if (!self)
         return sheaf__error_memory(err, "a destination");

@@ -42,13 +42,30 @@ typedef struct sheaf_ingest sheaf_ingest;
 
 /* What a fault in the data, or a file that cannot be read, does. */
 typedef enum sheaf_on_error {
-    /* What the library thinks best: now STOP. */
+    /* QUARANTINE; of a stream (<sheaf/stream.h>) without on_reject, which has nowhere to, STOP. */
     SHEAF_ON_ERROR_DEFAULT = 0,
     /* The first fault in file order ends the run; the destination is untouched. */
     SHEAF_ON_ERROR_STOP,
     /* The file is left out whole, and counted. */
-    SHEAF_ON_ERROR_SKIP_FILE
+    SHEAF_ON_ERROR_SKIP_FILE,
+    /*
+     * The record is set aside, with its place, and counted; everything else is loaded. A file that
+     * cannot be read, or whose header has a fault, is left out; if some of its rows were written by
+     * then, or if there is no other file, that ends the run.
+     */
+    SHEAF_ON_ERROR_QUARANTINE
 } sheaf_on_error;
+
+/* A record that was set aside. */
+typedef struct sheaf_reject {
+    const sheaf_file *file;
+    const sheaf_error *error; /* where, what and why: valid during the call, like all of this */
+    const char *code;         /* "short", "long", "quote", "encoding", "limit" */
+    uint64_t line;            /* where the record begins, from 1 */
+    uint64_t offset_bytes;    /* its first byte in the text */
+    const void *raw;          /* the record without its line end; of one over the limit, so much */
+    size_t n_raw;
+} sheaf_reject;
 
 /* What became of one file. */
 typedef struct sheaf_file_report {
@@ -168,6 +185,17 @@ typedef struct sheaf_ingest_options {
     /* Called for every file, in order, by the thread that runs the ingest; or NULL. */
     void (*on_file)(void *context, const sheaf_file_report *report);
     void *context;
+
+    /*
+     * Where records that are set aside go, beside on_reject: a file of JSON lines. NULL: beside the
+     * rows: of "x.db" the table NAME_quarantine, of "x.csv" the file "x.csv.quarantine.jsonl", of
+     * standard output and "null:" nowhere. It appears with the rows, and only if it has any.
+     */
+    const char *quarantine;
+    uint64_t rejects_max;       /* with more, nothing is committed (ELIMIT); 0: any number */
+    double rejects_percent_max; /* or with more than so many of a hundred records; 0: any */
+    /* Called for every record that is set aside, in order, by the same thread; or NULL. */
+    void (*on_reject)(void *context, const sheaf_reject *reject);
 } sheaf_ingest_options;
 
 /*

@@ -328,7 +328,7 @@ class Limits(SheafTest):
     def test_a_few_bytes_that_inflate_to_a_giant(self):
         self.write("a.csv.gz", harness.gzip.compress(b"a\n" + b"x" * 100_000_000, 1) * 3)
         self.assert_memory_is_bounded("ingest", "a.csv.gz", "-o", "null:", "-j", "2", "--max-record", "1M",
-                                      code=FAULT)
+                                      "--on-error", "stop", code=FAULT)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,143 @@
+/* Records that were set aside, as JSON lines: see quarantine.h. */
+#include "engine/sinks/quarantine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sheaf/text.h>
+
+#include "engine/core/error.h"
+#include "engine/sinks/output.h"
+
+struct sheaf__quarantine {
+    char *path;
+    const atomic_bool *stop;
+    bool is_open;
+    sheaf__output output;
+    char *text; /* a value, escaped */
+    size_t text_capacity;
+};
+
+sheaf_status sheaf__quarantine_create(const char *path, const atomic_bool *stop,
+                                      sheaf__quarantine **quarantine, sheaf_error *err)
+{
+    sheaf__quarantine *made = calloc(1, sizeof *made);
+    if (made)
+        made->path = strdup(path);
+    if (!made || !made->path) {
+        free(made);
+        return sheaf__error_memory(err, "a quarantine");
+    }
+    made->stop = stop;
+    *quarantine = made;
+    return SHEAF_OK;
+}
+
+const char *sheaf__quarantine_path(const sheaf__quarantine *quarantine)
+{
+    return quarantine->path;
+}
+
+static sheaf_status open_output(sheaf__quarantine *self, sheaf_error *err)
+{
+    sheaf__sink_target target = {.kind = SHEAF__SINK_FILE,
+                                 .path = self->path,
+                                 .if_exists = SHEAF_IF_EXISTS_REPLACE,
+                                 .stop = self->stop};
+    if (self->is_open)
+        return SHEAF_OK;
+    self->is_open = true;
+    return sheaf__output_open(&self->output, &target, err);
+}
+
+static void put_text(sheaf__quarantine *self, const char *text)
+{
+    sheaf__output_put(&self->output, text, strlen(text));
+}
+
+static void put_number(sheaf__quarantine *self, const char *name, uint64_t value, uint64_t unknown)
+{
+    char text[64];
+    if (value == unknown)
+        return;
+    snprintf(text, sizeof text, "\"%s\":%" PRIu64 ",", name, value);
+    put_text(self, text);
+}
+
+/* `"name":"value"` */
+static sheaf_status put_string(sheaf__quarantine *self, const char *name, const void *bytes,
+                               size_t n_bytes, sheaf_error *err)
+{
+    size_t n = sheaf_text_json(bytes, n_bytes, NULL, 0);
+    if (n + 1 > self->text_capacity) {
+        char *text = realloc(self->text, n + 1);
+        if (!text)
+            return sheaf__error_memory(err, "a record that is set aside");
+        self->text = text;
+        self->text_capacity = n + 1;
+    }
+    sheaf_text_json(bytes, n_bytes, self->text, n + 1);
+    put_text(self, "\"");
+    put_text(self, name);
+    put_text(self, "\":\"");
+    sheaf__output_put(&self->output, self->text, n);
+    put_text(self, "\"");
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf__quarantine_put(sheaf__quarantine *self, const sheaf__rejected *rejected,
+                                   sheaf_error *err)
+{
+    const sheaf_error *fault = rejected->error;
+    sheaf_status status = open_output(self, err);
+    if (status < 0)
+        return status;
+    put_text(self, "{");
+    status = put_string(self, "file", rejected->path, strlen(rejected->path), err);
+    put_text(self, ",");
+    put_number(self, "line", rejected->line, 0);
+    put_number(self, "record", fault->record, 0);
+    put_number(self, "field", fault->field, 0);
+    if (status == SHEAF_OK && fault->column[0]) {
+        status = put_string(self, "column", fault->column, strlen(fault->column), err);
+        put_text(self, ",");
+    }
+    put_number(self, "fault_line", fault->line, 0);
+    put_number(self, "fault_byte", fault->line_byte, 0);
+    put_number(self, "offset", rejected->offset_bytes, SHEAF_UNKNOWN);
+    if (status == SHEAF_OK)
+        status = put_string(self, "code", rejected->code, strlen(rejected->code), err);
+    put_text(self, ",");
+    if (status == SHEAF_OK)
+        status = put_string(self, "message", fault->message, strlen(fault->message), err);
+    put_text(self, ",");
+    if (status == SHEAF_OK)
+        status = put_string(self, "raw", rejected->raw, rejected->n_raw, err);
+    put_text(self, "}\n");
+    return status < 0 ? status : sheaf__output_status(&self->output, err);
+}
+
+sheaf_status sheaf__quarantine_commit(sheaf__quarantine *self, sheaf_error *err)
+{
+    if (self->is_open)
+        return sheaf__output_commit(&self->output, err);
+    if (unlink(self->path) != 0 && errno != ENOENT && errno != ENOTDIR)
+        return sheaf__error_system(err, errno, "cannot remove the quarantine of an earlier run",
+                                   self->path);
+    return SHEAF_OK;
+}
+
+void sheaf__quarantine_destroy(sheaf__quarantine *self)
+{
+    if (!self)
+        return;
+    if (self->is_open)
+        sheaf__output_end(&self->output);
+    free(self->text);
+    free(self->path);
+    free(self);
+}

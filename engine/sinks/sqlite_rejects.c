@@ -1,0 +1,101 @@
+/* A table of records that were set aside: see sqlite_rejects.h. */
+#include "engine/sinks/sqlite_rejects.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/core/error.h"
+#include "engine/core/utf8.h"
+
+sheaf_status sheaf__sqlite_rejects_init(sheaf__sqlite_rejects *rejects, const char *table,
+                                        sheaf_error *err)
+{
+    *rejects = (sheaf__sqlite_rejects){0};
+    if (asprintf(&rejects->table, "%s_quarantine", table) >= 0)
+        return SHEAF_OK;
+    rejects->table = NULL;
+    return sheaf__error_memory(err, "a quarantine");
+}
+
+static int create(sheaf__sqlite_rejects *rejects, sqlite3 *db)
+{
+    static const char columns[] = "file, line INTEGER, record INTEGER, field INTEGER, \"column\" "
+                                  "TEXT, fault_line INTEGER, fault_byte INTEGER, \"offset\" "
+                                  "INTEGER, code TEXT, message TEXT, raw";
+    char *sql = sqlite3_mprintf("CREATE TABLE \"%w\"(%s)", rejects->table, columns);
+    int code = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
+    sqlite3_free(sql);
+    if (code != SQLITE_OK)
+        return code;
+    sql = sqlite3_mprintf("INSERT INTO \"%w\" VALUES(?,?,?,?,?,?,?,?,?,?,?)", rejects->table);
+    code = sql ? sqlite3_prepare_v2(db, sql, -1, &rejects->insert, NULL) : SQLITE_NOMEM;
+    sqlite3_free(sql);
+    return code;
+}
+
+/* Text is what others can read; what is none keeps its bytes. */
+static int bind_bytes(sqlite3_stmt *insert, int parameter, const void *bytes, size_t n_bytes)
+{
+    bool is_text = sheaf__utf8_valid(bytes, n_bytes) && !memchr(bytes, 0, n_bytes);
+    if (is_text)
+        return sqlite3_bind_text64(insert, parameter, n_bytes > 0 ? bytes : "", n_bytes,
+                                   SQLITE_STATIC, SQLITE_UTF8);
+    return sqlite3_bind_blob64(insert, parameter, bytes, n_bytes, SQLITE_STATIC);
+}
+
+static int bind_number(sqlite3_stmt *insert, int parameter, uint64_t value, uint64_t unknown)
+{
+    return value == unknown ? sqlite3_bind_null(insert, parameter)
+                            : sqlite3_bind_int64(insert, parameter, (sqlite3_int64)value);
+}
+
+static int bind(sqlite3_stmt *insert, const sheaf__rejected *rejected)
+{
+    const sheaf_error *fault = rejected->error;
+    const struct {
+        uint64_t value;
+        uint64_t unknown;
+        int parameter;
+    } numbers[] = {{rejected->line, 0, 2},   {fault->record, 0, 3},
+                   {fault->field, 0, 4},     {fault->line, 0, 6},
+                   {fault->line_byte, 0, 7}, {rejected->offset_bytes, SHEAF_UNKNOWN, 8}};
+    int code = bind_bytes(insert, 1, rejected->path, strlen(rejected->path));
+    for (size_t i = 0; code == SQLITE_OK && i < sizeof numbers / sizeof numbers[0]; i++)
+        code = bind_number(insert, numbers[i].parameter, numbers[i].value, numbers[i].unknown);
+    if (code == SQLITE_OK)
+        code = fault->column[0] ? bind_bytes(insert, 5, fault->column, strlen(fault->column))
+                                : sqlite3_bind_null(insert, 5);
+    if (code == SQLITE_OK)
+        code = bind_bytes(insert, 9, rejected->code, strlen(rejected->code));
+    if (code == SQLITE_OK)
+        code = bind_bytes(insert, 10, fault->message, strlen(fault->message));
+    return code == SQLITE_OK ? bind_bytes(insert, 11, rejected->raw, rejected->n_raw) : code;
+}
+
+int sheaf__sqlite_rejects_put(sheaf__sqlite_rejects *rejects, sqlite3 *db,
+                              const sheaf__rejected *rejected)
+{
+    int code = rejects->insert ? SQLITE_OK : create(rejects, db);
+    if (code == SQLITE_OK)
+        code = bind(rejects->insert, rejected);
+    if (code != SQLITE_OK)
+        return code;
+    sqlite3_step(rejects->insert); /* reset tells whether it succeeded */
+    code = sqlite3_reset(rejects->insert);
+    rejects->rows += code == SQLITE_OK;
+    return code;
+}
+
+void sheaf__sqlite_rejects_finalize(sheaf__sqlite_rejects *rejects)
+{
+    sqlite3_finalize(rejects->insert);
+    rejects->insert = NULL;
+}
+
+void sheaf__sqlite_rejects_end(sheaf__sqlite_rejects *rejects)
+{
+    sheaf__sqlite_rejects_finalize(rejects);
+    free(rejects->table);
+    rejects->table = NULL;
+}

@@ -1,0 +1,36 @@
+/*
+ * Records that were set aside, in a table beside the rows: NAME_quarantine, made with the first of
+ * them, in the same transaction.
+ *
+ *     file TEXT, line INTEGER, record INTEGER, field INTEGER, "column" TEXT, fault_line INTEGER,
+ *     fault_byte INTEGER, "offset" INTEGER, code TEXT, message TEXT, raw
+ *
+ * What they mean is told in quarantine.h. `raw` is TEXT if it is UTF-8 without a NUL byte, else a
+ * BLOB of the same bytes; so is `file`.
+ */
+#ifndef SHEAF_SINKS_SQLITE_REJECTS_H
+#define SHEAF_SINKS_SQLITE_REJECTS_H
+
+#include <sqlite3.h>
+
+#include "engine/sinks/sink.h"
+
+typedef struct sheaf__sqlite_rejects {
+    char *table; /* the quarantine's name */
+    sqlite3_stmt *insert;
+    uint64_t rows;
+} sheaf__sqlite_rejects;
+
+/* OK, ENOMEM. `table` is the rows'. */
+sheaf_status sheaf__sqlite_rejects_init(sheaf__sqlite_rejects *rejects, const char *table,
+                                        sheaf_error *err);
+
+/* An SQLite result code: what is wrong is in the database's error message. */
+int sheaf__sqlite_rejects_put(sheaf__sqlite_rejects *rejects, sqlite3 *db,
+                              const sheaf__rejected *rejected);
+
+/* The statement ends; before the transaction does. */
+void sheaf__sqlite_rejects_finalize(sheaf__sqlite_rejects *rejects);
+void sheaf__sqlite_rejects_end(sheaf__sqlite_rejects *rejects);
+
+#endif
