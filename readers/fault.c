@@ -56,6 +56,7 @@ sheaf_status sheaf__fault_encoding(sheaf__reader *reader, const sheaf__record *r
                                             at);
     note(reader, SHEAF_EENCODING, rec, &place);
     reader->fault.byte = rec->bytes[at];
+    reader->fault.decoded = reader->counts.encoding > SHEAF__ENCODING_UTF_8;
     return SHEAF_EENCODING;
 }
 
@@ -148,9 +149,12 @@ void sheaf__fault_tell(const sheaf__fault *fault, const uint8_t *raw, sheaf_erro
         tell_quote(fault, err);
         break;
     case SHEAF_EENCODING:
-        sheaf_error_set(err, SHEAF_EENCODING, "byte 0x%02X is not UTF-8", fault->byte);
-        sheaf_error_hint(err, "convert the file: iconv -f WINDOWS-1252 -t UTF-8 FILE > "
-                              "FILE.utf8.csv; or leave it out: --on-error skip-file");
+        if (fault->decoded)
+            sheaf_error_set(err, SHEAF_EENCODING, "here is no text in the file's encoding");
+        else
+            sheaf_error_set(err, SHEAF_EENCODING, "byte 0x%02X is not UTF-8", fault->byte);
+        sheaf_error_hint(err, "if the whole file has another encoding: --encoding NAME; or leave "
+                              "it out: --on-error skip-file");
         break;
     default:
         tell_limit(fault, err);

@@ -25,6 +25,7 @@ typedef struct sheaf__record {
 typedef struct sheaf__fault {
     sheaf_status status;   /* ESHAPE, EENCODING, EQUOTE, ELIMIT */
     uint8_t byte;          /* EENCODING: the one that is not UTF-8 */
+    bool decoded;          /* the file was: then it is none of its bytes */
     bool open;             /* ELIMIT: a quote is */
     bool lone;             /* EQUOTE: because of another one, not because the text ends */
     uint64_t record;       /* from 1; 0: the header */

@@ -99,7 +99,8 @@ sheaf_status sheaf__reader_open_range(sheaf__reader *reader, const sheaf_file *f
 
 bool sheaf__reader_has_ranges(const sheaf__reader *reader)
 {
-    return reader->counts.compression == SHEAF__COMPRESSION_NONE || reader->in_blocks;
+    return reader->counts.encoding == SHEAF__ENCODING_UTF_8 &&
+           (reader->counts.compression == SHEAF__COMPRESSION_NONE || reader->in_blocks);
 }
 
 uint64_t sheaf__reader_first_block(const sheaf__reader *reader)

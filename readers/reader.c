@@ -38,6 +38,7 @@ void sheaf__reader_destroy(sheaf__reader *reader)
         return;
     sheaf__reader_close(reader);
     sheaf__ahead_end(&reader->ahead);
+    sheaf__decoder_destroy(reader->decoder);
     for (int i = 0; i < SHEAF__COMPRESSIONS; i++)
         sheaf__decompressor_destroy(reader->decompressors[i]);
     sheaf__window_end(&reader->window);

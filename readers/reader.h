@@ -28,11 +28,14 @@
 #include "readers/convert/nulls.h"
 #include "readers/record/parser.h"
 #include "readers/rejects.h"
+#include "readers/source/decode.h"
 #include "readers/source/decompress.h"
 
 typedef struct sheaf__reader sheaf__reader;
 
 typedef struct sheaf__reader_options {
+    sheaf__encoding encoding;    /* AUTO: it is found out */
+    const char *encoding_name;   /* of OTHER */
     char delimiter;              /* no NUL, quote or line end */
     bool by_libcsv;              /* every record by libcsv: no scan */
     size_t record_bytes_max;     /* without its line end */
@@ -53,6 +56,7 @@ typedef struct sheaf__reader_counts {
     uint64_t stored_bytes;
     uint64_t text_bytes;
     sheaf__compression compression;
+    sheaf__encoding encoding;
 } sheaf__reader_counts;
 
 /*

@@ -18,6 +18,7 @@ struct sheaf__reader {
     sheaf__decompressor
         *decompressors[SHEAF__COMPRESSIONS]; /* each made for the first file that needs it */
     sheaf__ahead ahead;
+    sheaf__decoder *decoder; /* made for the first file that is not UTF-8 */
     sheaf__window window;
     sheaf__reader_counts counts;
     size_t n_columns; /* of the header; 0 before it */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/core/error.h"
+#include "readers/dialect/encoding.h"
 #include "readers/state.h"
 
 enum { READ_BEYOND = 4 << 10 };
@@ -39,6 +40,44 @@ static const sheaf__helper *helper_of(const sheaf__reader *reader)
     return reader->in_blocks && reader->options.splits_blocks ? NULL : reader->options.helper;
 }
 
+/* More of the file, decompressed. */
+static sheaf_status read_stored(sheaf__reader *reader, uint8_t *into, size_t room, size_t *n,
+                                sheaf_error *err)
+{
+    sheaf__decompressor *decompressor = reader->decompressors[reader->counts.compression];
+    return decompressor ? sheaf__ahead_read(&reader->ahead, decompressor, helper_of(reader), into,
+                                            room, n, err)
+                        : sheaf__file_read(&reader->source, into, room, n, err);
+}
+
+static bool decodes(const sheaf__reader *reader)
+{
+    return reader->counts.encoding > SHEAF__ENCODING_UTF_8;
+}
+
+/* And decoded. */
+static sheaf_status read_text(sheaf__reader *reader, uint8_t *into, size_t room, size_t *n,
+                              sheaf_error *err)
+{
+    sheaf__decoder *decoder = reader->decoder;
+    sheaf_status status = SHEAF_OK;
+    if (!decodes(reader))
+        return read_stored(reader, into, room, n, err);
+    *n = sheaf__decoder_take(decoder, into, room);
+    while (status == SHEAF_OK && *n == 0 && !sheaf__decoder_is_over(decoder)) {
+        size_t n_room;
+        size_t n_read = 0;
+        uint8_t *to = sheaf__decoder_room(decoder, &n_room);
+        if (n_room > 0)
+            status = read_stored(reader, to, n_room, &n_read, err);
+        if (status == SHEAF_OK)
+            sheaf__decoder_feed(decoder, n_read);
+        if (status == SHEAF_OK)
+            *n = sheaf__decoder_take(decoder, into, room);
+    }
+    return status;
+}
+
 /*
  * Read more text into the window, at most max_bytes; at the source's end, or its failure, say that
  * nothing more comes.
@@ -59,11 +98,7 @@ sheaf_status sheaf__reader_fill(sheaf__reader *reader, size_t max_bytes, sheaf_e
     size_t n = 0;
     sheaf_error failure;
     sheaf_error_clear(&failure);
-    sheaf__decompressor *decompressor = reader->decompressors[reader->counts.compression];
-    sheaf_status status = decompressor
-                              ? sheaf__ahead_read(&reader->ahead, decompressor, helper_of(reader),
-                                                  into, room, &n, &failure)
-                              : sheaf__file_read(&reader->source, into, room, &n, &failure);
+    sheaf_status status = read_text(reader, into, room, &n, &failure);
     if (status == SHEAF_OK && n == 0)
         status = sheaf__file_verify(&reader->source, &failure);
     if (status == SHEAF_ECANCELLED || status == SHEAF_ENOMEM || status == SHEAF_ERESOURCE) {
@@ -108,24 +143,61 @@ static sheaf_status fill_at_least(sheaf__reader *reader, size_t need, sheaf_erro
     return status;
 }
 
-static sheaf_status drop_byte_order_mark(sheaf__reader *reader, sheaf_error *err)
+/* The head of the text is in the window: what encoding is it, and how long is its mark? */
+static sheaf_status find_encoding(sheaf__reader *reader, size_t *n_mark, sheaf_error *err)
+{
+    const sheaf__window *window = &reader->window;
+    sheaf__encoding *encoding = &reader->counts.encoding;
+    bool plain = reader->counts.compression == SHEAF__COMPRESSION_NONE;
+    sheaf__encoding marked = sheaf__encoding_by_mark(window->bytes, window->end, n_mark);
+    *encoding = reader->options.encoding;
+    if (*encoding != SHEAF__ENCODING_AUTO && *encoding != marked)
+        *n_mark = 0;
+    if (*encoding != SHEAF__ENCODING_AUTO)
+        return SHEAF_OK;
+    *encoding = marked == SHEAF__ENCODING_AUTO ? SHEAF__ENCODING_UTF_8 : marked;
+    if (!reader->source.can_seek) /* how much of it is here is chance */
+        return SHEAF_OK;
+    bool at_end = window->at_end ||
+                  (plain && window->end == (uint64_t)reader->source.opened.st_size);
+    return sheaf__encoding_guess(window->bytes, window->end, at_end, plain ? &reader->source : NULL,
+                                 encoding, n_mark, err);
+}
+
+/* Text that is not UTF-8 goes through a decoder from its first byte on. */
+static sheaf_status begin_decoding(sheaf__reader *reader, size_t n_mark, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
-    const uint8_t *bytes = window->bytes;
-    if (window->end >= 2 &&
-        ((bytes[0] == 0xFF && bytes[1] == 0xFE) || (bytes[0] == 0xFE && bytes[1] == 0xFF))) {
-        sheaf_error_set(err, SHEAF_EENCODING, "the file is UTF-16, not UTF-8");
-        sheaf_error_hint(err, "convert it: iconv -f UTF-16 -t UTF-8 FILE > FILE.utf8.csv");
-        if (err) {
-            err->line = 1;
-            err->offset_bytes = 0;
-        }
-        return SHEAF_EENCODING;
-    }
-    if (window->end >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
-        window->record = window->line = window->searched = 3;
-        reader->counts.boms++;
-    }
+    if (!reader->decoder)
+        reader->decoder = sheaf__decoder_create();
+    if (!reader->decoder)
+        return sheaf__error_memory(err, "decoding a file");
+    sheaf_status status = sheaf__decoder_begin(reader->decoder, reader->counts.encoding,
+                                               reader->options.encoding_name,
+                                               window->bytes + n_mark, window->end - n_mark, err);
+    if (status == SHEAF_OK && window->at_end)
+        sheaf__decoder_feed(reader->decoder, 0);
+    window->end = 0;
+    window->at_end = false;
+    reader->counts.text_bytes = 0;
+    return status;
+}
+
+static sheaf_status begin_encoding(sheaf__reader *reader, sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    size_t n_mark;
+    sheaf_status status = SHEAF_OK;
+    if (reader->source.can_seek && reader->options.encoding == SHEAF__ENCODING_AUTO)
+        status = fill_at_least(reader, SHEAF__SAMPLE_BYTES, err);
+    if (status == SHEAF_OK)
+        status = find_encoding(reader, &n_mark, err);
+    if (status < 0)
+        return status;
+    reader->counts.boms += n_mark > 0;
+    if (decodes(reader))
+        return begin_decoding(reader, n_mark, err);
+    window->record = window->line = window->searched = n_mark;
     return SHEAF_OK;
 }
 
@@ -148,7 +220,7 @@ static sheaf_status begin_text(sheaf__reader *reader, sheaf_error *err)
         if (status == SHEAF_OK)
             status = fill_at_least(reader, 3, err);
     }
-    return status == SHEAF_OK ? drop_byte_order_mark(reader, err) : status;
+    return status == SHEAF_OK ? begin_encoding(reader, err) : status;
 }
 
 static sheaf_status open_source(sheaf__reader *reader, const sheaf_file *file,
@@ -243,7 +315,8 @@ sheaf_status sheaf__reader_open_at(sheaf__reader *reader, const sheaf_file *file
 {
     sheaf_status status = open_source(reader, file, options, position->counts.stored_bytes, false,
                                       err);
-    if (status == SHEAF_OK && reader->counts.compression == SHEAF__COMPRESSION_NONE) {
+    if (status == SHEAF_OK && reader->counts.compression == SHEAF__COMPRESSION_NONE &&
+        !decodes(reader)) {
         sheaf__window_reset(&reader->window);
         reader->window.base_bytes = reader->source.offset_bytes = position->offset_bytes;
         status = sheaf__window_init(&reader->window) < 0 ? sheaf__error_memory(err, "a buffer")

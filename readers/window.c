@@ -96,5 +96,5 @@ sheaf_status sheaf__window_make_room(sheaf__window *window)
         window->searched -= given_up;
         window->end -= given_up;
     }
-    return window->end < window->capacity ? SHEAF_OK : grow(window);
+    return window->capacity - window->end >= SHEAF__WINDOW_ROOM_MIN ? SHEAF_OK : grow(window);
 }

@@ -45,7 +45,8 @@ void sheaf__window_reset(sheaf__window *window);
  */
 bool sheaf__window_find_line(sheaf__window *window, size_t *line_end);
 
-/* Make room behind `end`, at least one byte. OK or ENOMEM. */
+/* Make room behind `end`, at least WINDOW_ROOM_MIN bytes. OK or ENOMEM. */
+enum { SHEAF__WINDOW_ROOM_MIN = 16 };
 sheaf_status sheaf__window_make_room(sheaf__window *window);
 
 #endif

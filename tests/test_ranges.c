@@ -63,6 +63,8 @@ static outcome run(const char *to, int workers, size_t chunk_bytes)
     sheaf_ingest *ingest;
     sheaf_ingest_options options = {.size = sizeof options,
                                     .destination = to,
+                                    .encodings = &(sheaf_file_encoding){.encoding = "utf-8"},
+                                    .n_encodings = 1,
                                     .workers = workers,
                                     .record_bytes_max = 600,
                                     .chunk_bytes = chunk_bytes};
@@ -250,7 +252,8 @@ Test(ranges, of_a_file_that_is_written_to_meanwhile_are_no_ranges)
     const sheaf_file *file = sheaf_files_at(files, 0);
     sheaf__parser *parser = sheaf__parser_create();
     sheaf__reader *reader = sheaf__reader_create();
-    sheaf__reader_options options = {.delimiter = ',', .record_bytes_max = 100};
+    sheaf__reader_options options = {
+        .encoding = SHEAF__ENCODING_UTF_8, .delimiter = ',', .record_bytes_max = 100};
     sheaf__reader_position from = {.offset_bytes = 2, .line = 2, .n_columns = 1};
     const struct timespec found = {.tv_sec = file->mtime_ns / 1000000000,
                                    .tv_nsec = file->mtime_ns % 1000000000};

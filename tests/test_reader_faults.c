@@ -363,30 +363,3 @@ Test(reader_faults, count_lines_and_bytes_over_many_buffers)
     blob_free(&got.rows);
     blob_free(&text);
 }
-
-/* ---- UTF-16 ---- */
-
-Test(reader_faults, name_utf_16)
-{
-    static const char *const texts[] = {"\xFF\xFEz\0\n\0", "\xFE\xFF\0z\0\n", "\xFF\xFE\0\0",
-                                        "\xFE\xFF\0\0"};
-    for (size_t i = 0; i < 4 * 3 * 2; i++) {
-        size_t n_bytes = (size_t[]){2, 3, 4}[i / 4 % 3];
-        blob stored = {0};
-        if (i / 12)
-            gzip_add(&stored, texts[i % 4], n_bytes, 6);
-        else
-            blob_add(&stored, texts[i % 4], n_bytes);
-        sheaf_file file = write_file("a.csv", stored.bytes, stored.n_bytes);
-        outcome got = read_fresh(&file, &plain_options, 1);
-        cr_assert_eq(got.status, SHEAF_EENCODING, "%s", shown(stored.bytes, stored.n_bytes));
-        cr_assert_str_eq(got.err.message, "the file is UTF-16, not UTF-8");
-        cr_assert_eq(got.err.line, 1);
-        cr_assert_eq(got.err.offset_bytes, 0);
-        file = feed_stdin_by(stored.bytes, stored.n_bytes, 1);
-        outcome split = read_fresh(&file, &plain_options, 1);
-        cr_assert_eq(split.status, SHEAF_EENCODING);
-        cr_assert_str_eq(split.err.message, got.err.message);
-        blob_free(&stored);
-    }
-}

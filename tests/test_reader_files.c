@@ -277,7 +277,12 @@ static void read_twice(kit *with, const char *way)
     }
     outcome second = read_rest(with, 1);
     cr_assert(reads_the_rows(&second), "%s: %s", way, second.err.message);
-    cr_assert_eq(memcmp(&first.counts, &second.counts, sizeof first.counts), 0, "%s", way);
+    const sheaf__reader_counts *a = &first.counts;
+    const sheaf__reader_counts *b = &second.counts;
+    cr_assert(a->records == b->records && a->blank_lines == b->blank_lines && a->boms == b->boms &&
+                  a->lone_crs == b->lone_crs && a->compression == b->compression &&
+                  a->stored_bytes == b->stored_bytes && a->text_bytes == b->text_bytes,
+              "%s: other counts", way);
     blob_free(&first.rows);
     blob_free(&second.rows);
 }

@@ -164,16 +164,17 @@ Test(window, grows_only_for_a_record_that_does_not_fit)
     size_t capacity = window.capacity;
     memset(window.bytes, 'a', capacity);
     window.end = capacity;
-    window.record = window.line = window.searched = 1;
+    window.record = window.line = window.searched = SHEAF__WINDOW_ROOM_MIN;
     cr_assert_eq(sheaf__window_make_room(&window), SHEAF_OK);
-    cr_assert_eq(window.capacity, capacity, "one byte is room");
-    cr_assert_eq(window.end, capacity - 1);
-    window.bytes[window.end++] = 'z';
+    cr_assert_eq(window.capacity, capacity, "so much is room");
+    cr_assert_eq(window.end, capacity - SHEAF__WINDOW_ROOM_MIN);
+    memset(window.bytes + window.end, 'z', SHEAF__WINDOW_ROOM_MIN);
+    window.end = capacity;
     cr_assert_eq(sheaf__window_make_room(&window), SHEAF_OK);
     cr_assert_eq(window.capacity, 2 * capacity);
     cr_assert_eq(window.bytes[0], 'a');
     cr_assert_eq(window.bytes[capacity - 1], 'z');
-    cr_assert_eq(window.base_bytes, 1);
+    cr_assert_eq(window.base_bytes, SHEAF__WINDOW_ROOM_MIN);
     sheaf__window_end(&window);
 }
 

@@ -48,8 +48,9 @@ typedef struct arguments {
     size_t n_sources;
     sheaf_discover_options discover;
     sheaf_ingest_options ingest;
-    sheaf_column_type *types; /* for ingest.types: one for each --type */
-    const char **nulls;       /* for ingest.nulls: one for each --null */
+    sheaf_column_type *types;       /* for ingest.types: one for each --type */
+    const char **nulls;             /* for ingest.nulls: one for each --null */
+    sheaf_file_encoding *encodings; /* for ingest.encodings: one for each --encoding */
     progress_mode progress;
     bool json;
     bool quiet;

@@ -27,6 +27,7 @@ enum {
     OPTION_FORMAT,
     OPTION_ORDER,
     OPTION_DELIM,
+    OPTION_ENCODING,
     OPTION_TYPE,
     OPTION_TEXT,
     OPTION_NULL,
@@ -62,6 +63,8 @@ static const struct option_info {
      "of the files, and so of the rows (given)"},
     {'0', "null-separated", NULL, FOR_ALL, "paths in an @list end with NUL, as from find -print0"},
     {OPTION_DELIM, "delim", "C", FOR_ALL, "separates fields: one byte, or tab (comma; *.tsv tab)"},
+    {OPTION_ENCODING, "encoding", "[PATTERN=]NAME", FOR_ALL,
+     "of files, or of those called so (found out)"},
     {OPTION_TYPE, "type", "NAME=TYPE", FOR_INGEST | FOR_SCHEMA,
      "of a column, whatever its values look like"},
     {OPTION_TEXT, "text", NULL, FOR_INGEST | FOR_SCHEMA, "all columns are text, but for --type"},
@@ -270,6 +273,17 @@ static int add_type(arguments *args, char *value)
     return -1;
 }
 
+/* "latin1", or "*.txt=latin1"; the pattern may hold a '='. */
+static int add_encoding(arguments *args, char *value)
+{
+    char *equals = strrchr(value, '=');
+    if (equals)
+        *equals = '\0';
+    args->encodings[args->ingest.n_encodings++] = (sheaf_file_encoding){
+        .pattern = equals ? value : NULL, .encoding = equals ? equals + 1 : value};
+    return -1;
+}
+
 static int apply(arguments *args, const struct option_info *info, char *value)
 {
     int position = 0;
@@ -318,6 +332,8 @@ static int apply(arguments *args, const struct option_info *info, char *value)
             return usage("--delim takes one ASCII character, no quote or line end, or tab, not",
                          value, "--delim ';'");
         return -1;
+    case OPTION_ENCODING:
+        return add_encoding(args, value);
     case OPTION_TYPE:
         return add_type(args, value);
     case OPTION_TEXT:
@@ -437,9 +453,11 @@ int arguments_parse(arguments *args, int argc, char **argv)
     }
     args->types = calloc((size_t)argc, sizeof *args->types);
     args->nulls = calloc((size_t)argc, sizeof *args->nulls);
+    args->encodings = calloc((size_t)argc, sizeof *args->encodings);
     args->ingest.types = args->types;
+    args->ingest.encodings = args->encodings;
     args->ingest.nulls = args->nulls;
-    if (!args->types || !args->nulls)
+    if (!args->types || !args->nulls || !args->encodings)
         return usage("there is no memory for so many options", NULL, "give fewer");
     if (args->command == COMMAND_HELP) {
         args->help_about = argc > 1 ? command_of(argv[1]) : COMMAND_NONE;
@@ -471,4 +489,5 @@ void arguments_free(arguments *args)
 {
     free(args->types);
     free(args->nulls);
+    free(args->encodings);
 }

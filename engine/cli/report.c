@@ -139,6 +139,7 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
     note(out, &any, sum->files_skipped, "file skipped", "files skipped");
     note(out, &any, sum->files_empty, "file without a header", "files without a header");
     note(out, &any, sum->files_compressed, "file decompressed", "files decompressed");
+    note(out, &any, sum->files_decoded, "file decoded", "files decoded");
     note(out, &any, sum->boms, "BOM dropped", "BOMs dropped");
     note(out, &any, sum->blank_lines, "blank line skipped", "blank lines skipped");
     note(out, &any, sum->files_lone_cr, "file with lone CR line ends",
@@ -201,6 +202,7 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
         {"files_skipped", sum->files_skipped},
         {"files_empty", sum->files_empty},
         {"files_compressed", sum->files_compressed},
+        {"files_decoded", sum->files_decoded},
         {"files_lone_cr", sum->files_lone_cr},
         {"read_bytes", sum->read_bytes},
         {"text_bytes", sum->text_bytes},
@@ -279,9 +281,10 @@ static void print_counts_json(const reporter *self, const sheaf_summary *sum, FI
         fprintf(out,
                 ",\"records\":%" PRIu64 ",\"columns\":%" PRIu64 ",\"read_bytes\":%" PRIu64
                 ",\"text_bytes\":%" PRIu64 ",\"blank_lines\":%" PRIu64 ",\"boms\":%" PRIu64
-                ",\"skipped\":%s}",
+                ",\"encoding\":\"%s\",\"rejected\":%" PRIu64 ",\"skipped\":%s}",
                 report->records, report->columns, report->read_bytes, report->text_bytes,
-                report->blank_lines, report->boms, report->skipped ? "true" : "false");
+                report->blank_lines, report->boms, report->encoding ? report->encoding : "utf-8",
+                report->rejected, report->skipped ? "true" : "false");
     }
     fprintf(out, "],\n\"records\":%" PRIu64 "}\n", sum->loaded);
 }

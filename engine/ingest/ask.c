@@ -111,7 +111,9 @@ static sheaf_status make_call(const sheaf__load *load, sheaf__ask what,
     if (!goes_elsewhere(file->load, file))
         return sheaf_call_create(&sheaf__remote_functions[SHEAF__REMOTE_SKIP], NULL, 0, call, err);
     const sheaf_file *found = file->found;
+    const char *encoding = sheaf__load_encoding_of(load, found->path);
     size_t n_path = strlen(found->path) + 1;
+    size_t n_encoding = encoding ? strlen(encoding) + 1 : 0;
     sheaf__remote_question question = {.what = what,
                                        .kind = found->kind,
                                        .index = sheaf__load_index(file),
@@ -127,13 +129,16 @@ static sheaf_status make_call(const sheaf__load *load, sheaf__ask what,
         question.end_bytes = range->end_bytes;
         question.guess = range->guess;
     }
-    unsigned char *bytes = malloc(sizeof question + n_path);
+    question.n_path = n_path;
+    unsigned char *bytes = malloc(sizeof question + n_path + n_encoding);
     if (!bytes)
         return sheaf__error_memory(err, "a file");
     memcpy(bytes, &question, sizeof question);
     memcpy(bytes + sizeof question, found->path, n_path);
+    if (encoding)
+        memcpy(bytes + sizeof question + n_path, encoding, n_encoding);
     sheaf_status status = sheaf_call_create(&sheaf__remote_functions[SHEAF__REMOTE_READ], bytes,
-                                            sizeof question + n_path, call, err);
+                                            sizeof question + n_path + n_encoding, call, err);
     free(bytes);
     return status;
 }

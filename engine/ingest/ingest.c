@@ -64,6 +64,8 @@ static sheaf_status check_options(const sheaf_ingest_options *options, bool is_s
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
     sheaf_status status = sheaf__inflate_check(err);
+    for (size_t i = 0; i < options->n_encodings && status == SHEAF_OK; i++)
+        status = sheaf__encoding_check(options->encodings[i].encoding, err);
     return status < 0 ? status : sheaf__scan_check(err);
 }
 
@@ -110,6 +112,25 @@ static sheaf_status copy_typing(sheaf_ingest *ingest, sheaf_error *err)
     return status < 0 ? sheaf__error_memory(err, "an ingest") : SHEAF_OK;
 }
 
+static sheaf_status copy_encodings(sheaf_ingest *ingest, sheaf_error *err)
+{
+    sheaf_ingest_options *options = &ingest->options;
+    const sheaf_file_encoding *from = options->encodings;
+    sheaf_file_encoding *to = sheaf_arena_new(ingest->arena, sheaf_file_encoding,
+                                              options->n_encodings);
+    bool good = to != NULL;
+    for (size_t i = 0; i < options->n_encodings && good; i++) {
+        const char *pattern = from[i].pattern;
+        to[i] = (sheaf_file_encoding){.encoding = sheaf__arena_copy(ingest->arena, from[i].encoding,
+                                                                    strlen(from[i].encoding))};
+        if (pattern)
+            to[i].pattern = sheaf__arena_copy(ingest->arena, pattern, strlen(pattern));
+        good = to[i].encoding && (!pattern || to[i].pattern);
+    }
+    options->encodings = to;
+    return good ? SHEAF_OK : sheaf__error_memory(err, "an ingest");
+}
+
 static bool copy_text(char **to, const char *from)
 {
     *to = from ? strdup(from) : NULL;
@@ -154,6 +175,8 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
                                    err);
     if (status == SHEAF_OK)
         status = copy_typing(made, err);
+    if (status == SHEAF_OK)
+        status = copy_encodings(made, err);
     if (status < 0) {
         sheaf_ingest_destroy(made);
         return status;
@@ -201,26 +224,35 @@ sheaf_progress sheaf_ingest_progress(const sheaf_ingest *ingest)
 /* ---- run ---- */
 
 /* Rows must not be read from where they are written to. */
-static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_files *files,
-                                      sheaf_error *err)
+static sheaf_status refuse_source(const struct stat *st, const sheaf_files *files, const char *what,
+                                  sheaf_error *err)
 {
-    struct stat st;
-    bool is_stdout = ingest->target.kind == SHEAF__SINK_STDOUT;
-    if (ingest->target.kind == SHEAF__SINK_NULL ||
-        (is_stdout ? fstat(STDOUT_FILENO, &st) : stat(ingest->target.path, &st)) != 0 ||
-        !S_ISREG(st.st_mode))
-        return SHEAF_OK;
     for (size_t i = 0; i < sheaf_files_count(files); i++) {
         const sheaf_file *file = sheaf_files_at(files, i);
-        if (file->device != st.st_dev || file->inode != st.st_ino)
+        if (file->device != st->st_dev || file->inode != st->st_ino)
             continue;
-        sheaf_error_set(err, SHEAF_EINVAL, "the destination is also one of the sources");
+        sheaf_error_set(err, SHEAF_EINVAL, "%s is also one of the sources", what);
         sheaf__error_source(err, file->path);
         sheaf_error_hint(err,
                          "write it outside the directory that is read, or name the files to read");
         return SHEAF_EINVAL;
     }
     return SHEAF_OK;
+}
+
+static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_files *files,
+                                      sheaf_error *err)
+{
+    struct stat st;
+    bool is_stdout = ingest->target.kind == SHEAF__SINK_STDOUT;
+    sheaf_status status = SHEAF_OK;
+    if (ingest->target.kind != SHEAF__SINK_NULL &&
+        (is_stdout ? fstat(STDOUT_FILENO, &st) : stat(ingest->target.path, &st)) == 0 &&
+        S_ISREG(st.st_mode))
+        status = refuse_source(&st, files, "the destination", err);
+    if (status == SHEAF_OK && ingest->quarantine && stat(ingest->quarantine, &st) == 0)
+        status = refuse_source(&st, files, "the quarantine", err);
+    return status;
 }
 
 static uint64_t size_of_all(const sheaf_ingest *ingest, const sheaf_files *files)

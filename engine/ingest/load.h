@@ -261,6 +261,8 @@ bool sheaf__load_reads_twice(const sheaf__load *load);
 
 /* Whether a file is split, unless it turns out to be compressed, and not BGZF. */
 bool sheaf__load_may_split(const sheaf__load *load, const sheaf_file *file);
+/* What the user says of a file's encoding; NULL: nothing. */
+const char *sheaf__load_encoding_of(const sheaf__load *load, const char *path);
 size_t sheaf__load_range_bytes(const sheaf__load *load, const sheaf_file *file); /* as stored */
 
 /* Worker hooks: the parser is the worker's local. */

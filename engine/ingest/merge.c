@@ -38,6 +38,7 @@ static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
     summary->files_skipped += report->skipped;
     summary->files_empty += !report->skipped && report->columns == 0;
     summary->files_compressed += report->compression != NULL;
+    summary->files_decoded += report->encoding != NULL;
     summary->files_lone_cr += report->lone_crs > 0;
     summary->read_bytes += report->read_bytes;
     summary->text_bytes += report->text_bytes;
@@ -243,6 +244,10 @@ static void fill_report(const sheaf__load *load, const sheaf__chunk *chunk,
     report->index = sheaf__load_index(chunk->file);
     const sheaf__decompress_format *format = sheaf__compression_format(counts->compression);
     report->compression = format ? format->name : NULL;
+    if (counts->encoding == SHEAF__ENCODING_OTHER)
+        report->encoding = sheaf__load_encoding_of(load, report->file->path);
+    else if (counts->encoding > SHEAF__ENCODING_UTF_8)
+        report->encoding = sheaf__encoding_name(counts->encoding);
     report->read_bytes = counts->stored_bytes;
     report->text_bytes = counts->text_bytes;
     report->records = counts->records;

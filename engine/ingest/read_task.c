@@ -9,7 +9,9 @@
  * destination with types must know them before the first row. So the header's task then reads the
  * file to its end, keeping nothing (but see keep.c), and the file is read twice.
  */
+#include <fnmatch.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "engine/core/error.h"
@@ -201,10 +203,27 @@ static char delimiter_of(const sheaf__load *load, const char *path)
     return sheaf__uncompressed_name_ends_with(path, ".tsv") ? '\t' : ',';
 }
 
+const char *sheaf__load_encoding_of(const sheaf__load *load, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    for (size_t i = load->options->n_encodings; i > 0; i--) {
+        const sheaf_file_encoding *each = &load->options->encodings[i - 1];
+        if (!each->pattern || fnmatch(each->pattern, path, 0) == 0 ||
+            fnmatch(each->pattern, name, 0) == 0)
+            return each->encoding;
+    }
+    return NULL;
+}
+
 static sheaf__reader_options options_for(const sheaf__load_file *file, bool counted)
 {
     sheaf__reader_options options = file->load->reader_options;
     options.delimiter = delimiter_of(file->load, file->found->path);
+    const char *encoding = sheaf__load_encoding_of(file->load, file->found->path);
+    if (encoding)
+        options.encoding = sheaf__encoding_parse(encoding);
+    options.encoding_name = encoding;
     options.splits_blocks = sheaf__load_may_split(file->load, file->found);
     if (counted)
         options.read_bytes = &file->load->shared->read_bytes;

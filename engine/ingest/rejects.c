@@ -17,7 +17,7 @@ static const char beside[] = ".quarantine.jsonl";
 sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *ingest,
                                          sheaf_error *err)
 {
-    const char *path = ingest->options.quarantine;
+    const char *path = ingest->quarantine;
     char *made = NULL;
     if (!load->sets_aside)
         return SHEAF_OK;

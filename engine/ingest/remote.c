@@ -37,6 +37,7 @@ typedef struct remote {
     size_t chunk_bytes;
     sheaf__load_file file;
     sheaf_file found;
+    sheaf_file_encoding encoding; /* of it, if that was given */
     kept kept[KEPT_MAX];
     uint64_t n_used;
 } remote;
@@ -274,7 +275,6 @@ static bool is_mine(const sheaf_file *file)
 static sheaf_status read_for(sheaf_worker *worker, const void *bytes, size_t n_bytes,
                              sheaf_reply *reply, sheaf_error *err)
 {
-    (void)n_bytes;
     remote *self = sheaf_worker_local(worker);
     const sheaf__remote_question *question = bytes;
     sheaf__chunk *chunk;
@@ -286,6 +286,10 @@ static sheaf_status read_for(sheaf_worker *worker, const void *bytes, size_t n_b
                                .inode = question->inode};
     self->file = (sheaf__load_file){
         .load = &self->load, .found = &self->found, .layout = SHEAF__NO_NAME, .fd = -1};
+    size_t n_before = sizeof *question + question->n_path;
+    self->encoding = (sheaf_file_encoding){.encoding = (const char *)bytes + n_before};
+    self->options.encodings = &self->encoding;
+    self->options.n_encodings = n_bytes > n_before;
     bool is_known = question->what == SHEAF__ASK_MORE || question->what == SHEAF__ASK_RANGE;
     if (!is_known && !is_mine(&self->found))
         return SHEAF_OK; /* an empty answer: the parent is to look itself */

@@ -43,7 +43,7 @@ typedef struct sheaf__remote_settings {
     bool sets_aside;
 } sheaf__remote_settings;
 
-/* What it is asked; the path follows, with its NUL. */
+/* What it is asked; the path follows, with its NUL, and so does its encoding, if that was given. */
 typedef struct sheaf__remote_question {
     uint32_t what; /* a sheaf__ask */
     uint32_t kind; /* of the file */
@@ -51,6 +51,7 @@ typedef struct sheaf__remote_question {
     bool guess;    /* of ASK_RANGE */
     uint64_t end_bytes;
     uint64_t index;
+    uint64_t n_path;
     uint64_t size_bytes;
     int64_t mtime_ns;
     uint64_t device;

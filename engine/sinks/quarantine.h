@@ -2,7 +2,7 @@
  * Records that were set aside, as a file of JSON lines (jsonlines.org): an object for each, in the
  * order of the files.
  *
- *     {"file":"2014/bexar.csv","line":39,"record":38,"field":3,"column":"candidate","fault_line":39,
+ *     {"file":"2014/bexar.csv","line":39,"record":38,"field":3,"column":"party","fault_line":39,
  *      "fault_byte":22,"offset":2090,"code":"short","message":"record 38 has 5 fields, the header
  *      has 6","raw":"U.S. Representative,10,..."}
  *

@@ -14,9 +14,10 @@
  * with '"', a quote inside is doubled, quoted fields may hold separators and line ends. Lines end
  * with LF, CRLF or a lone CR; the last one needs no end. The first record is the header. Blank
  * lines between records are skipped and counted, a byte order mark is dropped and counted, a NUL
- * byte is data. Text is UTF-8. An empty field without quotes is null, `""` is an empty text. A file
- * that begins with the magic number of gzip or zstd, or is called *.gz or *.zst, is decompressed.
- * The separator is the comma, in files called *.tsv, *.tsv.gz or *.tsv.zst the tab.
+ * byte is data. Text is UTF-8, or is made UTF-8 (encodings, below). An empty field without quotes
+ * is null, `""` is an empty text. A file that begins with the magic number of gzip or zstd, or is
+ * called *.gz or *.zst, is decompressed. The separator is the comma, in files called *.tsv,
+ * *.tsv.gz or *.tsv.zst the tab.
  *
  * Columns: an empty header name becomes "column<position>"; the second and later columns of one
  * name in one file become "name_2", "name_3", ... (the next number that no column of that file
@@ -74,8 +75,9 @@ typedef struct sheaf_file_report {
     bool skipped;             /* left out whole: error says why */
     const sheaf_error *error; /* NULL unless skipped; valid during the call */
     const char *compression;  /* "gzip", "zstd"; NULL: it is stored as it is */
+    const char *encoding;     /* it was decoded from; NULL: it is UTF-8 */
     uint64_t read_bytes;      /* as stored */
-    uint64_t text_bytes;      /* after decompressing */
+    uint64_t text_bytes;      /* after decompressing and decoding */
     uint64_t records;         /* found; of a skipped file, as many as were found before giving up */
     uint64_t loaded;          /* given to the destination */
     uint64_t rejected;        /* set aside */
@@ -92,6 +94,7 @@ typedef struct sheaf_summary {
     uint64_t files_skipped;
     uint64_t files_empty; /* no header: 0 bytes, or nothing but blank lines */
     uint64_t files_compressed;
+    uint64_t files_decoded; /* from another encoding than UTF-8 */
     uint64_t files_lone_cr;
     uint64_t read_bytes;
     uint64_t text_bytes;
@@ -128,6 +131,12 @@ typedef enum sheaf_parser {
     SHEAF_PARSER_SCAN = 0, /* 64 bytes at a time; what needs a second look, libcsv */
     SHEAF_PARSER_LIBCSV    /* libcsv alone, at about a tenth of the speed: to compare with */
 } sheaf_parser;
+
+/* What encoding files have. */
+typedef struct sheaf_file_encoding {
+    const char *pattern;  /* as the shell's, of the path or its last part; NULL: of all files */
+    const char *encoding; /* "windows-1252", "utf-16le", or any that iconv knows */
+} sheaf_file_encoding;
 
 /* What types columns get, where the destination has types (a database, "null:"). */
 typedef enum sheaf_typing {
@@ -167,6 +176,14 @@ typedef struct sheaf_ingest_options {
     sheaf_typing typing;
     const sheaf_column_type *types; /* asked for: a value that is none is a fault (ETYPE) */
     size_t n_types;
+    /*
+     * Encodings that are not to be found out; the last that matches a file is its own. All others
+     * are UTF-8 or, by their byte order mark or their NULs, UTF-16, or what cannot be UTF-8 is
+     * windows-1252: by samples from the beginning, the middle and the end. A file that is not UTF-8
+     * is decoded, and not split among workers. Of a stream, only its byte order mark is looked at.
+     */
+    const sheaf_file_encoding *encodings;
+    size_t n_encodings;
     const char *const *nulls; /* fields with one of these texts are null, too, quoted or not */
     size_t n_nulls;
     size_t chunk_bytes; /* a worker reads before it hands on its rows; 0: 1 MiB at most */
