@@ -19,6 +19,8 @@ void sheaf__reader_forget_range(sheaf__reader *reader)
 {
     reader->range_end = reader->give_up_bytes = UINT64_MAX;
     reader->give_up_beyond = UINT64_MAX;
+    reader->careful_bytes = 0;
+    reader->has_fault = false;
     reader->in_blocks = false;
     reader->first_block = reader->first_block_text = 0;
     reader->next_block = (sheaf__gzip_member){UINT64_MAX, UINT64_MAX};

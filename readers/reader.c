@@ -24,6 +24,8 @@
 #include "readers/record/run.h"
 #include "readers/state.h"
 
+enum { CAREFUL_BYTES = 256, CAREFUL_BYTES_MAX = 64 << 10 };
+
 sheaf__reader *sheaf__reader_create(void)
 {
     sheaf__reader *reader = calloc(1, sizeof *reader);
@@ -215,14 +217,13 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
         if (status < 0)
             return status == SHEAF_ENOMEM ? sheaf__error_memory(err, "a record")
                                           : sheaf__fault_fields(reader);
-        next_line(reader, line_end);
         rec->bytes = window->bytes + window->record;
         rec->n_bytes = line_end - n_end - window->record;
-        if (!ended || begin > window->record) { /* of several lines: its quotes must be right */
-            sheaf__walk_to(&walk, rec->bytes, line_end - window->record);
-        }
         if (rec->n_bytes > reader->options.record_bytes_max)
-            return sheaf__fault_limit(reader, rec);
+            return sheaf__fault_limit(reader, rec); /* in this line, as find_line() says it */
+        next_line(reader, line_end);
+        if (!ended || begin > window->record) /* of several lines: its quotes must be right */
+            sheaf__walk_to(&walk, rec->bytes, line_end - window->record);
         if (walk.is_broken)
             return sheaf__fault_lone_quote(reader, walk.broken.at);
         if (ended) {
@@ -269,32 +270,30 @@ void sheaf__reader_set_aside(sheaf__reader *reader, sheaf__rejects *rejects)
     reader->rejects = rejects;
 }
 
-/* Go on behind the line in which the fault's quote is: what seemed to follow in quotes does not. */
-static void go_behind_quote(sheaf__reader *reader)
+/*
+ * Go back to the quote that is never closed: what seemed to follow in quotes does not. Of the
+ * record, what is up to the end of that line is kept, or of a longer one so much as may be.
+ */
+static void go_to_quote(sheaf__reader *reader)
 {
     sheaf__window *window = &reader->window;
     sheaf__fault *fault = &reader->fault;
     size_t line_end;
     window->line = window->searched = window->record + fault->at;
-    (void)sheaf__window_find_line(window, &line_end); /* was found before, or the text's end */
-    bool lone_cr;
-    size_t n_end = line_end_length(window, line_end, &lone_cr);
-    fault->n_raw = line_end - n_end - window->record;
-    reader->counts.lone_crs += lone_cr;
     reader->line = fault->line;
-    next_line(reader, line_end);
+    (void)sheaf__window_find_line(window, &line_end); /* or as far as was read, beyond the limit */
+    if (fault->n_raw > window->searched - window->record)
+        fault->n_raw = window->searched - window->record;
 }
 
-/* Go on behind a line that is too long to be kept. */
+/* Go on behind the current line, which may be too long to be kept. */
 static sheaf_status go_behind_line(sheaf__reader *reader, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
     size_t line_end;
     while (!sheaf__window_find_line(window, &line_end)) {
         window->record = window->line = window->searched;
-        if (window->base_bytes + window->end >= reader->give_up_bytes)
-            return give_up(err);
-        sheaf_status status = sheaf__reader_fill(reader, SIZE_MAX, err);
+        sheaf_status status = read_on(reader, err);
         if (status < 0)
             return status;
     }
@@ -313,18 +312,15 @@ static sheaf_status set_aside(sheaf__reader *reader, sheaf_status status, sheaf_
     bool is_table = status != SHEAF_ELIMIT || fault->n_found == 0;
     if (!reader->has_fault || !reader->rejects || !is_table)
         return tell(reader, status, err);
-    bool in_quotes = status == SHEAF_EQUOTE || (status == SHEAF_ELIMIT && fault->open);
-    bool unfinished = window->line == window->record; /* the record's only line has no end yet */
-    if (in_quotes)
-        go_behind_quote(reader);
+    bool is_whole = status != SHEAF_EQUOTE && status != SHEAF_ELIMIT; /* its last line, too */
+    if (status == SHEAF_EQUOTE || fault->open)
+        go_to_quote(reader);
     if (sheaf__rejects_add(reader->rejects, fault, window->bytes + window->record) < 0)
         return sheaf__error_memory(err, "a record that is set aside");
-    if (!in_quotes && unfinished)
-        status = go_behind_line(reader, err);
-    else
-        status = SHEAF_OK;
+    status = is_whole ? SHEAF_OK : go_behind_line(reader, err);
     reader->counts.records++;
     reader->counts.rejected++;
+    reader->careful_bytes = CAREFUL_BYTES;
     next_record(reader);
     return status;
 }
@@ -359,6 +355,23 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
     return status;
 }
 
+/*
+ * Behind a fault there may soon be another one, and what was scanned beyond is scanned again. So
+ * first one record is read without a scan, then a little is scanned, and twice as much whenever
+ * that was good. Otherwise a text with a fault in every line would take hours.
+ */
+static void limit_run(sheaf__reader *reader, size_t *n_bytes)
+{
+    if (reader->careful_bytes > 0 && *n_bytes > reader->careful_bytes)
+        *n_bytes = reader->careful_bytes;
+}
+
+static void count_run(sheaf__reader *reader, size_t n_bytes)
+{
+    if (n_bytes >= reader->careful_bytes)
+        reader->careful_bytes = n_bytes < CAREFUL_BYTES_MAX ? reader->careful_bytes * 2 : 0;
+}
+
 /* Take the records that need no second look: the bytes of text that was, perhaps none. */
 static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                              size_t chunk_bytes, size_t *n_bytes, sheaf_error *err)
@@ -371,7 +384,7 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
     sheaf__run_limit limit = {.n_bytes = SIZE_MAX, .records = UINT64_MAX};
     sheaf__run run = {0};
     *n_bytes = 0;
-    if (reader->options.by_libcsv || rules.n_columns == 0)
+    if (reader->options.by_libcsv || rules.n_columns == 0 || reader->has_fault)
         return SHEAF_OK;
     sheaf__scan *index = sheaf__parser_index(parser);
     if (!index)
@@ -382,6 +395,7 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
         limit.n_bytes = chunk_bytes - batch->n_bytes;
         limit.records = left / cell_bytes + (left % cell_bytes != 0);
     }
+    limit_run(reader, &limit.n_bytes);
     for (;;) {
         uint64_t left_in_range = reader->range_end - sheaf__reader_offset(reader);
         if (limit.n_bytes > left_in_range)
@@ -395,6 +409,7 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
         if (status < 0)
             return status;
     }
+    count_run(reader, run.n_bytes);
     if (run.n_bytes == 0)
         return SHEAF_OK;
     window->record = window->line = window->searched = window->record + run.n_bytes;
