@@ -31,6 +31,9 @@ static unsigned below(unsigned n)
 
 /* ---- one run ---- */
 
+/* Faults end a run, or their records are set aside. */
+static const sheaf_on_error both[] = {SHEAF_ON_ERROR_STOP, SHEAF_ON_ERROR_QUARANTINE};
+
 typedef struct outcome {
     sheaf_status status;
     sheaf_error err;
@@ -38,7 +41,33 @@ typedef struct outcome {
     char types[256];
     char *rows;
     size_t n_rows_bytes;
+    blob rejects; /* all that is told of them */
 } outcome;
+
+static void on_reject(void *context, const sheaf_reject *reject)
+{
+    blob *told = context;
+    char text[4096];
+    sheaf_error_format(reject->error, text, sizeof text);
+    blob_text(told, text);
+    snprintf(text, sizeof text,
+             "%s, line %llu, offset %llu, record %llu, field %llu, at line %llu, byte %llu, "
+             "offset %llu, %zu bytes: ",
+             reject->code, (unsigned long long)reject->line,
+             (unsigned long long)reject->offset_bytes, (unsigned long long)reject->error->record,
+             (unsigned long long)reject->error->field, (unsigned long long)reject->error->line,
+             (unsigned long long)reject->error->line_byte,
+             (unsigned long long)reject->error->offset_bytes, reject->n_raw);
+    blob_text(told, text);
+    blob_add(told, reject->raw, reject->n_raw);
+    blob_text(told, "\n");
+}
+
+static void outcome_free(outcome *o)
+{
+    free(o->rows);
+    blob_free(&o->rejects);
+}
 
 static void read_rows(outcome *o)
 {
@@ -55,7 +84,7 @@ static void read_rows(outcome *o)
     cr_assert_eq(unlink(destination), 0);
 }
 
-static outcome run(const char *to, int workers, size_t chunk_bytes)
+static outcome run(const char *to, sheaf_on_error on_error, int workers, size_t chunk_bytes)
 {
     outcome o = {.types = ""};
     const char *path = source;
@@ -66,8 +95,12 @@ static outcome run(const char *to, int workers, size_t chunk_bytes)
                                     .encodings = &(sheaf_file_encoding){.encoding = "utf-8"},
                                     .n_encodings = 1,
                                     .workers = workers,
+                                    .on_error = on_error,
                                     .record_bytes_max = 600,
-                                    .chunk_bytes = chunk_bytes};
+                                    .chunk_bytes = chunk_bytes,
+                                    .quarantine = "rejects.jsonl",
+                                    .on_reject = on_reject,
+                                    .context = &o.rejects};
     cr_assert_eq(sheaf_files_discover(&path, 1, NULL, &files, &o.err), SHEAF_OK);
     cr_assert_eq(sheaf_ingest_create(&options, &ingest, &o.err), SHEAF_OK);
     o.status = sheaf_ingest_run(ingest, files, &o.summary, &o.err);
@@ -98,6 +131,12 @@ static void assert_same(const outcome *whole, const outcome *split, const char *
         cr_assert_eq(whole->err.line, split->err.line);
         return;
     }
+    cr_assert(blob_equal(&whole->rejects, &split->rejects), "%.*s\n\ninstead of\n\n%.*s\n%s",
+              (int)split->rejects.n_bytes, (const char *)split->rejects.bytes,
+              (int)whole->rejects.n_bytes, (const char *)whole->rejects.bytes, shown);
+    cr_assert_eq(whole->summary.rejected, split->summary.rejected, "%s", shown);
+    cr_assert_eq(whole->summary.skipped, split->summary.skipped, "%s", shown);
+    cr_assert_eq(whole->summary.files_skipped, split->summary.files_skipped, "%s", shown);
     cr_assert_str_eq(whole->types, split->types, "%s", shown);
     cr_assert_eq(whole->n_rows_bytes, split->n_rows_bytes, "%s", shown);
     cr_assert(whole->n_rows_bytes == 0 ||
@@ -119,19 +158,19 @@ static uint64_t compare_stored(const char *text, size_t n_text, size_t n, const 
                                size_t n_sizes)
 {
     uint64_t n_reread = 0;
-    for (int typed = 0; typed < 2; typed++) {
-        const char *to = typed ? "null:" : destination;
-        outcome whole = run(to, 1, 0);
+    for (int way = 0; way < 4; way++) {
+        const char *to = way % 2 ? "null:" : destination;
+        outcome whole = run(to, both[way / 2], 1, 0);
         cr_assert_eq(whole.summary.ranges, 0);
         for (size_t i = 0; i < n_sizes; i++) {
-            outcome split = run(to, 2 + (int)i % 2, sizes[i]);
+            outcome split = run(to, both[way / 2], 2 + (int)i % 2, sizes[i]);
             assert_same(&whole, &split, text, n_text, sizes[i]);
             if (n / 2 > sizes[i] && whole.status == SHEAF_OK)
                 cr_assert_eq(split.summary.ranges, (n - 1) / sizes[i]);
             n_reread += split.summary.ranges_reread;
-            free(split.rows);
+            outcome_free(&split);
         }
-        free(whole.rows);
+        outcome_free(&whole);
     }
     return n_reread;
 }
@@ -190,6 +229,7 @@ static size_t random_text(char *text)
     unsigned n_columns = 1 + below(4);
     unsigned n_rows = below(60);
     unsigned fault = below(4) ? UINT32_MAX : below(n_rows + 1);
+    unsigned one_in = below(3) ? UINT32_MAX : 2 + below(9); /* or many */
     char *at = add(text, below(8) ? "" : "\xEF\xBB\xBF");
     at = add(at, &"h1,h2,h3,h4"[(4 - n_columns) * 3]);
     at = add(at, end);
@@ -198,9 +238,12 @@ static size_t random_text(char *text)
             at = i > 0 ? add(at, ",") : at;
             at = add_field(at);
         }
-        if (row == fault) {
-            static const char *const faults[] = {",", ",\"never closed", "\xFF", "\"x"};
-            at = add(at, faults[below(4)]);
+        if (row == fault || below(one_in) == 0) {
+            static const char *const faults[] = {
+                ",", ",\"never closed", "\xFF", "\"x", "\n1,\"a\nb\" c\"", "\n\"", "\n1,2,3,4,5,6"};
+            at = add(at, faults[below(7)]);
+            for (unsigned k = below(12) ? 0 : below(120); k > 0; k--)
+                at = add(at, "long ");
         }
         at = row + 1 < n_rows || below(2) ? add(at, below(20) ? end : ends[below(3)]) : at;
         at = below(10) ? at : add(at, end);

@@ -266,7 +266,7 @@ static void print_counts_text(const reporter *self, const sheaf_summary *sum, FI
         if (report->skipped)
             fprintf(out, "%*s %s (skipped)\n", width, "-", path);
         else
-            fprintf(out, "%*" PRIu64 " %s\n", width, report->records, path);
+            fprintf(out, "%*" PRIu64 " %s\n", width, report->loaded, path);
     }
     fprintf(out, "%*" PRIu64 " total\n", width, sum->loaded);
 }
@@ -282,11 +282,13 @@ static void print_counts_json(const reporter *self, const sheaf_summary *sum, FI
                 ",\"records\":%" PRIu64 ",\"columns\":%" PRIu64 ",\"read_bytes\":%" PRIu64
                 ",\"text_bytes\":%" PRIu64 ",\"blank_lines\":%" PRIu64 ",\"boms\":%" PRIu64
                 ",\"encoding\":\"%s\",\"rejected\":%" PRIu64 ",\"skipped\":%s}",
-                report->records, report->columns, report->read_bytes, report->text_bytes,
-                report->blank_lines, report->boms, report->encoding ? report->encoding : "utf-8",
-                report->rejected, report->skipped ? "true" : "false");
+                report->records - report->rejected, report->columns, report->read_bytes,
+                report->text_bytes, report->blank_lines, report->boms,
+                report->encoding ? report->encoding : "utf-8", report->rejected,
+                report->skipped ? "true" : "false");
     }
-    fprintf(out, "],\n\"records\":%" PRIu64 "}\n", sum->loaded);
+    fprintf(out, "],\n\"records\":%" PRIu64 ",\"rejected\":%" PRIu64 "}\n", sum->loaded,
+            sum->rejected);
 }
 
 void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sheaf/text.h>
 
@@ -13,6 +15,64 @@
 #include "engine/ingest/load.h"
 
 static const char beside[] = ".quarantine.jsonl";
+
+static sheaf_status refuse(const char *path, const char *what, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_EINVAL, "the quarantine is %s", what);
+    sheaf__error_source(err, path);
+    sheaf_error_hint(err, "choose another file for records with faults: --quarantine FILE");
+    return SHEAF_EINVAL;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* The directory that the path is in; false: there is none. */
+static bool stat_directory(const char *path, size_t n_directory, struct stat *st)
+{
+    char *directory = n_directory > 0 ? strndup(path, n_directory) : strdup(".");
+    bool found = directory && stat(directory, st) == 0;
+    free(directory);
+    return found;
+}
+
+/* Whether two paths, whose files need not be there yet, are those of one file. */
+static bool is_same_place(const char *a, const char *b)
+{
+    struct stat of_a;
+    struct stat of_b;
+    if (stat(a, &of_a) == 0 && stat(b, &of_b) == 0)
+        return is_same_file(&of_a, &of_b);
+    const char *slash_a = strrchr(a, '/');
+    const char *slash_b = strrchr(b, '/');
+    size_t n_a = slash_a ? (size_t)(slash_a - a) + 1 : 0;
+    size_t n_b = slash_b ? (size_t)(slash_b - b) + 1 : 0;
+    return strcmp(a + n_a, b + n_b) == 0 && stat_directory(a, n_a, &of_a) &&
+           stat_directory(b, n_b, &of_b) && is_same_file(&of_a, &of_b);
+}
+
+/* It replaces what is there, or removes it: that must be nothing that anybody wants to keep. */
+static sheaf_status check_place(const sheaf__load *load, const sheaf_ingest *ingest,
+                                const char *path, sheaf_error *err)
+{
+    struct stat st;
+    struct stat out;
+    bool exists = stat(path, &st) == 0;
+    if (exists ? !S_ISREG(st.st_mode) : lstat(path, &st) == 0)
+        return refuse(path, "a directory, a FIFO, a device or a link that leads to nothing", err);
+    for (size_t i = 0; exists && i < sheaf_files_count(load->files); i++) {
+        const sheaf_file *file = sheaf_files_at(load->files, i);
+        if (file->device == st.st_dev && file->inode == st.st_ino)
+            return refuse(path, "also one of the sources", err);
+    }
+    bool to_stdout = ingest->target.kind == SHEAF__SINK_STDOUT;
+    if (to_stdout ? exists && fstat(STDOUT_FILENO, &out) == 0 && is_same_file(&st, &out)
+                  : ingest->target.path && is_same_place(path, ingest->target.path))
+        return refuse(path, "also the destination", err);
+    return SHEAF_OK;
+}
 
 sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *ingest,
                                          sheaf_error *err)
@@ -28,9 +88,9 @@ sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *
         strcpy(made, ingest->destination);
         path = strcat(made, beside);
     }
-    sheaf_status status = path ? sheaf__quarantine_create(path, ingest->target.stop,
-                                                          &load->quarantine, err)
-                               : SHEAF_OK;
+    sheaf_status status = path ? check_place(load, ingest, path, err) : SHEAF_OK;
+    if (path && status == SHEAF_OK)
+        status = sheaf__quarantine_create(path, ingest->target.stop, &load->quarantine, err);
     free(made);
     return status;
 }

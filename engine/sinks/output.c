@@ -258,7 +258,7 @@ static void sync_directory(const char *path)
     close(fd);
 }
 
-static sheaf_status commit_file(sheaf__output *output, sheaf_error *err)
+static sheaf_status close_file(sheaf__output *output, sheaf_error *err)
 {
     if (fsync(output->fd) != 0)
         return sheaf__error_system(err, errno, "cannot bring the file to the disk", output->path);
@@ -266,6 +266,22 @@ static sheaf_status commit_file(sheaf__output *output, sheaf_error *err)
     output->fd = -1;
     if (closed != 0)
         return sheaf__error_system(err, errno, "cannot close the file", output->path);
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf__output_settle(sheaf__output *output, sheaf_error *err)
+{
+    sheaf__output_flush_some(output);
+    sheaf_status status = sheaf__output_status(output, err);
+    return status == SHEAF_OK && output->is_file && output->fd >= 0 ? close_file(output, err)
+                                                                    : status;
+}
+
+sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err)
+{
+    sheaf_status status = sheaf__output_settle(output, err);
+    if (status < 0 || !output->is_file)
+        return status;
     if (rename_into_place(output) != 0)
         return errno == EEXIST
                    ? already_exists(output, err)
@@ -273,13 +289,6 @@ static sheaf_status commit_file(sheaf__output *output, sheaf_error *err)
     output->temporary[0] = '\0';
     sync_directory(output->path);
     return SHEAF_OK;
-}
-
-sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err)
-{
-    sheaf__output_flush_some(output);
-    sheaf_status status = sheaf__output_status(output, err);
-    return status == SHEAF_OK && output->is_file ? commit_file(output, err) : status;
 }
 
 void sheaf__output_abort(sheaf__output *output)

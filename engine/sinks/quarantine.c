@@ -121,6 +121,11 @@ sheaf_status sheaf__quarantine_put(sheaf__quarantine *self, const sheaf__rejecte
     return status < 0 ? status : sheaf__output_status(&self->output, err);
 }
 
+sheaf_status sheaf__quarantine_settle(sheaf__quarantine *self, sheaf_error *err)
+{
+    return self->is_open ? sheaf__output_settle(&self->output, err) : SHEAF_OK;
+}
+
 sheaf_status sheaf__quarantine_commit(sheaf__quarantine *self, sheaf_error *err)
 {
     if (self->is_open)

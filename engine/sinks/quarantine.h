@@ -2,9 +2,9 @@
  * Records that were set aside, as a file of JSON lines (jsonlines.org): an object for each, in the
  * order of the files.
  *
- *     {"file":"2014/bexar.csv","line":39,"record":38,"field":3,"column":"party","fault_line":39,
- *      "fault_byte":22,"offset":2090,"code":"short","message":"record 38 has 5 fields, the header
- *      has 6","raw":"U.S. Representative,10,..."}
+ *     {"file":"2014/bexar.csv","line":39,"record":38,"field":3,"column":"candidate",
+ *      "fault_line":39,"fault_byte":22,"offset":2090,"code":"short","message":"record 38 has 5
+ *      fields, the header has 6","raw":"U.S. Representative,10,..."}
  *
  * "line" and "offset" tell where the record begins, from 1 and from 0; "fault_line", "fault_byte"
  * (in that line, from 1), "field" and "column" what is meant in it. "raw" is the record without its
@@ -28,6 +28,9 @@ const char *sheaf__quarantine_path(const sheaf__quarantine *quarantine);
 /* OK, EIO, ENOENT, ENOMEM, ECANCELLED. */
 sheaf_status sheaf__quarantine_put(sheaf__quarantine *quarantine, const sheaf__rejected *rejected,
                                    sheaf_error *err);
+
+/* Bring it to the disk: what can fail of a commit, before the rows are committed. */
+sheaf_status sheaf__quarantine_settle(sheaf__quarantine *quarantine, sheaf_error *err);
 
 /* Make the file appear, or go if there is nothing for it. */
 sheaf_status sheaf__quarantine_commit(sheaf__quarantine *quarantine, sheaf_error *err);

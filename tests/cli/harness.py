@@ -151,6 +151,8 @@ def parse_csv(data, delimiter=","):
 # ---------------------------------------------------------------- a test with a directory
 
 class SheafTest(unittest.TestCase):
+    finds_encodings = False
+
     maxDiff = 2000
 
     @classmethod
@@ -229,8 +231,12 @@ class SheafTest(unittest.TestCase):
     def start(self, *args, **options):
         """
         Start the program in the test's directory; it is killed when the test ends before it. Faults end a run
-        unless a test says what else they do: how they are set aside is test_quarantine's.
+        unless a test says what else they do: how they are set aside is test_quarantine's. And bytes that are
+        not UTF-8 are faults unless it says that the encoding is to be found out: that is test_encodings'.
         """
+        if args and args[0] in ("ingest", "cat", "count", "schema") and "--encoding" not in args \
+                and not self.finds_encodings:
+            args = (args[0], "--encoding", "utf-8", *args[1:])
         if args and args[0] in ("ingest", "cat", "count", "schema") and "--on-error" not in args:
             args = (args[0], "--on-error", "stop", *args[1:])
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,

@@ -19,6 +19,8 @@ WORDS = {
 
 
 class Encodings(SheafTest):
+    finds_encodings = True
+
     def table(self, rng, encoding, rows):
         """Some rows of random words, as text."""
         words = WORDS[encoding]

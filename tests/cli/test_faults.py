@@ -100,9 +100,6 @@ class Unclosed(FaultTest):
 class Encoding(FaultTest):
     """Text that is called UTF-8 is that, to the byte."""
 
-    def expect_fault(self, *args, **shown):
-        return super().expect_fault(*args, "--encoding", "utf-8", **shown)
-
     INVALID = [b"\xff", b"\xfe", b"\x80", b"\xbf", b"\xc3", b"\xc0\x80", b"\xc1\xbf", b"\xe0\x80\x80",
                b"\xe0\x9f\xbf", b"\xed\xa0\x80", b"\xed\xbf\xbf", b"\xe6\xbc", b"\xf0\x9f\x98",
                b"\xf0\x80\x80\x80", b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80",
@@ -403,7 +400,7 @@ class FirstFault(FaultTest):
                            (b"a\xff,b\n1\n", 1), (b"a,b\n1\n" + b"x" * 4000 + b"\n", 2)):
             with self.subTest(data=data[:40]):
                 self.write("a.csv", data)
-                self.expect_fault("cat", "a.csv", "--max-record", "2K", "--encoding", "utf-8", line=line)
+                self.expect_fault("cat", "a.csv", "--max-record", "2K", line=line)
 
     def test_of_a_fault_in_the_text_before_one_in_the_compression(self):
         text = b"a,b\nbad\n" + os.urandom(400_000).hex().encode() + b",1\n"

@@ -1,0 +1,492 @@
+"""Records with faults are set aside, each with its place and its bytes, and everything else is loaded."""
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+
+import dirty
+import harness
+import test_ranges
+from harness import CLEAN, FAULT, INTERRUPTED, SKIPPED, USAGE, WORKERS, SheafTest
+
+BAD = b'a,b\n1,2\n3\n4,5,6\n7,\xff\n8,"9\n10,11\n'
+GOOD_ROWS = [["1", "2"], ["10", "11"]]
+CODES = ["short", "long", "encoding", "quote"]
+RAW = [b"3", b"4,5,6", b"7,\xff", b'8,"9']
+
+
+class QuarantineTest(SheafTest):
+    def run_with(self, command, *args, code=SKIPPED, **options):
+        return self.expect(code, command, *args, "--on-error", "quarantine", **options)
+
+    def ingest(self, *args, **options):
+        return self.run_with("ingest", *args, **options)
+
+    def facts(self, *args, code=SKIPPED, **options):
+        return self.totals(*args, "--on-error", "quarantine", code=code, **options)
+
+    def rejects(self, name):
+        """The objects of a quarantine in JSON lines; `raw` and `file` as bytes."""
+        made = [json.loads(line) for line in self.read(name).decode("utf-8").split("\n")[:-1]]
+        for each in made:
+            for key in ("raw", "file"):
+                each[key] = each[key].encode("utf-8", "surrogateescape")
+        return made
+
+    def keys(self, rejects):
+        """As dirty.Reject.key()."""
+        return [(each["record"], each["code"], each["line"], each["offset"], each["field"], each["fault_line"],
+                 each["fault_byte"], each["raw"]) for each in rejects]
+
+    def database_rejects(self, database, table):
+        columns = ["file", "line", "record", "field", "column", "fault_line", "fault_byte", "offset", "code",
+                   "message", "raw"]
+        self.assertEqual(columns, self.sql_columns(database, table))
+        made = []
+        for line in self.sql_rows_hex(database, table).decode().splitlines():
+            each = {key: None if value == "-" else bytes.fromhex(value)
+                    for key, value in zip(columns, line.split("|"))}
+            made.append({key: value if key in ("raw", "file") or value is None else
+                         int(value) if key in ("line", "record", "field", "fault_line", "fault_byte", "offset") else
+                         value.decode() for key, value in each.items()})
+        return made
+
+
+class Places(QuarantineTest):
+    """Where they go."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("bad.csv", BAD)
+
+    def assert_rejects(self, rejects):
+        self.assertEqual(CODES, [each["code"] for each in rejects])
+        self.assertEqual(RAW, [each["raw"] for each in rejects])
+        self.assertEqual({b"bad.csv"}, {each["file"] for each in rejects})
+        self.assertEqual([3, 4, 5, 6], [each["line"] for each in rejects])
+        self.assertEqual([2, 3, 4, 5], [each["record"] for each in rejects])
+        self.assertEqual([8, 10, 16, 20], [each["offset"] for each in rejects])
+        self.assertEqual([2, 3, 2, 2], [each["field"] for each in rejects])
+
+    def test_beside_a_file(self):
+        for ending in ("csv", "tsv", "jsonl"):
+            facts = self.facts("bad.csv", "-o", f"x.{ending}")
+            self.assertEqual((6, 2, 4, 0), tuple(facts[key] for key in ("records", "loaded", "rejected", "skipped")))
+            self.assert_rejects(self.rejects(f"x.{ending}.quarantine.jsonl"))
+        self.assertEqual(b"a,b\n1,2\n10,11\n", self.read("x.csv"))
+
+    def test_it_is_what_happens_without_a_word(self):
+        for args, out in ((["ingest", "bad.csv", "-o", "x.csv"], None), (["cat", "bad.csv"], b"a,b\n1,2\n10,11\n"),
+                          (["count", "bad.csv"], b"2 bad.csv\n2 total\n")):
+            run = subprocess.run([harness.SHEAF, *args, "--encoding", "utf-8"], cwd=self.dir, capture_output=True,
+                                 timeout=harness.TIMEOUT)
+            self.assertEqual(SKIPPED, run.returncode, run)
+            self.assertTrue(out is None or run.stdout == out, run)
+        self.assert_rejects(self.rejects("x.csv.quarantine.jsonl"))
+
+    def test_beside_a_table(self):
+        self.ingest("bad.csv", "-o", "x.db")
+        self.assertEqual(GOOD_ROWS, self.sql_rows("x.db", "x"))
+        self.assert_rejects(self.database_rejects("x.db", "x_quarantine"))
+        self.assertEqual(b"text,text,blob,text", self.sql("x.db", "SELECT group_concat(typeof(raw)) FROM "
+                                                          "x_quarantine;").strip())
+        self.assert_database_is_sound("x.db")
+        self.assertEqual(["bad.csv", "x.db"], self.names())
+
+    def test_beside_the_table_that_is_named(self):
+        self.ingest("bad.csv", "-o", "x.db", "--table", 'my "table"')
+        self.assert_rejects(self.database_rejects("x.db", 'my "table"_quarantine'))
+
+    def test_a_nul_byte_makes_a_blob(self):
+        self.write("nul.csv", b"a,b\nx\0y\n")
+        self.ingest("nul.csv", "-o", "x.db")
+        self.assertEqual([b"x\0y"], [each["raw"] for each in self.database_rejects("x.db", "x_quarantine")])
+        self.assertEqual(b"blob", self.sql("x.db", "SELECT typeof(raw) FROM x_quarantine;").strip())
+
+    def test_a_file_that_is_named(self):
+        for where in ("x.csv", "x.db", "null:", "-"):
+            run = self.ingest("bad.csv", "-o", where, "--quarantine", "q.jsonl")
+            self.assert_rejects(self.rejects("q.jsonl"))
+            self.assertIn(b"q.jsonl", run.err)
+            os.unlink(self.path("q.jsonl"))
+        self.assertEqual(["bad.csv", "x.csv", "x.db"], self.names())
+        self.assertEqual(b"x", self.sql("x.db", "SELECT group_concat(name) FROM sqlite_master;").strip())
+        for command in ("cat", "count"):
+            self.run_with(command, "bad.csv", "--quarantine", "q.jsonl")
+            self.assert_rejects(self.rejects("q.jsonl"))
+
+    def test_nowhere(self):
+        with self.assert_directory_unchanged():
+            self.ingest("bad.csv", "-o", "null:")
+            self.assertEqual(b"a,b\n1,2\n10,11\n", self.ingest("bad.csv", "-o", "-").out)
+
+    def test_without_any_there_is_none(self):
+        self.write("good.csv", "a\n1\n")
+        self.ingest("good.csv", "-o", "x.csv", code=CLEAN)
+        self.ingest("good.csv", "-o", "x.db", code=CLEAN)
+        self.ingest("good.csv", "-o", "y.csv", "--quarantine", "q.jsonl", code=CLEAN)
+        self.assertEqual(["bad.csv", "good.csv", "x.csv", "x.db", "y.csv"], self.names())
+        self.assertEqual(b"1", self.sql("x.db", "SELECT count(*) FROM sqlite_master;").strip())
+
+    def test_one_of_an_earlier_run_goes(self):
+        self.write("good.csv", "a\n1\n")
+        for source, code in (("bad.csv", SKIPPED), ("good.csv", CLEAN), ("bad.csv", SKIPPED)):
+            for where in ("x.csv", "x.db"):
+                self.ingest(source, "-o", where, "--if-exists", "replace", code=code)
+            self.ingest(source, "-o", "null:", "--quarantine", "q.jsonl", code=code)
+            there = code == SKIPPED
+            self.assertEqual(there, "x.csv.quarantine.jsonl" in self.names())
+            self.assertEqual(there, "q.jsonl" in self.names())
+            self.assertEqual(b"2" if there else b"1", self.sql("x.db", "SELECT count(*) FROM sqlite_master;").strip())
+            if there:
+                self.assert_rejects(self.rejects("x.csv.quarantine.jsonl"))
+                self.assert_rejects(self.rejects("q.jsonl"))
+                self.assert_rejects(self.database_rejects("x.db", "x_quarantine"))
+
+    def test_a_table_of_that_name_is_not_written_to(self):
+        self.sql("x.db", "CREATE TABLE x_quarantine(a); INSERT INTO x_quarantine VALUES(1);")
+        self.assertIn("x_quarantine", self.ingest("bad.csv", "-o", "x.db", code=FAULT).error_text)
+        self.assertEqual([["1"]], self.sql_rows("x.db", "x_quarantine"))
+
+    def test_a_path_of_any_bytes(self):
+        self.write(b"d/b\xe4d\n\x01.csv", BAD)
+        self.ingest("d", "-o", "x.csv")
+        self.ingest("d", "-o", "x.db")
+        self.assertEqual([b"d/b\xe4d\n\x01.csv"] * 4, [each["file"] for each in
+                                                       self.rejects("x.csv.quarantine.jsonl")])
+        self.assertEqual([b"d/b\xe4d\n\x01.csv"] * 4, [each["file"] for each in
+                                                       self.database_rejects("x.db", "x_quarantine")])
+
+
+class NotOverOthers(QuarantineTest):
+    """A quarantine is put in the place of nothing that somebody needs."""
+
+    def refuse(self, *args, says, **options):
+        with self.assert_directory_unchanged():
+            run = self.ingest(*args, code=FAULT, **options)
+        self.assert_shows_error(run, says=says)
+
+    def test_not_a_source(self):
+        self.write("good.csv", "a\n1\n")
+        self.write("bad.csv", BAD)
+        os.link(self.path("good.csv"), self.path("link.csv"))
+        os.symlink("bad.csv", self.path("symbolic"))
+        self.write("y.csv.quarantine.jsonl", "a,b\n1\n")
+        for name in ("good.csv", "bad.csv", "./bad.csv", "link.csv", "symbolic"):
+            self.refuse("good.csv", "bad.csv", "-o", "x.csv", "--quarantine", name, says="sources")
+        self.refuse("y.csv.quarantine.jsonl", "-o", "y.csv", says="sources")
+
+    def test_not_the_destination(self):
+        self.write("bad.csv", BAD)
+        os.mkdir(self.path("d"))
+        for where, name in (("x.csv", "x.csv"), ("x.csv", "./x.csv"), ("d/x.csv", "d/../d/x.csv"), ("x.db", "x.db"),
+                            ("x.db", self.path("x.db"))):
+            self.refuse("bad.csv", "-o", where, "--quarantine", name, says="destination")
+        self.write("y.csv", "a\n")
+        self.refuse("bad.csv", "-o", "y.csv", "--if-exists", "replace", "--quarantine", "y.csv", says="destination")
+
+    def test_not_what_standard_output_goes_to(self):
+        self.write("bad.csv", BAD)
+        with open(self.path("out.csv"), "wb") as out:
+            run = self.run_with("cat", "bad.csv", "--quarantine", "out.csv", code=FAULT, stdout=out)
+        self.assert_shows_error(run, says="destination")
+
+    def test_nothing_that_is_no_file(self):
+        self.write("good.csv", "a\n1\n")
+        self.write("bad.csv", BAD)
+        self.make_fifo("fifo")
+        os.mkdir(self.path("directory"))
+        os.symlink("nothing", self.path("dangling"))
+        for source in ("good.csv", "bad.csv"):
+            for name in ("fifo", "directory", "dangling", "/dev/null"):
+                self.refuse(source, "-o", "null:", "--quarantine", name, says="fifo")
+        self.assertTrue(os.path.exists("/dev/null"))
+
+
+class AllOrNothing(QuarantineTest):
+    """A quarantine appears, or goes, with the rows only."""
+
+    def assert_nothing(self, *args, code, **options):
+        for where in ("x.csv", "x.db"):
+            with self.assert_directory_unchanged():
+                run = self.ingest(*args, "-o", where, code=code, **options)
+        return run
+
+    def test_more_faults_than_are_allowed(self):
+        self.write("bad.csv", BAD)
+        self.write("good.csv", "a,b\n" + "1,2\n" * 94)
+        for most in ("3", "1", "3.9%", "0.1%"):
+            run = self.assert_nothing("bad.csv", "good.csv", "--max-errors", most, code=FAULT)
+            self.assertRegex(run.error_text, r"error: (more than \d+|4 of 100) records have faults")
+        for most in ("4", "1000000", "4%", "4.5%", "100%"):
+            self.ingest("bad.csv", "good.csv", "-o", "x.csv", "--if-exists", "replace", "--max-errors", most)
+        for most in ("0", "0%", "-1", "101%", "x", "", "1x", "5%%", "nan%"):
+            self.ingest("bad.csv", "-o", "y.csv", "--max-errors", most, code=USAGE)
+
+    def test_the_rows_of_a_pipe_may_be_out_then(self):
+        self.write("bad.csv", BAD)
+        self.run_with("cat", "bad.csv", "--max-errors", "3", code=FAULT)
+
+    def test_an_earlier_quarantine_stays_if_nothing_is_committed(self):
+        self.write("bad.csv", BAD)
+        for where in ("x.csv", "x.db"):
+            self.ingest("bad.csv", "-o", where)
+        self.write("bad.csv", BAD + b"\n\n1\n2\n")
+        self.assert_nothing("bad.csv", "--max-errors", "5", "--if-exists", "replace", code=FAULT)
+
+    def test_a_full_disk(self):
+        self.write("bad.csv", "a,b\n" + "1\n" * 20_000 + "1,2\n" * 100_000)
+        for limit in (100_000, 1_000_000):
+            self.assert_nothing("bad.csv", code=FAULT, preexec_fn=harness.limit_file_size(limit))
+
+    def test_a_disk_that_is_full_when_the_rows_are_committed(self):
+        """The quarantine, which is on another disk, is then not there either."""
+        disk = self.mount_small_disk("64k")
+        self.write("bad.csv", "a,b\n" + "1,2\n" * 40_000 + "1\n")
+        self.write("q.jsonl", "of an earlier run")
+        self.ingest("bad.csv", "-o", f"{disk}/x.csv", "--quarantine", "q.jsonl", code=FAULT)
+        self.assertEqual(b"of an earlier run", self.read("q.jsonl"))
+        self.write("good.csv", "a,b\n" + "1,2\n" * 40_000)
+        self.ingest("good.csv", "-o", f"{disk}/x.csv", "--quarantine", "q.jsonl", code=FAULT)
+        self.assertEqual(b"of an earlier run", self.read("q.jsonl"))
+
+    def test_interrupted(self):
+        for where in ("x.csv", "x.db"):
+            before = self.snapshot()
+            process = self.start_fed("ingest", "-", "-o", where, "--on-error", "quarantine")
+            harness.fill_pipe(process.stdin.fileno(), b"1\n" * 1000, 1 << 20)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(INTERRUPTED, self.finish(process).code)
+            self.assertEqual(before, self.snapshot())
+
+
+class Told(QuarantineTest):
+    """What is said of them."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("1.csv", BAD)
+        self.write("2.csv", "a,b\n1\n2\n3,4\n")
+
+    def test_the_first_of_each_kind_and_how_many_more(self):
+        run = self.ingest("1.csv", "2.csv", "-o", "x.csv")
+        self.assertEqual(4, run.error_text.count("set aside: "), run)
+        self.assertIn("and 2 more like this (short), in 2 files", run.error_text)
+        self.assertIn("it is kept in x.csv.quarantine.jsonl", run.error_text)
+        self.assertIn("1.csv:3", run.error_text)
+        self.assertIn(b"records 9 = 3 loaded + 6 rejected + 0 skipped", run.out)
+        self.assertIn(b"6 records set aside", run.out)
+
+    def test_all_of_them(self):
+        run = self.ingest("1.csv", "2.csv", "-o", "x.csv", "--verbose")
+        self.assertEqual(6, run.error_text.count("set aside: "), run)
+        self.assertNotIn("more like this", run.error_text)
+
+    def test_nothing_if_nothing_is_to_be_said(self):
+        run = self.ingest("1.csv", "-o", "x.csv", "-q")
+        self.assertEqual((b"", b""), (run.out, run.err))
+
+    def test_thousands_of_them_are_told_in_a_few_lines(self):
+        self.write("3.csv", "a,b\n" + "1\n" * 10_000)
+        run = self.ingest("3.csv", "-o", "x.csv")
+        self.assertLess(run.err.count(b"\n"), 20, run)
+        self.assertIn("and 9,999 more like this (short), in 1 file", run.error_text)
+
+    def test_the_table_is_named(self):
+        run = self.ingest("1.csv", "-o", "x.db", "--table", "\x1b[31m")
+        self.assertIn(r"it is kept in the table \x1b[31m_quarantine", run.error_text)
+        self.assertNotIn(b"\x1b", run.err + run.out)
+
+    def test_what_comes_from_outside_is_escaped(self):
+        self.write("e.csv", b"\x1b[1m,b\n\x1b[31m\x07\xff\n\x1b]0;x\n")
+        run = self.ingest("e.csv", "-o", "x.csv", "-v")
+        self.assertNotRegex(run.error_text, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+        self.assertNotRegex(self.read("x.csv.quarantine.jsonl").decode(), "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+    def test_counts_add_up(self):
+        self.assertEqual(([("1.csv", 2), ("2.csv", 1)], 3), self.run_with("count", "1.csv", "2.csv").counts())
+        counts = self.run_with("count", "1.csv", "2.csv", "--json").json
+        self.assertEqual((3, 6), (counts["records"], counts["rejected"]))
+        self.assertEqual([(2, 4), (1, 2)], [(each["records"], each["rejected"]) for each in counts["files"]])
+
+    def test_types_are_those_of_the_rows(self):
+        self.write("t.csv", b"a,b\n1,2\nx\nx,y,z\n3,\xff\n4,5\n")
+        self.assertEqual([("a", "int64", False), ("b", "int64", False)],
+                         [(each["name"], each["type"], each["nullable"]) for each in
+                          self.run_with("schema", "t.csv", "--json").json["columns"]])
+
+
+class WholeFiles(QuarantineTest):
+    """Files that cannot be read are left out; if none is left, that is no load."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("good.csv", "a,b\n1,2\n3\n")
+        self.damaged = {"cut.csv.gz": gzip.compress(b"a,b\n5,6\n7\n")[:-3], "header.csv": b"a,\xff\n1,2\n",
+                        "quote.csv": b'a,"b\n1,2\n', "utf16.csv": "a,b\n".encode("utf-16")}
+        for name, data in self.damaged.items():
+            self.write(name, data)
+
+    def test_they_are_left_out(self):
+        for where in ("x.csv", "x.db", "null:"):
+            for j in WORKERS:
+                facts = self.facts("good.csv", *self.damaged, "good.csv", "-o", where, "--if-exists", "replace",
+                                   "-j", j)
+                self.assertEqual((4, 2, 2), (facts["files_skipped"], facts["loaded"], facts["rejected"]), where)
+            self.assertEqual([b"good.csv"] * 2, [each["file"] for each in self.rejects("x.csv.quarantine.jsonl")])
+        self.assertEqual(2, len(self.database_rejects("x.db", "x_quarantine")))
+
+    def test_if_none_is_left_nothing_is_loaded(self):
+        for names in ([each] for each in self.damaged):
+            for where in ("x.csv", "x.db", "null:"):
+                with self.assert_directory_unchanged():
+                    run = self.ingest(*names, "-o", where, code=FAULT)
+                    self.assertRegex(run.error_text, rf"(?m)^error: .*\n +--> {names[0]}")
+        with self.assert_directory_unchanged():
+            run = self.ingest(*self.damaged, "-o", "x.db", code=FAULT)
+            self.assertRegex(run.error_text, r"(?m)^error: .*\n +--> cut.csv.gz")
+
+    def test_a_file_that_is_missing_is_a_mistake(self):
+        self.ingest("good.csv", "missing.csv", "-o", "x.csv", code=FAULT)
+
+    def test_an_empty_file_is_one(self):
+        self.write("empty.csv", "")
+        self.facts("empty.csv", "header.csv", "-o", "null:")
+        self.facts("empty.csv", "-o", "null:", code=CLEAN)
+
+
+class EveryRecord(QuarantineTest):
+    """Of random dirty files, by an oracle that knows the rules and nothing else."""
+
+    def check(self, text, name, limit, delimiter, *args):
+        header, rows, expected = dirty.split(text, delimiter, limit)
+        facts = self.facts(name, "-o", "x.jsonl", "--if-exists", "replace", "--max-record", str(limit), *args,
+                           code=SKIPPED if expected else CLEAN)
+        got = [list(json.loads(line).values()) for line in self.read("x.jsonl").decode().split("\n")[:-1]]
+        self.assertEqual(list(rows.values()), got, text)
+        self.assertEqual((len(rows), len(expected)), (facts["loaded"], facts["rejected"]), text)
+        rejects = self.rejects("x.jsonl.quarantine.jsonl") if expected else []
+        self.assertEqual([each.key() for each in expected], self.keys(rejects), text)
+        for each in rejects:
+            self.assertEqual(each["raw"], text[each["offset"]:][:len(each["raw"])])
+            self.assertEqual(each.get("column"), header[each["field"] - 1] if each["field"] <= len(header) else None)
+        return len(rows), len(expected)
+
+    def test_of_many_files(self):
+        rng = random.Random(4)
+        n_rows = n_rejects = 0
+        for i in range(400):
+            delimiter = rng.choice([b",", b",", b";", b"\t"])
+            text = dirty.make_file(rng, delimiter=delimiter, faults=rng.choice([0.05, 0.25, 0.6]))
+            limit = rng.choice([64 << 20, 64 << 20, rng.randrange(20, 60)])
+            args = ["--delim", delimiter.decode()]
+            if rng.random() < 0.3:
+                args += ["--parser", "libcsv"]
+            name = "a.csv"
+            if rng.random() < 0.3:
+                name = self.write_gzip("a.csv.gz", text)
+            else:
+                self.write(name, text)
+            with self.subTest(i=i, limit=limit):
+                rows, rejects = self.check(text, name, limit, delimiter, *args)
+                n_rows += rows
+                n_rejects += rejects
+        self.assertGreater(n_rows, 2000)
+        self.assertGreater(n_rejects, 1000)
+
+
+class EveryWay(QuarantineTest):
+    """Whoever reads, in however many parts: the same rows, the same quarantine, summary and exit code."""
+
+    WAYS = [["-j", "1"], ["-j", "2"], ["-j", "8"], ["--executor", "sequential"],
+            ["--executor", "processes", "-j", "2"], ["--memory", "1M", "-j", "1"], ["--memory", "1M", "-j", "2"],
+            ["--memory", "1M", "-j", "8"], ["--memory", "1M", "--executor", "processes", "-j", "2"],
+            ["--memory", "1M", "--executor", "sequential"], ["--parser", "libcsv", "-j", "2"]]
+    SAME = ["files", "files_skipped", "files_empty", "files_compressed", "files_lone_cr", "read_bytes", "text_bytes",
+            "records", "loaded", "rejected", "skipped", "blank_lines", "boms", "columns"]
+
+    def make_text(self, seed, n_bytes, faults):
+        rng = random.Random(seed)
+        width = 3
+        lines = [b"id,b,c"]
+        size = 0
+        while size < n_bytes:
+            line = b"%d," % len(lines) + dirty.make_record(rng, width - 1, b",", faults, 5000)
+            lines.append(line)
+            size += len(line) + 1
+        return b"\n".join(lines) + b"\n"
+
+    def setUp(self):
+        super().setUp()
+        for name, faults in (("1", 0.01), ("2", 0.3)):
+            text = self.make_text(name, 1_500_000, faults)
+            self.write(f"d/{name}.csv", text)
+            self.write_gzip(f"d/{name}g.csv.gz", text[:400_000])
+            blocks = b"".join(test_ranges.RangesOfBlocks.block(text[at:at + 30_000])
+                              for at in range(0, len(text), 30_000))
+            self.write(f"d/{name}b.csv.gz", blocks + test_ranges.RangesOfBlocks.block(b""))
+        rng = random.Random(9)
+        for i in range(30):
+            self.write(f"d/small{i}.csv", b"id,b,c\n" + b"\n".join(
+                dirty.make_record(rng, 3, b",", 0.3, 60) for _ in range(20)))
+
+    def compare(self, where, *args, read):
+        seen = {}
+        for way in self.WAYS:
+            facts = self.facts("d", "-o", where, "--if-exists", "replace", "--max-record", "2000", *args, *way)
+            found = [{key: facts[key] for key in self.SAME}, *read()]
+            seen.setdefault("found", found)
+            for ours, theirs in zip(found, seen["found"]):
+                self.assertTrue(ours == theirs, (way, args, where, ours if isinstance(ours, dict) else "rows"))
+        self.assertGreater(seen["found"][0]["rejected"], 1000)
+        self.assertGreater(seen["found"][0]["loaded"], 1000)
+
+    def test_into_a_file(self):
+        self.compare("x.csv", read=lambda: [self.read("x.csv"), self.read("x.csv.quarantine.jsonl")])
+
+    def test_into_a_table(self):
+        read = lambda: [self.sql("x.db", "SELECT * FROM x ORDER BY rowid;"),
+                        self.sql("x.db", "SELECT * FROM x_quarantine ORDER BY rowid;"),
+                        self.sql("x.db", ".schema")]
+        self.compare("x.db", read=read)
+        self.compare("x.db", "--text", read=read)
+
+    def test_into_nothing(self):
+        self.compare("null:", "--quarantine", "q.jsonl", read=lambda: [self.read("q.jsonl")])
+
+    def test_a_table_has_the_quarantine_of_a_file(self):
+        self.facts("d", "-o", "x.csv", "--max-record", "2000")
+        self.facts("d", "-o", "x.db", "--max-record", "2000")
+        of_file = self.rejects("x.csv.quarantine.jsonl")
+        of_table = self.database_rejects("x.db", "x_quarantine")
+        for each in of_table:
+            each.pop("message")
+        for each in of_file:
+            each.pop("message")
+            each.setdefault("column", None)
+        self.assertTrue(of_file == of_table)
+
+    def test_a_file_of_ranges_has_the_faults_of_the_oracle(self):
+        text = self.read("d/2.csv")[:300_000]
+        header, rows, rejects = dirty.split(text, b",", 2000)
+        self.write("part.csv", text)
+        self.facts("part.csv", "-o", "x.jsonl", "--max-record", "2000", "--memory", "1M", "-j", "4")
+        self.assertEqual([each.key() for each in rejects], self.keys(self.rejects("x.jsonl.quarantine.jsonl")))
+        self.assertEqual(len(rows), self.read("x.jsonl").count(b"\n"))
+
+    def test_a_pipe(self):
+        text = self.read("d/2.csv")
+        for args in (["-o", "x.csv"], ["-o", "y.db"]):
+            self.ingest("-", *args, "--max-record", "2000", input=text)
+            self.ingest("d/2.csv", *args, "--max-record", "2000", "--table" if "y.db" in args else "-j",
+                        "z" if "y.db" in args else "2", *(["--if-exists", "replace"] if "x.csv" in args else []))
+        self.assertEqual(self.sql("y.db", "SELECT line, record, raw FROM y_quarantine;"),
+                         self.sql("y.db", "SELECT line, record, raw FROM z_quarantine;"))
+        self.assertEqual(self.sql("y.db", "SELECT * FROM y;"), self.sql("y.db", "SELECT * FROM z;"))
+
+
+if __name__ == "__main__":
+    harness.main()
