@@ -161,7 +161,7 @@ uint64_t sheaf__reader_first_block(const sheaf__reader *reader);
 sheaf_status sheaf__reader_guess_record(sheaf__reader *reader, sheaf__parser *parser,
                                         sheaf_error *err);
 
-/* From here on, `read_bytes` grows by what is read. */
+/* From here on, `read_bytes` grows by what is read, unless another one does already. */
 void sheaf__reader_count_into(sheaf__reader *reader, atomic_ullong *read_bytes);
 
 /* Back to the first byte, all counts at zero. Not for streams that were not spooled. */

@@ -258,7 +258,8 @@ sheaf_status sheaf__reader_open_spooled(sheaf__reader *reader, const sheaf_file 
 
 void sheaf__reader_count_into(sheaf__reader *reader, atomic_ullong *read_bytes)
 {
-    reader->source.read_bytes = read_bytes;
+    if (!reader->source.read_bytes) /* or a helper may be looking at it now */
+        reader->source.read_bytes = read_bytes;
 }
 
 sheaf_status sheaf__reader_rewind(sheaf__reader *reader, sheaf_error *err)

@@ -52,7 +52,7 @@ enum {
     SHEAF__DECOMPRESS_BYTES_MAX = 1 << 30  /* of one read */
 };
 
-/* NULL for PACKING_NONE. */
+/* NULL for COMPRESSION_NONE. */
 const sheaf__decompress_format *sheaf__compression_format(sheaf__compression compression);
 
 /* What the first bytes of a file say, else its name. */
