@@ -131,6 +131,15 @@ void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes)
         set_range_end(reader, end_bytes);
 }
 
+void sheaf__reader_unlimit(sheaf__reader *reader)
+{
+    sheaf__reader_limit(reader,
+                        UINT64_MAX); /* forgets the block that was met behind the one before */
+    reader->source.count_end_bytes = 0;
+    reader->range_end = UINT64_MAX;
+    reader->next_block = (sheaf__gzip_member){UINT64_MAX, UINT64_MAX};
+}
+
 void sheaf__reader_give_up_beyond(sheaf__reader *reader, uint64_t n_bytes)
 {
     reader->give_up_beyond = n_bytes;

@@ -140,6 +140,9 @@ int sheaf__reader_share(const sheaf__reader *reader);
  */
 void sheaf__reader_limit(sheaf__reader *reader, uint64_t end_bytes);
 
+/* There is no limit any more: go on to the end of the file. */
+void sheaf__reader_unlimit(sheaf__reader *reader);
+
 /*
  * The first record was guessed: if one goes on so many bytes behind the limit, the guess is taken
  * to be wrong, and next() fails with EAGAIN. (A quote that seems to open may close at the end of

@@ -482,3 +482,60 @@ Test(ranges, of_damaged_blocks_are_the_same_fault)
     }
     blob_free(&stored);
 }
+
+/* Blocks that hold a thousand times as many bytes as are stored, between others. */
+Test(ranges, of_very_much_text_are_read_one_chunk_after_the_other)
+{
+    enum { N_BLOCKS = 40, BLOCK_BYTES = 60000, LINE_BYTES = 4, RANGE_BYTES = 2000 };
+    char *text = malloc((N_BLOCKS + 1) * BLOCK_BYTES);
+    for (int first_dense = 0; first_dense < 30; first_dense += 10) {
+        blob stored = {0};
+        char *at = add(text, "a,b\n");
+        for (int i = 0; i < N_BLOCKS; i++) {
+            char *begin = i == 0 ? text : at;
+            bool is_dense = i >= first_dense && i < first_dense + 5;
+            for (int line = 0; line < BLOCK_BYTES / LINE_BYTES / (is_dense ? 1 : 20); line++)
+                at += is_dense ? sprintf(at, "1,2\n") : sprintf(at, "%u,%u\n", below(9), below(9));
+            bgzf_add(&stored, begin, (size_t)(at - begin), 6);
+        }
+        size_t n = (size_t)(at - text);
+        write_file(source, stored.bytes, stored.n_bytes);
+        (void)compare_stored(text, n, 0, (const size_t[]){RANGE_BYTES, 200, 5000}, 3);
+        outcome split = run(destination, 2, RANGE_BYTES);
+        cr_assert_lt(split.summary.ranges, (stored.n_bytes - 1) / RANGE_BYTES);
+        free(split.rows);
+        blob_free(&stored);
+    }
+    free(text);
+}
+
+Test(ranges, without_their_limit_go_on_to_the_end_of_the_file)
+{
+    static char text[TEXT_MAX];
+    size_t n = numbered_lines(text);
+    blob stored = {0};
+    for (size_t done = 0; done < n; done += 90)
+        bgzf_add(&stored, text + done, n - done < 90 ? n - done : 90, 6);
+    write_file(source, stored.bytes, stored.n_bytes);
+    const char *path = source;
+    sheaf_files *files;
+    sheaf_error err;
+    cr_assert_eq(sheaf_files_discover(&path, 1, NULL, &files, &err), SHEAF_OK);
+    sheaf__reader *reader = sheaf__reader_create();
+    sheaf__parser *parser = sheaf__parser_create();
+    sheaf__batch *batch = sheaf__batch_create(NULL);
+    sheaf__reader_options options = {.delimiter = ',', .record_bytes_max = 600};
+    cr_assert_eq(sheaf__reader_open(reader, sheaf_files_at(files, 0), &options, &err), SHEAF_OK);
+    cr_assert_eq(sheaf__reader_header(reader, parser, batch, &err), SHEAF_OK);
+    sheaf__reader_limit(reader, stored.n_bytes / 2);
+    cr_assert_eq(sheaf__reader_next(reader, parser, NULL, 0, &err), SHEAF_END);
+    cr_assert_lt(sheaf__reader_counts_get(reader).records, 400);
+    sheaf__reader_unlimit(reader);
+    cr_assert_eq(sheaf__reader_next(reader, parser, NULL, 0, &err), SHEAF_END);
+    cr_assert_eq(sheaf__reader_counts_get(reader).records, 400);
+    sheaf__batch_destroy(batch);
+    sheaf__parser_destroy(parser);
+    sheaf__reader_destroy(reader);
+    sheaf_files_release(files);
+    blob_free(&stored);
+}

@@ -312,6 +312,7 @@ static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, she
     chunk->at = answer->at;
     chunk->more = answer->more;
     chunk->split = answer->split;
+    chunk->dense = answer->dense;
     chunk->begin = answer->begin;
     chunk->end = answer->end;
     sheaf_status status = SHEAF_OK;

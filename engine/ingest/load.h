@@ -24,7 +24,9 @@
  * A large file that can be read anywhere, plain or BGZF, is split: behind its first chunk every
  * worker reads ranges of it. Where the first record of a range begins is guessed (readers/range.c);
  * the merge knows where the range before it ended, and has a range that guessed wrong, or found a
- * fault, read again from there, with the right numbers of lines and records.
+ * fault, read again from there, with the right numbers of lines and records. How much text there is
+ * in the blocks of a range nobody knows before: where it is very much, the rest of the file is read
+ * one chunk after the other.
  */
 #ifndef SHEAF_LOAD_H
 #define SHEAF_LOAD_H
@@ -87,6 +89,7 @@ struct sheaf__chunk {
     bool flush;                   /* a stream has no more for now: let its rows be seen */
     size_t held_bytes;            /* of the budget */
     bool declined;                /* it was spent: nothing was read */
+    bool dense;                   /* a range that was guessed, of too much text: nothing was kept */
 };
 
 /* Of a load: see budget.c. */

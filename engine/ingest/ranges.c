@@ -85,6 +85,8 @@ static sheaf_status read_again(sheaf__rows_cursor *cursor, uint64_t end_bytes, s
         (*chunk)->counts = cursor->at.counts; /* nothing of it was read */
     else if (status == SHEAF_OK)
         cursor->at = (*chunk)->end;
+    if (status == SHEAF_OK && !(*chunk)->split)
+        sheaf__ranges_drop(cursor); /* it goes on behind the range's end */
     return status;
 }
 
@@ -156,7 +158,7 @@ sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next,
             return SHEAF_OK;
         }
         bool left = is_left(cursor, &range);
-        bool declined = chunk->declined;
+        bool declined = chunk->declined || chunk->dense;
         place(cursor, chunk);
         if (left && !declined && is_right(cursor, chunk)) {
             add_counts(cursor, chunk);

@@ -18,7 +18,11 @@
 #include "engine/executor/worker_heap.h"
 #include "engine/ingest/load.h"
 
-enum { CHUNK_SLACK_BYTES = 16 << 10 };
+enum {
+    CHUNK_SLACK_BYTES = 16 << 10,
+    DENSE_RATIO = 16,          /* so much more than a range of text takes may one of blocks, */
+    DENSE_BYTES_MIN = 64 << 10 /* and as much as a block */
+};
 
 sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_error *err)
 {
@@ -269,6 +273,42 @@ static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool c
     return status;
 }
 
+/*
+ * When a batch is full. A range is read to its end, which in plain text is not far; but what was
+ * compressed well may have a thousand times as many bytes of text as are stored.
+ */
+static size_t batch_bytes_max(const sheaf__load *load, const sheaf__chunk *chunk)
+{
+    if (!chunk->split)
+        return load->chunk_bytes;
+    if (sheaf__reader_counts_get(chunk->reader).compression == SHEAF__COMPRESSION_NONE)
+        return SIZE_MAX;
+    size_t most = load->range_bytes * DENSE_RATIO;
+    return most > DENSE_BYTES_MIN ? most : DENSE_BYTES_MIN;
+}
+
+/*
+ * A range with more text than that. From where a record was known to begin, reading just goes on,
+ * as in a file that is not split; what was guessed is given up, and the merge asks again.
+ */
+static void handle_dense(sheaf__chunk *chunk, bool guess)
+{
+    sheaf__load *load = chunk->file->load;
+    if (!guess) {
+        chunk->split = false;
+        sheaf__reader_unlimit(chunk->reader);
+        sheaf__reader_count_into(chunk->reader, &load->shared->read_bytes);
+        return;
+    }
+    chunk->dense = true;
+    sheaf__load_give_batch(load, chunk->batch);
+    sheaf__columns_give(chunk->columns);
+    chunk->batch = NULL;
+    chunk->columns = NULL;
+    give_reader(load, chunk->reader);
+    chunk->reader = NULL;
+}
+
 static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__load *load = chunk->file->load;
@@ -281,7 +321,7 @@ static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_
     if (!chunk->batch || sheaf__batch_reserve(chunk->batch, n_bytes, n_cells) < 0)
         return sheaf__error_memory(err, "a batch");
     sheaf_status status = sheaf__reader_next(chunk->reader, parser_of(worker), chunk->batch,
-                                             chunk->split ? SIZE_MAX : load->chunk_bytes, err);
+                                             batch_bytes_max(load, chunk), err);
     sheaf_error fill_error;
     if (!load->wants_columns)
         return status;
@@ -426,6 +466,8 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
     }
     if (status == SHEAF_OK)
         status = read_rows(worker, chunk, err);
+    if (status == SHEAF_OK && chunk->split)
+        handle_dense(chunk, false);
     return finish(chunk, status, result, err);
 }
 
@@ -455,6 +497,8 @@ sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *rang
     chunk->begin.block_bytes = sheaf__reader_first_block(chunk->reader);
     if (status == SHEAF_OK)
         status = read_rows(worker, chunk, err);
+    if (status == SHEAF_OK)
+        handle_dense(chunk, range->guess);
     return finish(chunk, status, result, err);
 }
 

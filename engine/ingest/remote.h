@@ -77,6 +77,7 @@ typedef struct sheaf__remote_answer {
     sheaf__reader_position begin;
     sheaf__reader_position end;
     bool split;
+    bool dense;
     bool has_header;
     bool has_batch;
     bool has_fault;

@@ -34,7 +34,10 @@ typedef struct sheaf__gzip_member {
     uint64_t text_bytes;
 } sheaf__gzip_member;
 
-/* Note the first member that begins at this offset of the file or behind it. */
+/*
+ * Note the first member that begins from now on, at this offset of the file or behind it. What was
+ * noted before is forgotten.
+ */
 void sheaf__gzip_watch_for(sheaf__decompressor *gzip, uint64_t offset_bytes);
 
 /* Whether it was met, and where. */

@@ -269,7 +269,9 @@ static sheaf_status read_text(sheaf__decompressor *decompressor, uint8_t *buffer
 
 void sheaf__gzip_watch_for(sheaf__decompressor *decompressor, uint64_t offset_bytes)
 {
-    ((gzip *)decompressor)->watched_bytes = offset_bytes;
+    gzip *self = (gzip *)decompressor;
+    self->watched_bytes = offset_bytes;
+    self->has_met = false;
 }
 
 bool sheaf__gzip_has_met(const sheaf__decompressor *decompressor, sheaf__gzip_member *member)
