@@ -509,6 +509,49 @@ Test(ranges, of_very_much_text_are_read_one_chunk_after_the_other)
     free(text);
 }
 
+/* A file that is left out before its ranges were read, and then one that is not. */
+Test(ranges, of_a_file_that_is_left_out_are_forgotten)
+{
+    enum { RANGE_BYTES = 300, N_FILES = 3 };
+    static char text[TEXT_MAX];
+    static const char *const paths[N_FILES] = {"bad.csv", "good.csv", "again.csv"};
+    blob bad = {0};
+    blob good = {0};
+    size_t n = numbered_lines(text);
+    for (size_t done = 0; done < n; done += 90)
+        bgzf_add(&good, text + done, n - done < 90 ? n - done : 90, 6);
+    bgzf_add(&bad, text, 4, 0); /* the header, and no row in the first range, nor the second */
+    for (int i = 0; i < 20; i++)
+        bgzf_add(&bad, "\n\n\n\n\n\n\n\n", 8, 0);
+    size_t damaged = bad.n_bytes + 40;
+    blob_add(&bad, good.bytes, good.n_bytes);
+    bad.bytes[damaged] ^= 0xff;
+    write_file(paths[0], bad.bytes, bad.n_bytes);
+    write_file(paths[1], good.bytes, good.n_bytes);
+    write_file(paths[2], good.bytes, good.n_bytes);
+    for (int i = 0; i < 50; i++) {
+        sheaf_files *files;
+        sheaf_ingest *ingest;
+        sheaf_error err;
+        sheaf_summary summary;
+        sheaf_ingest_options options = {.size = sizeof options,
+                                        .destination = destination,
+                                        .workers = 2 + i % 3,
+                                        .on_error = SHEAF_ON_ERROR_QUARANTINE,
+                                        .chunk_bytes = RANGE_BYTES};
+        cr_assert_eq(sheaf_files_discover(paths, N_FILES, NULL, &files, &err), SHEAF_OK);
+        cr_assert_eq(sheaf_ingest_create(&options, &ingest, &err), SHEAF_OK);
+        cr_assert_eq(sheaf_ingest_run(ingest, files, &summary, &err), SHEAF_OK, "%s", err.message);
+        cr_assert_eq(summary.files_skipped, 1);
+        cr_assert_eq(summary.loaded, 800);
+        sheaf_ingest_destroy(ingest);
+        sheaf_files_release(files);
+        cr_assert_eq(unlink(destination), 0);
+    }
+    blob_free(&bad);
+    blob_free(&good);
+}
+
 Test(ranges, without_their_limit_go_on_to_the_end_of_the_file)
 {
     static char text[TEXT_MAX];

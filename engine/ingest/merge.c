@@ -380,8 +380,10 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     } else if (status == SHEAF_OK && !next) {
         sheaf__kept_conclude(chunk);
     }
-    if (!next && cursor->n_ahead == 0)
+    if (!next) { /* of a file that ends early, ranges may still be under way */
+        sheaf__ranges_drop(cursor);
         sheaf__load_close_file(chunk->file);
+    }
     sheaf__chunk_release(chunk);
     cursor->chunk = next;
     return status;
