@@ -501,7 +501,7 @@ Test(ranges, of_very_much_text_are_read_one_chunk_after_the_other)
         size_t n = (size_t)(at - text);
         write_file(source, stored.bytes, stored.n_bytes);
         (void)compare_stored(text, n, 0, (const size_t[]){RANGE_BYTES, 200, 5000}, 3);
-        outcome split = run(destination, 2, RANGE_BYTES);
+        outcome split = run(destination, SHEAF_ON_ERROR_STOP, 2, RANGE_BYTES);
         cr_assert_lt(split.summary.ranges, (stored.n_bytes - 1) / RANGE_BYTES);
         free(split.rows);
         blob_free(&stored);
@@ -567,7 +567,8 @@ Test(ranges, without_their_limit_go_on_to_the_end_of_the_file)
     sheaf__reader *reader = sheaf__reader_create();
     sheaf__parser *parser = sheaf__parser_create();
     sheaf__batch *batch = sheaf__batch_create(NULL);
-    sheaf__reader_options options = {.delimiter = ',', .record_bytes_max = 600};
+    sheaf__reader_options options = {
+        .encoding = SHEAF__ENCODING_UTF_8, .delimiter = ',', .record_bytes_max = 600};
     cr_assert_eq(sheaf__reader_open(reader, sheaf_files_at(files, 0), &options, &err), SHEAF_OK);
     cr_assert_eq(sheaf__reader_header(reader, parser, batch, &err), SHEAF_OK);
     sheaf__reader_limit(reader, stored.n_bytes / 2);

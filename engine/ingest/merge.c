@@ -126,9 +126,14 @@ void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk,
     }
 }
 
-static bool skips_files(const sheaf__load *load)
+/*
+ * Whether a file that has this fault is left out: where records are set aside, only one of which no
+ * record could be read. (How many of its rows were written by then would depend on the machine.)
+ */
+static bool leaves_out(const sheaf__load *load, const sheaf__chunk *chunk)
 {
-    return load->sets_aside || load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
+    return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE ||
+           (load->sets_aside && chunk->counts.records == 0);
 }
 
 /* The header was read before: it must be the same. */
@@ -152,7 +157,7 @@ static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_er
 {
     sheaf__load_file *file = chunk->file;
     uint32_t layout;
-    if (!chunk->header || (chunk->fault && skips_files(load)))
+    if (!chunk->header || (chunk->fault && leaves_out(load, chunk)))
         return SHEAF_OK; /* a file that is left out adds no columns */
     if (file->header_read)
         return compare_header(load, chunk, err);
@@ -185,7 +190,7 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
     sheaf__load_file *file = chunk->file;
     if (chunk->fault) { /* its turn comes in phase two, if that comes */
         sheaf__load_name_column(load, chunk, chunk->fault);
-        if (load->surveys && !skips_files(load)) { /* it will not: who looks further? */
+        if (load->surveys && !leaves_out(load, chunk)) { /* it will not: who looks further? */
             load->survey_end = sheaf__load_index(file);
             load->first_fault = chunk;
             return SHEAF_END;
@@ -268,7 +273,7 @@ static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_rep
     if (!chunk->fault->column[0])
         sheaf__load_name_column(load, chunk, chunk->fault);
     fill_report(load, chunk, report);
-    if (skips_files(load) && report->loaded == 0 && report->rejected == 0) {
+    if (leaves_out(load, chunk) && report->loaded == 0 && report->rejected == 0) {
         if (!load->left_out && (load->left_out = malloc(sizeof *load->left_out)) != NULL)
             *load->left_out = *chunk->fault;
         report->skipped = true;
@@ -302,7 +307,7 @@ static sheaf_status fill_here(sheaf__load *load, sheaf__chunk *chunk, sheaf_erro
 static bool is_left_out(const sheaf__rows_cursor *cursor)
 {
     const sheaf_file_report *report = &cursor->report;
-    return cursor->chunk->fault && skips_files(cursor->load) && report->loaded == 0 &&
+    return cursor->chunk->fault && leaves_out(cursor->load, cursor->chunk) && report->loaded == 0 &&
            report->rejected == 0;
 }
 

@@ -50,9 +50,10 @@ typedef enum sheaf_on_error {
     /* The file is left out whole, and counted. */
     SHEAF_ON_ERROR_SKIP_FILE,
     /*
-     * The record is set aside, with its place, and counted; everything else is loaded. A file that
-     * cannot be read, or whose header has a fault, is left out; if some of its rows were written by
-     * then, or if there is no other file, that ends the run.
+     * The record is set aside, with its place, and counted; everything else is loaded. A file of
+     * which no record can be read (it cannot be opened, is damaged, its header has a fault) is left
+     * out; if there is no other file, that ends the run, and so does a file that is damaged behind
+     * a record.
      */
     SHEAF_ON_ERROR_QUARANTINE
 } sheaf_on_error;

@@ -120,7 +120,8 @@ static sheaf_status report_damage(const zstd *self, sheaf_error *err)
                                        "the compressed data looks back further than 128 MiB",
                                        "unpack it first: zstd -d --long=31 FILE");
     snprintf(what, sizeof what, "the compressed data is damaged: %s", self->damage);
-    return sheaf__decompress_fault(err, input_offset(self), what,
+    /* Where in this piece of the file, zstd does not tell. */
+    return sheaf__decompress_fault(err, self->base.from->offset_bytes - self->in.size, what,
                                    "fetch the file again; zstd -t tells whether it is whole");
 }
 

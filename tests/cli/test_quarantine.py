@@ -325,7 +325,7 @@ class WholeFiles(QuarantineTest):
     def setUp(self):
         super().setUp()
         self.write("good.csv", "a,b\n1,2\n3\n")
-        self.damaged = {"cut.csv.gz": gzip.compress(b"a,b\n5,6\n7\n")[:-3], "header.csv": b"a,\xff\n1,2\n",
+        self.damaged = {"cut.csv.gz": gzip.compress(b"a,b\n5,6\n7\n")[:12], "header.csv": b"a,\xff\n1,2\n",
                         "quote.csv": b'a,"b\n1,2\n', "utf16.csv": "a,b\n".encode("utf-16")}
         for name, data in self.damaged.items():
             self.write(name, data)
@@ -348,6 +348,18 @@ class WholeFiles(QuarantineTest):
         with self.assert_directory_unchanged():
             run = self.ingest(*self.damaged, "-o", "x.db", code=FAULT)
             self.assertRegex(run.error_text, r"(?m)^error: .*\n +--> cut.csv.gz")
+
+    def test_one_that_is_damaged_behind_a_record_ends_the_run(self):
+        """Whoever reads, in pieces of whatever size: how many of its rows were written by then does not count."""
+        stored = gzip.compress(b"a,b\n" + b"".join(b"%d,x\n" % n for n in range(200_000)), 1)
+        self.write("damaged.csv.gz", stored[:-100])
+        self.write("short.csv.gz", gzip.compress(b"a,b\n5,6\n7,8\n")[:-3])
+        for name in ("damaged.csv.gz", "short.csv.gz"):
+            for where in ("x.csv", "x.db", "null:"):
+                for way in (["-j", "1"], ["-j", "1", "--memory", "1M"], ["-j", "3"], ["-j", "2", "--executor", "processes"]):
+                    with self.assert_directory_unchanged():
+                        run = self.ingest("good.csv", name, "-o", where, *way, code=FAULT)
+                        self.assertRegex(run.error_text, rf"(?m)^error: .*\n +--> {name}")
 
     def test_a_file_that_is_missing_is_a_mistake(self):
         self.ingest("good.csv", "missing.csv", "-o", "x.csv", code=FAULT)
