@@ -167,6 +167,7 @@ void sheaf__load_end(sheaf__load *load)
         sheaf__chunk_release(load->states[i].faulty);
         sheaf__chunk_release(load->states[i].kept);
         free(load->states[i].guess);
+        free(load->states[i].kinds);
     }
     sheaf__chunk_release(load->first_fault);
     sheaf__guess_destroy(atomic_load(&load->guess));

@@ -58,6 +58,7 @@ typedef struct sheaf__load_file {
     sheaf__chunk *kept;        /* with all its rows, from the survey, until then */
     sheaf__columns **kept_end; /* if it is split: where the next ones go */
     sheaf__kinds *guess;       /* and what its first range holds; const once others are asked for */
+    sheaf__kinds *kinds;       /* what its ranges hold that were surveyed */
     atomic_bool keeps_nothing; /* and whether there is no room for it; any thread */
     uint32_t layout; /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;

@@ -175,11 +175,24 @@ static sheaf_status check_stop(const sheaf__load *load, sheaf_error *err)
     return SHEAF_OK;
 }
 
-/* What the chunk found out about its columns, if that is what it was read for. */
-static void take_kinds(sheaf__load *load, const sheaf__chunk *chunk)
+/*
+ * What the chunk found out about its columns, if that is what it was read for. Of a file that is
+ * surveyed in ranges it counts when the last one was good: until then the file may be left out.
+ */
+static void take_kinds(sheaf__load *load, sheaf__chunk *chunk)
 {
-    if (chunk->kinds && chunk->file->layout != SHEAF__NO_NAME)
-        sheaf__schema_widen(&load->schema, chunk->file->layout, chunk->kinds);
+    sheaf__load_file *file = chunk->file;
+    if (!chunk->kinds || file->layout == SHEAF__NO_NAME)
+        return;
+    if (load->pass != SHEAF__PASS_SURVEY) {
+        sheaf__schema_widen(&load->schema, file->layout, chunk->kinds);
+    } else if (!file->kinds) {
+        file->kinds = chunk->kinds;
+        chunk->kinds = NULL;
+    } else {
+        for (size_t i = 0; i < chunk->n_kinds; i++)
+            file->kinds[i] |= chunk->kinds[i];
+    }
 }
 
 /* ---- phase one: headers ---- */
@@ -362,6 +375,30 @@ static void count_rows(sheaf__rows_cursor *cursor)
     cursor->n_rows = 0;
 }
 
+/* All of a file was surveyed, and is good. */
+static void conclude_survey(sheaf__load *load, const sheaf__chunk *last)
+{
+    const sheaf__load_file *file = last->file;
+    if (file->kinds)
+        sheaf__schema_widen(&load->schema, file->layout, file->kinds);
+    sheaf__kept_conclude(last);
+}
+
+/*
+ * The survey of a file that is split has met a fault. Nothing of it was written: it is left out
+ * when its turn comes, as if its header had the fault. Takes the chunk over.
+ */
+static void leave_out_later(sheaf__load *load, sheaf__chunk *chunk)
+{
+    sheaf__load_file *file = chunk->file;
+    sheaf__load_name_column(load, chunk, chunk->fault);
+    sheaf__chunk_release(file->kept);
+    file->kept = NULL;
+    sheaf__chunk_strip(chunk);
+    chunk->split = false;
+    file->faulty = chunk;
+}
+
 /* Count the rows, and go on to the next chunk, or to no chunk. */
 static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
@@ -377,19 +414,24 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
         status = taken;
     if (status == SHEAF_OK)
         status = check_stop(load, err);
-    if (status == SHEAF_OK && chunk->fault) {
+    bool later = status == SHEAF_OK && chunk->fault && load->pass == SHEAF__PASS_SURVEY &&
+                 leaves_out(load, chunk);
+    if (later) {
+        leave_out_later(load, chunk);
+    } else if (status == SHEAF_OK && chunk->fault) {
         status = judge(load, chunk, &cursor->report, err);
     } else if (status == SHEAF_OK && !next && load->pass == SHEAF__PASS_ROWS) {
         fill_report(load, chunk, &cursor->report);
         status = report_file(load, &cursor->report, err);
     } else if (status == SHEAF_OK && !next) {
-        sheaf__kept_conclude(chunk);
+        conclude_survey(load, chunk);
     }
     if (!next) { /* of a file that ends early, ranges may still be under way */
         sheaf__ranges_drop(cursor);
         sheaf__load_close_file(chunk->file);
     }
-    sheaf__chunk_release(chunk);
+    if (!later)
+        sheaf__chunk_release(chunk);
     cursor->chunk = next;
     return status;
 }
