@@ -12,7 +12,8 @@
 
 enum {
     GUESS_RECORDS = 4, /* in a row are no accident */
-    GUESS_BYTES = 16 << 10
+    GUESS_BYTES = 16 << 10,
+    GUESS_LINES = 256 /* are tried: of blank lines, there may be thousands */
 };
 
 void sheaf__reader_forget_range(sheaf__reader *reader)
@@ -192,8 +193,9 @@ static sheaf_status search(sheaf__reader *reader, sheaf__parser *parser, size_t 
     sheaf__window *window = &reader->window;
     size_t line_end;
     *found = SIZE_MAX;
-    while (window->searched < window->record + GUESS_BYTES &&
-           sheaf__window_find_line(window, &line_end) && line_end > window->line) {
+    for (int i = 0; i < GUESS_LINES && window->searched < window->record + GUESS_BYTES &&
+                    sheaf__window_find_line(window, &line_end) && line_end > window->line;
+         i++) {
         bool is_it = reader->options.by_libcsv;
         sheaf_status status = is_it ? SHEAF_OK
                                     : looks_like_records(reader, parser, line_end, &is_it, err);
