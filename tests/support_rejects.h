@@ -147,8 +147,8 @@ static inline size_t find_fault(kit *with, findings *found, const blob *text, si
     blob_add(&rest, header->bytes, header->n_bytes);
     blob_add(&rest, text->bytes + from, text->n_bytes - from);
     outcome out = read_text(with, rest.bytes, rest.n_bytes, options);
-    size_t n_header = (size_t)(strchr((const char *)out.rows.bytes, '\n') + 1 -
-                               (const char *)out.rows.bytes);
+    const uint8_t *header_end = memchr(out.rows.bytes, '\n', out.rows.n_bytes);
+    size_t n_header = (size_t)(header_end + 1 - out.rows.bytes);
     bool has_fault = with->reader->has_fault && out.status < 0;
     bool goes_on = has_fault && !(out.status == SHEAF_ELIMIT && with->reader->fault.n_found > 0);
     size_t next = SIZE_MAX;
