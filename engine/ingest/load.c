@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "engine/core/annotate.h"
 #include "engine/core/error.h"
 #include "engine/core/system.h"
 #include "engine/ingest/load.h"
@@ -140,6 +141,9 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
         .record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX,
         .nulls = ingest->typing.nulls.n > 0 ? &ingest->typing.nulls : NULL,
         .stop = &ingest->shared->stop};
+    SHEAF__ATOMIC(load->budget);
+    SHEAF__ATOMIC(load->kept_bytes);
+    SHEAF__ATOMIC(load->guess);
     sheaf__freelist_init(&load->readers);
     sheaf__freelist_init(&load->batches);
     sheaf_status status = sheaf__schema_init(&load->schema, err);

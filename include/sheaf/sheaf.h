@@ -30,6 +30,7 @@
 #include <sheaf/arrow.h>
 #include <sheaf/call.h>
 #include <sheaf/destination.h>
+#include <sheaf/dialect.h>
 #include <sheaf/discover.h>
 #include <sheaf/executor.h>
 #include <sheaf/future.h>
