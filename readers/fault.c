@@ -40,7 +40,7 @@ sheaf_status sheaf__fault_shape(sheaf__reader *reader, const sheaf__record *rec)
      * Too many: the first that has no column. Too few: the end of the record, where the next is
      * missing.
      */
-    sheaf__place place = sheaf__locate_field(rec->bytes, rec->n_bytes, reader->options.delimiter,
+    sheaf__place place = sheaf__locate_field(rec->bytes, rec->n_bytes, &reader->options.dialect,
                                              expected);
     if (rec->n_fields < expected)
         place.field++;
@@ -52,8 +52,7 @@ sheaf_status sheaf__fault_shape(sheaf__reader *reader, const sheaf__record *rec)
 
 sheaf_status sheaf__fault_encoding(sheaf__reader *reader, const sheaf__record *rec, size_t at)
 {
-    sheaf__place place = sheaf__locate_byte(rec->bytes, rec->n_bytes, reader->options.delimiter,
-                                            at);
+    sheaf__place place = sheaf__locate_byte(rec->bytes, rec->n_bytes, &reader->options.dialect, at);
     note(reader, SHEAF_EENCODING, rec, &place);
     reader->fault.byte = rec->bytes[at];
     reader->fault.decoded = reader->counts.encoding > SHEAF__ENCODING_UTF_8;
@@ -64,14 +63,14 @@ sheaf_status sheaf__fault_quote(sheaf__reader *reader)
 {
     sheaf__record rec = begun(reader);
     sheaf__place place = {0};
-    sheaf__locate_open_quote(rec.bytes, rec.n_bytes, reader->options.delimiter, &place);
+    sheaf__locate_open_quote(rec.bytes, rec.n_bytes, &reader->options.dialect, &place);
     return note(reader, SHEAF_EQUOTE, &rec, &place);
 }
 
 sheaf_status sheaf__fault_lone_quote(sheaf__reader *reader, size_t at)
 {
     sheaf__record rec = begun(reader);
-    sheaf__place place = sheaf__locate_byte(rec.bytes, rec.n_bytes, reader->options.delimiter, at);
+    sheaf__place place = sheaf__locate_byte(rec.bytes, rec.n_bytes, &reader->options.dialect, at);
     note(reader, SHEAF_EQUOTE, &rec, &place);
     reader->fault.lone = true;
     return SHEAF_EQUOTE;
@@ -84,7 +83,7 @@ sheaf_status sheaf__fault_limit(sheaf__reader *reader, const sheaf__record *rec)
     sheaf__record within = {.bytes = rec->bytes,
                             .n_bytes = rec->n_bytes < limit ? rec->n_bytes : limit};
     sheaf__place place = {0};
-    bool open = sheaf__locate_open_quote(within.bytes, within.n_bytes, reader->options.delimiter,
+    bool open = sheaf__locate_open_quote(within.bytes, within.n_bytes, &reader->options.dialect,
                                          &place);
     if (!open)
         place = (sheaf__place){0};
@@ -97,7 +96,7 @@ sheaf_status sheaf__fault_limit(sheaf__reader *reader, const sheaf__record *rec)
 sheaf_status sheaf__fault_fields(sheaf__reader *reader)
 {
     sheaf__record rec = begun(reader);
-    sheaf__place place = sheaf__locate_field(rec.bytes, rec.n_bytes, reader->options.delimiter,
+    sheaf__place place = sheaf__locate_field(rec.bytes, rec.n_bytes, &reader->options.dialect,
                                              SHEAF__FIELDS_MAX);
     note(reader, SHEAF_ELIMIT, &rec, &place);
     reader->fault.n_found = SHEAF__FIELDS_MAX + 1;

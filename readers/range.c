@@ -32,7 +32,8 @@ static sheaf_status open_file(sheaf__reader *reader, const sheaf_file *file,
                               const sheaf__reader_position *position, int fd, sheaf_error *err)
 {
     reader->options = *options;
-    reader->counts = (sheaf__reader_counts){0};
+    reader->counts = (sheaf__reader_counts){.dialect = options->dialect,
+                                            .n_columns = options->n_columns};
     reader->n_columns = 0;
     reader->path = file->path;
     sheaf__reader_forget_range(reader);
@@ -164,7 +165,7 @@ static sheaf_status looks_like_records(const sheaf__reader *reader, sheaf__parse
 {
     const sheaf__window *window = &reader->window;
     sheaf__run_rules rules = {.kernel = sheaf__scan_kernel_get(),
-                              .delimiter = reader->options.delimiter,
+                              .dialect = &reader->options.dialect,
                               .n_columns = reader->n_columns,
                               .record_bytes_max = reader->options.record_bytes_max};
     sheaf__run_limit limit = {.n_bytes = SIZE_MAX, .records = GUESS_RECORDS};

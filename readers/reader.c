@@ -116,7 +116,7 @@ static void next_line(sheaf__reader *reader, size_t line_end)
     reader->line++;
 }
 
-static void next_record(sheaf__reader *reader)
+void sheaf__reader_next_record(sheaf__reader *reader)
 {
     reader->window.record = reader->window.line;
     reader->record_line = reader->line;
@@ -173,6 +173,21 @@ static sheaf_status end_of_text(sheaf__reader *reader, sheaf_error *err)
     return SHEAF_END;
 }
 
+/* Where a record could begin, a line begins that is blank, or a comment: count it. */
+static bool is_no_record(sheaf__reader *reader, size_t line_end)
+{
+    const sheaf__window *window = &reader->window;
+    const sheaf_dialect *dialect = &reader->options.dialect;
+    size_t at = window->line;
+    while (at < line_end && sheaf__is_padding(window->bytes[at], dialect) &&
+           window->bytes[at] != dialect->delimiter)
+        at++;
+    bool is_comment = line_end > window->line && window->bytes[window->line] == dialect->comment;
+    reader->counts.blank_lines += at == line_end;
+    reader->counts.comment_lines += is_comment;
+    return at == line_end || is_comment;
+}
+
 /*
  * Read one record: OK with *rec, END, or a failure; a fault is in reader->fault, not in *err. The
  * window's record stays where it is, so that whoever checks the record can still point into it;
@@ -182,7 +197,7 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
                                 sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
-    sheaf__walk walk = {.delimiter = reader->options.delimiter};
+    sheaf__walk walk = {.dialect = &reader->options.dialect};
     reader->has_fault = false;
     for (;;) {
         size_t line_end;
@@ -201,11 +216,10 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
         if (n_end == 0 && reader->read_failure)
             return end_of_text(reader, err);
         size_t begin = window->line;
-        if (begin == window->record && line_end - begin == n_end) {
-            reader->counts.blank_lines++;
+        if (begin == window->record && is_no_record(reader, line_end - n_end)) {
             reader->counts.lone_crs += lone_cr;
             next_line(reader, line_end);
-            next_record(reader);
+            sheaf__reader_next_record(reader);
             if (is_over(reader))
                 return SHEAF_END;
             continue;
@@ -213,7 +227,7 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
         status = sheaf__parser_line(parser, window->bytes + begin, line_end - begin, &ended,
                                     &rec->n_fields);
         if (status == SHEAF_OK && n_end == 0)
-            status = sheaf__parser_line(parser, (const uint8_t *)"\n", 1, &ended, &rec->n_fields);
+            status = sheaf__parser_end(parser, &ended, &rec->n_fields);
         if (status < 0)
             return status == SHEAF_ENOMEM ? sheaf__error_memory(err, "a record")
                                           : sheaf__fault_fields(reader);
@@ -247,20 +261,13 @@ static sheaf_status tell(const sheaf__reader *reader, sheaf_status status, sheaf
     return status;
 }
 
-sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
+sheaf_status sheaf__reader_record(sheaf__reader *reader, sheaf__parser *parser, sheaf__record *rec,
                                   sheaf_error *err)
 {
-    sheaf__record rec;
-    sheaf__parser_begin(parser, reader->options.delimiter, batch);
-    sheaf_status status = read_record(reader, parser, &rec, err);
+    sheaf_status status = read_record(reader, parser, rec, err);
     if (status == SHEAF_OK)
-        status = check_encoding(reader, &rec);
-    if (status != SHEAF_OK)
-        return tell(reader, status, err);
-    reader->n_columns = batch->n_columns = rec.n_fields;
-    batch->n_rows = 1;
-    next_record(reader);
-    return SHEAF_OK;
+        status = check_encoding(reader, rec);
+    return tell(reader, status, err);
 }
 
 /* ---- records with faults ---- */
@@ -287,9 +294,10 @@ static void go_to_quote(sheaf__reader *reader)
 }
 
 /* Go on behind the current line, which may be too long to be kept. */
-static sheaf_status go_behind_line(sheaf__reader *reader, sheaf_error *err)
+sheaf_status sheaf__reader_skip_line(sheaf__reader *reader, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
+    uint64_t from = window->base_bytes + window->line;
     size_t line_end;
     while (!sheaf__window_find_line(window, &line_end)) {
         window->record = window->line = window->searched;
@@ -297,10 +305,13 @@ static sheaf_status go_behind_line(sheaf__reader *reader, sheaf_error *err)
         if (status < 0)
             return status;
     }
+    if (window->base_bytes + line_end == from)
+        return reader->read_failure ? sheaf__reader_failure(reader, err) : SHEAF_END;
     bool lone_cr;
     (void)line_end_length(window, line_end, &lone_cr);
     reader->counts.lone_crs += lone_cr;
     next_line(reader, line_end);
+    sheaf__reader_next_record(reader);
     return SHEAF_OK;
 }
 
@@ -317,11 +328,11 @@ static sheaf_status set_aside(sheaf__reader *reader, sheaf_status status, sheaf_
         go_to_quote(reader);
     if (sheaf__rejects_add(reader->rejects, fault, window->bytes + window->record) < 0)
         return sheaf__error_memory(err, "a record that is set aside");
-    status = is_whole ? SHEAF_OK : go_behind_line(reader, err);
+    status = is_whole ? SHEAF_OK : sheaf__reader_skip_line(reader, err);
     reader->counts.records++;
     reader->counts.rejected++;
     reader->careful_bytes = CAREFUL_BYTES;
-    next_record(reader);
+    sheaf__reader_next_record(reader);
     return status;
 }
 
@@ -339,7 +350,7 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
         status = sheaf__fault_shape(reader, &rec);
     if (status == SHEAF_OK) {
         reader->counts.records++;
-        next_record(reader);
+        sheaf__reader_next_record(reader);
         if (batch)
             batch->n_rows++;
         return SHEAF_OK;
@@ -351,7 +362,7 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
     if (status == SHEAF_END)
         return SHEAF_END;
     status = set_aside(reader, status, err);
-    sheaf__parser_begin(parser, reader->options.delimiter, batch);
+    sheaf__parser_begin(parser, &reader->options.dialect, batch);
     return status;
 }
 
@@ -378,7 +389,7 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
 {
     sheaf__window *window = &reader->window;
     sheaf__run_rules rules = {.kernel = sheaf__scan_kernel_get(),
-                              .delimiter = reader->options.delimiter,
+                              .dialect = &reader->options.dialect,
                               .n_columns = reader->n_columns,
                               .record_bytes_max = reader->options.record_bytes_max};
     sheaf__run_limit limit = {.n_bytes = SIZE_MAX, .records = UINT64_MAX};
@@ -444,7 +455,7 @@ static sheaf_status read_records(sheaf__reader *reader, sheaf__parser *parser, s
                                  size_t chunk_bytes, sheaf_error *err)
 {
     sheaf_status status = SHEAF_OK;
-    sheaf__parser_begin(parser, reader->options.delimiter, batch);
+    sheaf__parser_begin(parser, &reader->options.dialect, batch);
     if (batch) {
         batch->n_columns = reader->n_columns;
         status = sheaf__batch_reserve(batch, 1, 1);

@@ -1,8 +1,8 @@
 /*
  * Reading one file: bytes in, batches of records out.
  *
- *     sheaf__reader_open      the file, its first bytes: byte order mark, compressed or not
- *     sheaf__reader_header    the first record
+ *     sheaf__reader_open      the file, its first bytes: compressed or not, encoding, dialect
+ *     sheaf__reader_header    the first record, if it is a header
  *     sheaf__reader_next      the records behind it, a batch at a time, until END
  *     sheaf__reader_close
  *
@@ -19,6 +19,7 @@
 
 #include <stdatomic.h>
 
+#include <sheaf/dialect.h>
 #include <sheaf/discover.h>
 #include <sheaf/status.h>
 
@@ -34,11 +35,13 @@
 typedef struct sheaf__reader sheaf__reader;
 
 typedef struct sheaf__reader_options {
-    sheaf__encoding encoding;    /* AUTO: it is found out */
-    const char *encoding_name;   /* of OTHER */
-    char delimiter;              /* no NUL, quote or line end */
-    bool by_libcsv;              /* every record by libcsv: no scan */
-    size_t record_bytes_max;     /* without its line end */
+    sheaf__encoding encoding;  /* AUTO: it is found out */
+    const char *encoding_name; /* of OTHER */
+    sheaf_dialect dialect;     /* what is told of it; the rest is found out */
+    size_t n_columns;        /* of a file without a header; 0: found out, or as its first record */
+    char delimiter_hint;     /* the file's name promises; 0: none */
+    bool by_libcsv;          /* every record by libcsv: no scan */
+    size_t record_bytes_max; /* without its line end */
     const sheaf__nulls *nulls;   /* what else is null; NULL: an empty field without quotes alone */
     const atomic_bool *stop;     /* when true, reading ends with ECANCELLED */
     atomic_ullong *read_bytes;   /* grows by what is read, as stored; NULL: not wanted */
@@ -53,10 +56,14 @@ typedef struct sheaf__reader_counts {
     uint64_t blank_lines;
     uint64_t boms;
     uint64_t lone_crs;
+    uint64_t comment_lines;
+    uint64_t preamble_lines; /* before the table */
     uint64_t stored_bytes;
     uint64_t text_bytes;
     sheaf__compression compression;
     sheaf__encoding encoding;
+    sheaf_dialect dialect; /* known whole; and so is the number of columns without a header: */
+    uint64_t n_columns;
 } sheaf__reader_counts;
 
 /*
@@ -105,7 +112,8 @@ typedef struct sheaf__reader_position {
 sheaf__reader_position sheaf__reader_tell(const sheaf__reader *reader);
 
 /*
- * Open a file at a position that tell() gave. A gzip file is inflated up to there.
+ * Open a file at a position that tell() gave. A gzip file is inflated up to there. Of this function
+ * and the next: the dialect is told whole.
  *
  * Returns    as open; ECHANGED when it is not the text that it was.
  */
@@ -171,7 +179,8 @@ void sheaf__reader_count_into(sheaf__reader *reader, atomic_ullong *read_bytes);
 sheaf_status sheaf__reader_rewind(sheaf__reader *reader, sheaf_error *err);
 
 /*
- * Read the header into an empty batch: one row, as many columns as it has fields.
+ * Read the header into an empty batch: one row, as many columns as it has fields. Of a file without
+ * one, all of them are null.
  *
  * Returns    OK; END for a file without any record (the batch stays empty); every fault.
  */

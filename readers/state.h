@@ -4,6 +4,7 @@
 
 #include "engine/core/error.h"
 #include "readers/ahead.h"
+#include "readers/dialect/sniff.h"
 #include "readers/fault.h"
 #include "readers/reader.h"
 #include "readers/source/bgzf.h"
@@ -18,6 +19,8 @@ struct sheaf__reader {
     sheaf__decompressor
         *decompressors[SHEAF__COMPRESSIONS]; /* each made for the first file that needs it */
     sheaf__ahead ahead;
+    bool may_sample; /* what the text is written in is found out, from a part of it */
+    sheaf__sniffed sniffed;
     sheaf__decoder *decoder; /* made for the first file that is not UTF-8 */
     sheaf__window window;
     sheaf__reader_counts counts;
@@ -75,6 +78,21 @@ static inline uint64_t sheaf__reader_offset(const sheaf__reader *reader)
 {
     return reader->window.base_bytes + reader->window.record;
 }
+
+/*
+ * Read one record, and check its encoding: OK with *rec, END, or a failure, told in *err. The
+ * window's record stays where it is, so that whoever checks the record can still point into it;
+ * next_record() moves on.
+ */
+sheaf_status sheaf__reader_record(sheaf__reader *reader, sheaf__parser *parser, sheaf__record *rec,
+                                  sheaf_error *err);
+void sheaf__reader_next_record(sheaf__reader *reader);
+
+/*
+ * Go behind the current line, which may be too long to be kept, and begin a record there. OK; END:
+ * there is no line; as fill.
+ */
+sheaf_status sheaf__reader_skip_line(sheaf__reader *reader, sheaf_error *err);
 
 /*
  * Read more text into the window, at most max_bytes; at the source's end, or its failure, the

@@ -9,10 +9,11 @@
 #include <string.h>
 
 #include "engine/core/error.h"
+#include "readers/dialect/check.h"
 #include "readers/dialect/encoding.h"
 #include "readers/state.h"
 
-enum { READ_BEYOND = 4 << 10 };
+enum { READ_BEYOND = 4 << 10, PIECE_BYTES = 16 << 10 };
 
 static sheaf_status keep_failure(sheaf__reader *reader, const sheaf_error *err, sheaf_status status)
 {
@@ -143,6 +144,12 @@ static sheaf_status fill_at_least(sheaf__reader *reader, size_t need, sheaf_erro
     return status;
 }
 
+/* Be it put into a file or not: what is found out of it must not depend on that. */
+static bool is_stream(const sheaf__file_source *source)
+{
+    return !source->can_seek || source->spooled;
+}
+
 /* The head of the text is in the window: what encoding is it, and how long is its mark? */
 static sheaf_status find_encoding(sheaf__reader *reader, size_t *n_mark, sheaf_error *err)
 {
@@ -156,12 +163,13 @@ static sheaf_status find_encoding(sheaf__reader *reader, size_t *n_mark, sheaf_e
     if (*encoding != SHEAF__ENCODING_AUTO)
         return SHEAF_OK;
     *encoding = marked == SHEAF__ENCODING_AUTO ? SHEAF__ENCODING_UTF_8 : marked;
-    if (!reader->source.can_seek) /* how much of it is here is chance */
+    if (!reader->may_sample) /* how much of it is here is chance */
         return SHEAF_OK;
+    bool is_file = plain && !is_stream(&reader->source);
     bool at_end = window->at_end ||
-                  (plain && window->end == (uint64_t)reader->source.opened.st_size);
-    return sheaf__encoding_guess(window->bytes, window->end, at_end, plain ? &reader->source : NULL,
-                                 encoding, n_mark, err);
+                  (is_file && window->end == (uint64_t)reader->source.opened.st_size);
+    return sheaf__encoding_guess(window->bytes, window->end, at_end,
+                                 is_file ? &reader->source : NULL, encoding, n_mark, err);
 }
 
 /* Text that is not UTF-8 goes through a decoder from its first byte on. */
@@ -183,22 +191,105 @@ static sheaf_status begin_decoding(sheaf__reader *reader, size_t n_mark, sheaf_e
     return status;
 }
 
+/* A mark may come out of a decoder that was not told of one. */
+static sheaf_status drop_mark(sheaf__reader *reader, sheaf_error *err)
+{
+    sheaf__window *window = &reader->window;
+    size_t n_mark = 0;
+    sheaf_status status = fill_at_least(reader, SHEAF__MARK_BYTES_MAX, err);
+    if (status == SHEAF_OK &&
+        sheaf__encoding_by_mark(window->bytes, window->end, &n_mark) == SHEAF__ENCODING_UTF_8) {
+        window->record = window->line = window->searched = n_mark;
+        reader->counts.boms++;
+    }
+    return status;
+}
+
 static sheaf_status begin_encoding(sheaf__reader *reader, sheaf_error *err)
 {
     sheaf__window *window = &reader->window;
     size_t n_mark;
     sheaf_status status = SHEAF_OK;
-    if (reader->source.can_seek && reader->options.encoding == SHEAF__ENCODING_AUTO)
+    if (reader->may_sample && reader->options.encoding == SHEAF__ENCODING_AUTO)
         status = fill_at_least(reader, SHEAF__SAMPLE_BYTES, err);
     if (status == SHEAF_OK)
         status = find_encoding(reader, &n_mark, err);
     if (status < 0)
         return status;
     reader->counts.boms += n_mark > 0;
-    if (decodes(reader))
-        return begin_decoding(reader, n_mark, err);
+    if (decodes(reader)) {
+        status = begin_decoding(reader, n_mark, err);
+        return status == SHEAF_OK && n_mark == 0 ? drop_mark(reader, err) : status;
+    }
     window->record = window->line = window->searched = n_mark;
     return SHEAF_OK;
+}
+
+/* ---- its dialect ---- */
+
+/* Parts of a large file from its middle and its end; of others, the head has to do. */
+static sheaf_status add_pieces(const sheaf__reader *reader, sheaf__sniff_text *text,
+                               uint8_t *buffer, sheaf_error *err)
+{
+    const sheaf__file_source *source = &reader->source;
+    uint64_t size = (uint64_t)source->opened.st_size;
+    bool is_plain = reader->counts.compression == SHEAF__COMPRESSION_NONE && !decodes(reader);
+    sheaf_status status = SHEAF_OK;
+    if (!is_plain || is_stream(source) || size <= SHEAF__SAMPLE_BYTES + 2 * PIECE_BYTES)
+        return SHEAF_OK;
+    uint64_t from[] = {size / 2, size - PIECE_BYTES};
+    for (int i = 0; i < 2 && status == SHEAF_OK; i++) {
+        sheaf__sniff_piece *piece = &text->pieces[text->n_pieces++];
+        piece->bytes = buffer + (size_t)i * PIECE_BYTES;
+        piece->at_end = i == 1;
+        status = sheaf__file_peek(source, from[i], buffer + (size_t)i * PIECE_BYTES, PIECE_BYTES,
+                                  &piece->n_bytes, err);
+    }
+    return status;
+}
+
+static sheaf_status sniff(sheaf__reader *reader, sheaf_error *err)
+{
+    const sheaf__window *window = &reader->window;
+    const sheaf__reader_options *options = &reader->options;
+    size_t n_here = reader->may_sample ? window->end - window->record : 0;
+    size_t n_head = n_here < SHEAF__SAMPLE_BYTES ? n_here : SHEAF__SAMPLE_BYTES;
+    sheaf__sniff_text text = {.n_pieces = 1,
+                              .pieces = {{.bytes = window->bytes + window->record,
+                                          .n_bytes = n_head,
+                                          .at_end = window->at_end && !reader->read_failure &&
+                                                    n_head == window->end - window->record}}};
+    uint8_t *buffer = malloc(2 * PIECE_BYTES);
+    sheaf_status status = buffer ? add_pieces(reader, &text, buffer, err)
+                                 : sheaf__error_memory(err, "a sample");
+    if (status == SHEAF_OK)
+        status = sheaf__sniff(&text, &options->dialect, options->delimiter_hint, &reader->sniffed,
+                              err);
+    free(buffer);
+    return status;
+}
+
+static sheaf_status begin_dialect(sheaf__reader *reader, sheaf_error *err)
+{
+    sheaf__reader_options *options = &reader->options;
+    sheaf_status status = SHEAF_OK;
+    reader->sniffed = (sheaf__sniffed){.dialect = options->dialect,
+                                       .n_columns = options->n_columns};
+    if (!sheaf__dialect_is_whole(&options->dialect)) {
+        sheaf__window *window = &reader->window;
+        while (status == SHEAF_OK && reader->may_sample && !window->at_end &&
+               window->end - window->record < SHEAF__SAMPLE_BYTES)
+            status = sheaf__reader_fill(reader, SIZE_MAX, err);
+        if (status == SHEAF_OK)
+            status = sniff(reader, err);
+        if (status == SHEAF_OK)
+            options->dialect = reader->sniffed.dialect;
+        if (status == SHEAF_OK && options->n_columns == 0)
+            options->n_columns = reader->sniffed.n_columns;
+    }
+    reader->counts.dialect = options->dialect;
+    reader->counts.n_columns = options->n_columns;
+    return status;
 }
 
 /* From the first byte of the source: what kind of text is this? */
@@ -220,7 +311,9 @@ static sheaf_status begin_text(sheaf__reader *reader, sheaf_error *err)
         if (status == SHEAF_OK)
             status = fill_at_least(reader, 3, err);
     }
-    return status == SHEAF_OK ? begin_encoding(reader, err) : status;
+    if (status == SHEAF_OK)
+        status = begin_encoding(reader, err);
+    return status == SHEAF_OK ? begin_dialect(reader, err) : status;
 }
 
 static sheaf_status open_source(sheaf__reader *reader, const sheaf_file *file,
@@ -239,6 +332,8 @@ static sheaf_status open_source(sheaf__reader *reader, const sheaf_file *file,
     sheaf_status status = sheaf__file_open(&reader->source, file, err);
     if (status == SHEAF_OK && spool && !reader->source.can_seek)
         status = sheaf__file_spool(&reader->source, err);
+    /* A stream whose delimiter is told is not waited for. */
+    reader->may_sample = !is_stream(&reader->source) || options->dialect.delimiter == 0;
     if (status == SHEAF_OK)
         status = begin_text(reader, err);
     return status;

@@ -19,6 +19,7 @@ LEVELS = {
     "include/sheaf/text.h": 1,
     "include/sheaf/type.h": 1,
     "include/sheaf/arena.h": 1,
+    "include/sheaf/dialect.h": 1,
     "include/sheaf/arrow.h": 1,
     "include/sheaf/destination.h": 1,
     "include/sheaf/future.h": 2,

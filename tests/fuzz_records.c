@@ -24,6 +24,7 @@
 #include "engine/core/utf8.h"
 #include "readers/record/parser.h"
 #include "readers/record/run.h"
+#include "tests/support_dialect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
@@ -120,7 +121,7 @@ static void check_run(document *d, size_t at, const sheaf__run *run)
     sheaf__run seen = {0};
     size_t end = at + run->n_bytes;
     sheaf__batch_clear(d->expected, SIZE_MAX);
-    sheaf__parser_begin(d->parser, d->delimiter, d->expected);
+    sheaf__parser_begin(d->parser, DIALECT(d->delimiter), d->expected);
     while (at < end) {
         uint64_t records = seen.records;
         at = take_by_libcsv(d, at, end, &seen);
@@ -140,7 +141,7 @@ static void check_run(document *d, size_t at, const sheaf__run *run)
 static void take_run(document *d, size_t at, sheaf__run_limit limit, sheaf__run *run)
 {
     sheaf__run_rules rules = {.kernel = d->kernel,
-                              .delimiter = d->delimiter,
+                              .dialect = DIALECT(d->delimiter),
                               .n_columns = d->n_columns,
                               .record_bytes_max = 1000};
     size_t left = d->n_bytes - at;

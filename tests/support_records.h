@@ -16,6 +16,7 @@
 #include "engine/table/batch.h"
 #include "readers/reader.h"
 #include "tests/support.h"
+#include "tests/support_dialect.h"
 
 /* ---- records as text ---- */
 
@@ -84,8 +85,9 @@ typedef struct outcome {
 
 #define COUNT_ONLY SIZE_MAX /* as chunk_bytes: without a batch */
 
-static const sheaf__reader_options plain_options = {
-    .encoding = SHEAF__ENCODING_UTF_8, .delimiter = ',', .record_bytes_max = 64 << 20};
+static const sheaf__reader_options plain_options = {.encoding = SHEAF__ENCODING_UTF_8,
+                                                    .dialect = SHEAF_DIALECT_RFC4180(','),
+                                                    .record_bytes_max = 64 << 20};
 
 /* From where the reader is to its end: the header, then the records. */
 static inline outcome read_rest(kit *with, size_t chunk_bytes)

@@ -96,7 +96,7 @@ static inline size_t behind_fault(const blob *text, size_t start, const sheaf__f
             next = behind_line(text, next, content);
         while (*content - start <= most && next < text->n_bytes);
     } else {
-        next = behind_record(text, start, options->delimiter, content);
+        next = behind_record(text, start, (char)options->dialect.delimiter, content);
     }
     if (fault->status == SHEAF_ELIMIT && *content - start > most)
         *content = start + most;
@@ -197,7 +197,7 @@ static inline findings find_by_hand(kit *with, const blob *text,
     found.lone_crs = with->reader->counts.lone_crs;
     sheaf__reader_close(with->reader);
     if (found.status == SHEAF_OK) {
-        blob header = plain_header(with->batch->n_columns, options->delimiter);
+        blob header = plain_header(with->batch->n_columns, (char)options->dialect.delimiter);
         while (next != SIZE_MAX)
             next = find_fault(with, &found, text, next, &header, options);
         blob_free(&header);

@@ -38,7 +38,7 @@ static blob parse(sheaf__parser *parser, const void *bytes, size_t n_bytes, char
     sheaf__batch *batch = sheaf__batch_create(NULL);
     blob records = {0};
     bool ended = true;
-    sheaf__parser_begin(parser, delimiter, batch);
+    sheaf__parser_begin(parser, DIALECT(delimiter), batch);
     for (size_t at = 0; at < n_bytes;) {
         size_t length = line_length(text + at, n_bytes - at);
         size_t n_fields = 99;
@@ -158,7 +158,7 @@ Test(parser, counts_fields_without_a_batch)
     sheaf__parser *parser = sheaf__parser_create();
     bool ended = true;
     size_t n_fields = 99;
-    sheaf__parser_begin(parser, ',', NULL);
+    sheaf__parser_begin(parser, DIALECT(','), NULL);
     cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"a,,\"b\n", 6, &ended, &n_fields),
                  SHEAF_OK);
     cr_assert_not(ended);
@@ -183,7 +183,7 @@ Test(parser, forgets_an_open_record_when_it_begins_again)
         bool ended;
         size_t n_fields;
         sheaf__batch *batch = sheaf__batch_create(NULL);
-        sheaf__parser_begin(parser, ',', batch);
+        sheaf__parser_begin(parser, DIALECT(','), batch);
         cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)opened[i], strlen(opened[i]),
                                         &ended, &n_fields),
                      SHEAF_OK);
@@ -228,13 +228,13 @@ Test(parser, says_when_a_batch_is_full)
     cr_assert_eq(sheaf__batch_reserve(batch, 1, 1), SHEAF_OK);
     size_t capacity = batch->bytes_capacity;
     batch->n_bytes = batch->bytes_capacity = UINT32_MAX - 2;
-    sheaf__parser_begin(parser, ',', batch);
+    sheaf__parser_begin(parser, DIALECT(','), batch);
     cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"abc,,d\n", 7, &ended, &n_fields),
                  SHEAF_ELIMIT);
     cr_assert_eq(batch->n_cells, 0, "nothing is added behind what was refused");
     batch->n_bytes = 0;
     batch->bytes_capacity = capacity;
-    sheaf__parser_begin(parser, ',', batch);
+    sheaf__parser_begin(parser, DIALECT(','), batch);
     cr_assert_eq(sheaf__parser_line(parser, (const uint8_t *)"abc,,d\n", 7, &ended, &n_fields),
                  SHEAF_OK);
     cr_assert_eq(batch->n_cells, 3);
@@ -330,15 +330,15 @@ Test(walk, agrees_with_libcsv_on_random_records)
             if (is_line_end(at < n_bytes ? record[at] : 'x') &&
                 !(csv.pstate == CSV_IN_FIELD && csv.quoted))
                 break; /* the record's end */
-            sheaf__place place = sheaf__locate_byte(record, n_bytes, delimiter, at);
+            sheaf__place place = sheaf__locate_byte(record, n_bytes, DIALECT(delimiter), at);
             check_place(&place, text, n_bytes, at, hears.n_fields, "byte");
-            place = sheaf__locate_field(record, at, delimiter, hears.n_fields);
+            place = sheaf__locate_field(record, at, DIALECT(delimiter), hears.n_fields);
             check_place(&place, text, n_bytes, hears.field_start, hears.n_fields, "field");
-            place = sheaf__locate_field(record, at, delimiter, hears.n_fields + 1 + i % 2);
+            place = sheaf__locate_field(record, at, DIALECT(delimiter), hears.n_fields + 1 + i % 2);
             check_place(&place, text, n_bytes, at, hears.n_fields, "missing field");
             bool open = csv.pstate == CSV_IN_FIELD && csv.quoted;
-            cr_assert_eq(sheaf__locate_open_quote(record, at, delimiter, &place), open, "%d of %s",
-                         (int)at, shown(text, n_bytes));
+            cr_assert_eq(sheaf__locate_open_quote(record, at, DIALECT(delimiter), &place), open,
+                         "%d of %s", (int)at, shown(text, n_bytes));
             if (open)
                 check_place(&place, text, n_bytes, hears.field_start, hears.n_fields, "quote");
             n_open += open;
@@ -357,14 +357,14 @@ Test(walk, agrees_with_libcsv_on_random_records)
 Test(walk, stops_at_the_end_of_the_record)
 {
     const uint8_t *record = (const uint8_t *)"a,\"b\r\nc\"";
-    sheaf__place place = sheaf__locate_byte(record, 8, ',', 1000);
+    sheaf__place place = sheaf__locate_byte(record, 8, DIALECT(','), 1000);
     check_place(&place, "a,\"b\r\nc\"", 8, 8, 1, "byte");
-    place = sheaf__locate_field(record, 8, ',', 1000);
+    place = sheaf__locate_field(record, 8, DIALECT(','), 1000);
     check_place(&place, "a,\"b\r\nc\"", 8, 8, 1, "field");
-    place = sheaf__locate_field(record, 0, ',', 0);
+    place = sheaf__locate_field(record, 0, DIALECT(','), 0);
     check_place(&place, "", 0, 0, 0, "nothing");
-    cr_assert_not(sheaf__locate_open_quote(record, 0, ',', &place));
-    cr_assert_not(sheaf__locate_open_quote(record, 8, ',', &place));
-    cr_assert(sheaf__locate_open_quote(record, 7, ',', &place));
+    cr_assert_not(sheaf__locate_open_quote(record, 0, DIALECT(','), &place));
+    cr_assert_not(sheaf__locate_open_quote(record, 8, DIALECT(','), &place));
+    cr_assert(sheaf__locate_open_quote(record, 7, DIALECT(','), &place));
     cr_assert_eq(place.at, 2);
 }

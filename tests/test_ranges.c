@@ -295,8 +295,9 @@ Test(ranges, of_a_file_that_is_written_to_meanwhile_are_no_ranges)
     const sheaf_file *file = sheaf_files_at(files, 0);
     sheaf__parser *parser = sheaf__parser_create();
     sheaf__reader *reader = sheaf__reader_create();
-    sheaf__reader_options options = {
-        .encoding = SHEAF__ENCODING_UTF_8, .delimiter = ',', .record_bytes_max = 100};
+    sheaf__reader_options options = {.encoding = SHEAF__ENCODING_UTF_8,
+                                     .dialect = SHEAF_DIALECT_RFC4180(','),
+                                     .record_bytes_max = 100};
     sheaf__reader_position from = {.offset_bytes = 2, .line = 2, .n_columns = 1};
     const struct timespec found = {.tv_sec = file->mtime_ns / 1000000000,
                                    .tv_nsec = file->mtime_ns % 1000000000};
@@ -567,8 +568,9 @@ Test(ranges, without_their_limit_go_on_to_the_end_of_the_file)
     sheaf__reader *reader = sheaf__reader_create();
     sheaf__parser *parser = sheaf__parser_create();
     sheaf__batch *batch = sheaf__batch_create(NULL);
-    sheaf__reader_options options = {
-        .encoding = SHEAF__ENCODING_UTF_8, .delimiter = ',', .record_bytes_max = 600};
+    sheaf__reader_options options = {.encoding = SHEAF__ENCODING_UTF_8,
+                                     .dialect = SHEAF_DIALECT_RFC4180(','),
+                                     .record_bytes_max = 600};
     cr_assert_eq(sheaf__reader_open(reader, sheaf_files_at(files, 0), &options, &err), SHEAF_OK);
     cr_assert_eq(sheaf__reader_header(reader, parser, batch, &err), SHEAF_OK);
     sheaf__reader_limit(reader, stored.n_bytes / 2);

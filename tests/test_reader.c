@@ -190,7 +190,7 @@ Test(reader, takes_any_byte_as_delimiter)
             *at = *at == '?' ? delimiters[i] : *at;
         sheaf_file file = write_file("a.csv", text, sizeof text - 1);
         sheaf__reader_options options = plain_options;
-        options.delimiter = delimiters[i];
+        options.dialect.delimiter = delimiters[i];
         outcome got = read_fresh(&file, &options, 1 << 20);
         char rows[] = "[a][b,c]\n[1?]~\n";
         *strchr(rows, '?') = delimiters[i];

@@ -222,14 +222,15 @@ static void check_random(kit *with, uint64_t seed, size_t n_documents, tally *me
 {
     for (size_t i = 0; i < n_documents; i++) {
         sheaf__reader_options options = plain_options;
-        options.delimiter = delimiters[random_below(&seed, sizeof delimiters - 1)];
+        char delimiter = delimiters[random_below(&seed, sizeof delimiters - 1)];
+        options.dialect.delimiter = delimiter;
         options.record_bytes_max = random_below(&seed, 4) ? 1 << 20 : 1 + random_below(&seed, 60);
-        blob document = random_document(&seed, options.delimiter);
-        expectation expected = expect(document.bytes, document.n_bytes, options.delimiter,
+        blob document = random_document(&seed, delimiter);
+        expectation expected = expect(document.bytes, document.n_bytes, delimiter,
                                       options.record_bytes_max);
         check_document(with, &seed, &document, &options, &expected);
         if (expected.status == SHEAF_END) {
-            blob rows = rows_of_libcsv(&document, options.delimiter);
+            blob rows = rows_of_libcsv(&document, delimiter);
             cr_assert(blob_equal(&rows, &expected.rows), "%s",
                       shown(document.bytes, document.n_bytes));
             blob_free(&rows);

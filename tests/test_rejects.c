@@ -156,14 +156,15 @@ ParameterizedTest(uint64_t *seed, rejects,
     size_t n_ends = 0;
     for (int i = 0; i < 600; i++) {
         sheaf__reader_options options = plain_options;
-        options.delimiter = delimiters[random_below(seed, 4)];
+        char delimiter = delimiters[random_below(seed, 4)];
+        options.dialect.delimiter = delimiter;
         options.record_bytes_max = random_below(seed, 3) ? 1 << 20 : 6 + random_below(seed, 40);
-        recipe of = {.delimiter = options.delimiter,
+        recipe of = {.delimiter = delimiter,
                      .n_columns = 1 + random_below(seed, 4),
                      .one_in = 1 + random_below(seed, 6),
                      .long_most = 60};
         blob text = random_below(seed, 4) ? random_text(seed, of, random_below(seed, 30))
-                                          : random_noise(seed, options.delimiter);
+                                          : random_noise(seed, delimiter);
         findings expected = find_by_hand(&with, &text, &options);
         check_text(&with, seed, &text, &options, &expected);
         for (size_t k = 0; k < expected.n_faults; k++)

@@ -4,6 +4,7 @@
  */
 #include "readers/record/run.h"
 #include "tests/support.h"
+#include "tests/support_dialect.h"
 
 TestSuite(run, .timeout = 60);
 
@@ -16,7 +17,7 @@ static size_t n_scanned;
 static size_t most_at_once;
 
 static void counting_scan(sheaf__scan *scan, const uint8_t *text, size_t from, size_t n_bytes,
-                          char delimiter, bool wants_fields)
+                          char delimiter, char quote, bool wants_fields)
 {
     cr_assert(from == 0 || from == scan->state.n_bytes);
     cr_assert(!wants_fields ||
@@ -24,7 +25,7 @@ static void counting_scan(sheaf__scan *scan, const uint8_t *text, size_t from, s
                   scan->fields_capacity);
     n_scanned += n_bytes - from;
     most_at_once = n_bytes - from > most_at_once ? n_bytes - from : most_at_once;
-    real->scan(scan, text, from, n_bytes, delimiter, wants_fields);
+    real->scan(scan, text, from, n_bytes, delimiter, quote, wants_fields);
 }
 
 static sheaf__run_rules counted(size_t n_columns)
@@ -35,7 +36,7 @@ static sheaf__run_rules counted(size_t n_columns)
     counting.scan = counting_scan;
     n_scanned = most_at_once = 0;
     return (sheaf__run_rules){.kernel = &counting,
-                              .delimiter = ',',
+                              .dialect = DIALECT(','),
                               .n_columns = n_columns,
                               .record_bytes_max = SIZE_MAX};
 }
@@ -212,9 +213,9 @@ Test(run, scans_not_much_further_than_its_last_record)
 }
 
 static void blind_scan(sheaf__scan *scan, const uint8_t *text, size_t from, size_t n_bytes,
-                       char delimiter, bool wants_fields)
+                       char delimiter, char quote, bool wants_fields)
 {
-    (void)text, (void)from, (void)delimiter, (void)wants_fields;
+    (void)text, (void)from, (void)delimiter, (void)quote, (void)wants_fields;
     cr_assert_leq(n_bytes, UINT32_MAX, "where would its offset be kept?");
     scan->state.n_bytes = (n_bytes - 1) / 64 * 64;
     scan->n_fields = scan->n_lines = 0;
@@ -226,7 +227,7 @@ Test(run, leaves_a_record_to_the_parser_whose_offsets_do_not_fit_into_32_bits)
 {
     static const sheaf__scan_kernel blind = {.name = "blind", .scan = blind_scan};
     sheaf__run_rules rules = {
-        .kernel = &blind, .delimiter = ',', .n_columns = 1, .record_bytes_max = SIZE_MAX};
+        .kernel = &blind, .dialect = DIALECT(','), .n_columns = 1, .record_bytes_max = SIZE_MAX};
     sheaf__scan *index = sheaf__run_index_create();
     sheaf__run run = {0};
     cr_assert_eq(

@@ -162,7 +162,7 @@ static void check(const sheaf__scan_kernel *kernel, const uint8_t *text, size_t 
 {
     for (int fields = 0; fields < 2; fields++) {
         sheaf__scan got = {.fields = got_room->fields, .lines = got_room->lines};
-        kernel->scan(&got, text, 0, n_bytes, delimiter, fields);
+        kernel->scan(&got, text, 0, n_bytes, delimiter, '"', fields);
         check_found(kernel->name, &got, text, n_bytes, delimiter, fields);
     }
     cr_assert_eq(kernel->count_lines(text, n_bytes), count_by_byte(text, n_bytes));
@@ -221,7 +221,7 @@ Test(scan, every_kernel_goes_on_where_it_stood, .init = make_room)
                 for (size_t n = 0; n < LENGTH && !got.stopped;) {
                     n = LENGTH - n > step ? n + step + random_below(&seed, 2) : LENGTH;
                     n = n < LENGTH ? n : LENGTH;
-                    kernel->scan(&got, text, from, n, ',', fields);
+                    kernel->scan(&got, text, from, n, ',', '"', fields);
                     check_found(kernel->name, &got, text, n, ',', fields);
                     from = got.state.n_bytes;
                     cr_assert(from % 64 == 0 && (got.stopped || from + 64 >= n));

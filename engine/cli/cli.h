@@ -52,6 +52,7 @@ typedef struct arguments {
     const char **nulls;             /* for ingest.nulls: one for each --null */
     sheaf_file_encoding *encodings; /* for ingest.encodings: one for each --encoding */
     progress_mode progress;
+    bool no_sniff;
     bool json;
     bool quiet;
     bool verbose;
@@ -65,6 +66,14 @@ void arguments_free(arguments *args);
 
 /* --help, or the help of one command. */
 void help_print(FILE *out, command about);
+
+/* ---- dialect.c ---- */
+
+/* What an option says of a dialect. NULL, or what it would have understood. */
+const char *dialect_set(sheaf_dialect *dialect, const char *option, const char *value);
+
+/* What nobody said is as RFC 4180 has it. */
+void dialect_leave_nothing_open(sheaf_dialect *dialect);
 
 /* ---- report.c ---- */
 

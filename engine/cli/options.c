@@ -27,6 +27,13 @@ enum {
     OPTION_FORMAT,
     OPTION_ORDER,
     OPTION_DELIM,
+    OPTION_QUOTE,
+    OPTION_ESCAPE,
+    OPTION_COMMENT,
+    OPTION_PADDING,
+    OPTION_SKIP,
+    OPTION_HEADER,
+    OPTION_NO_SNIFF,
     OPTION_ENCODING,
     OPTION_TYPE,
     OPTION_TEXT,
@@ -62,7 +69,16 @@ static const struct option_info {
     {OPTION_ORDER, "order", "given|path|natural|mtime", FOR_ALL,
      "of the files, and so of the rows (given)"},
     {'0', "null-separated", NULL, FOR_ALL, "paths in an @list end with NUL, as from find -print0"},
-    {OPTION_DELIM, "delim", "C", FOR_ALL, "separates fields: one byte, or tab (comma; *.tsv tab)"},
+    {OPTION_DELIM, "delim", "C", FOR_ALL, "separates fields: a character, tab (found out)"},
+    {OPTION_QUOTE, "quote", "C", FOR_ALL, "around fields, or none (found out)"},
+    {OPTION_ESCAPE, "escape", "C", FOR_ALL, "makes what follows text, or doubled (found out)"},
+    {OPTION_COMMENT, "comment", "C", FOR_ALL,
+     "begins lines that are no records, or none (found out)"},
+    {OPTION_PADDING, "padding", "yes|no", FOR_ALL,
+     "blanks around fields are no part of them (found out)"},
+    {OPTION_SKIP, "skip", "N", FOR_ALL, "lines before the table (found out)"},
+    {OPTION_HEADER, "header", "yes|no", FOR_ALL, "the first record has the names (found out)"},
+    {OPTION_NO_SNIFF, "no-sniff", NULL, FOR_ALL, "what is not said is as RFC 4180 has it"},
     {OPTION_ENCODING, "encoding", "[PATTERN=]NAME", FOR_ALL,
      "of files, or of those called so (found out)"},
     {OPTION_TYPE, "type", "NAME=TYPE", FOR_INGEST | FOR_SCHEMA,
@@ -236,17 +252,6 @@ static bool parse_errors(const char *text, sheaf_ingest_options *ingest)
     return errno == 0 && !*end && ingest->rejects_max > 0;
 }
 
-static bool parse_delimiter(const char *text, char *delimiter)
-{
-    if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0)
-        *delimiter = '\t';
-    else if (strlen(text) == 1 && !strchr("\"\n\r", *text) && (unsigned char)*text < 0x80)
-        *delimiter = *text;
-    else
-        return false;
-    return true;
-}
-
 static int set_choice(const struct option_info *info, const char *value, int *position)
 {
     char what[64];
@@ -255,6 +260,16 @@ static int set_choice(const struct option_info *info, const char *value, int *po
         return -1;
     snprintf(what, sizeof what, "--%s does not know", info->name);
     return usage(what, value, info->argument);
+}
+
+static int set_dialect(arguments *args, const struct option_info *info, const char *value)
+{
+    char what[64];
+    const char *hint = dialect_set(&args->ingest.dialect, info->name, value);
+    if (!hint)
+        return -1;
+    snprintf(what, sizeof what, "--%s does not take", info->name);
+    return usage(what, value, hint);
 }
 
 /* "NAME=TYPE"; the name may hold a '='. */
@@ -328,9 +343,15 @@ static int apply(arguments *args, const struct option_info *info, char *value)
         args->discover.list_is_nul_separated = true;
         return -1;
     case OPTION_DELIM:
-        if (!parse_delimiter(value, &args->ingest.delimiter))
-            return usage("--delim takes one ASCII character, no quote or line end, or tab, not",
-                         value, "--delim ';'");
+    case OPTION_QUOTE:
+    case OPTION_ESCAPE:
+    case OPTION_COMMENT:
+    case OPTION_PADDING:
+    case OPTION_HEADER:
+    case OPTION_SKIP:
+        return set_dialect(args, info, value);
+    case OPTION_NO_SNIFF:
+        args->no_sniff = true;
         return -1;
     case OPTION_ENCODING:
         return add_encoding(args, value);
@@ -480,6 +501,8 @@ int arguments_parse(arguments *args, int argc, char **argv)
         return usage("ingest needs a destination", NULL, "-o trips.db");
     if (args->command != COMMAND_INGEST)
         args->ingest.destination = args->command == COMMAND_CAT ? "-" : "null:";
+    if (args->no_sniff)
+        dialect_leave_nothing_open(&args->ingest.dialect);
     if (args->command == COMMAND_COUNT) /* the number of records does not depend on types */
         args->ingest.typing = SHEAF_TYPING_TEXT;
     return -1;

@@ -137,7 +137,12 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
     bool any = false;
     note(out, &any, sum->rejected, "record set aside", "records set aside");
     note(out, &any, sum->files_skipped, "file skipped", "files skipped");
-    note(out, &any, sum->files_empty, "file without a header", "files without a header");
+    note(out, &any, sum->files_empty, "empty file", "empty files");
+    note(out, &any, sum->files_headerless, "file without a header", "files without a header");
+    note(out, &any, sum->files_other_dialect, "file of another dialect", "files of other dialects");
+    note(out, &any, sum->preamble_lines, "line before a table skipped",
+         "lines before tables skipped");
+    note(out, &any, sum->comment_lines, "comment skipped", "comments skipped");
     note(out, &any, sum->files_compressed, "file decompressed", "files decompressed");
     note(out, &any, sum->files_decoded, "file decoded", "files decoded");
     note(out, &any, sum->boms, "BOM dropped", "BOMs dropped");
@@ -204,6 +209,8 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
         {"files_compressed", sum->files_compressed},
         {"files_decoded", sum->files_decoded},
         {"files_lone_cr", sum->files_lone_cr},
+        {"files_other_dialect", sum->files_other_dialect},
+        {"files_headerless", sum->files_headerless},
         {"read_bytes", sum->read_bytes},
         {"text_bytes", sum->text_bytes},
         {"records", sum->records},
@@ -212,6 +219,8 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
         {"skipped", sum->skipped},
         {"blank_lines", sum->blank_lines},
         {"boms", sum->boms},
+        {"comment_lines", sum->comment_lines},
+        {"preamble_lines", sum->preamble_lines},
         {"columns", sum->columns},
         {"ranges", sum->ranges},
         {"ranges_reread", sum->ranges_reread},

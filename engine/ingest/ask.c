@@ -41,7 +41,6 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .on_error = (int32_t)given->on_error,
                                        .parent = getpid(),
                                        .shared_fd = shared_fd,
-                                       .delimiter = given->delimiter,
                                        .wants_rows = load->wants_rows,
                                        .surveys = load->surveys,
                                        .range_bytes = load->range_bytes,
@@ -129,6 +128,8 @@ static sheaf_status make_call(const sheaf__load *load, sheaf__ask what,
         question.end_bytes = range->end_bytes;
         question.guess = range->guess;
     }
+    question.at.counts.dialect = file->dialect;
+    question.at.counts.n_columns = file->n_columns;
     question.n_path = n_path;
     unsigned char *bytes = malloc(sizeof question + n_path + n_encoding);
     if (!bytes)
@@ -371,9 +372,18 @@ static sheaf_status blame_file(sheaf__load_file *file, sheaf__chunk **chunk, she
     return SHEAF_OK;
 }
 
-sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_file *file,
-                               sheaf_status status, void *result, sheaf__chunk **chunk,
-                               sheaf_error *err)
+/* What was found out of the file's dialect need not be found out again. */
+static void note_dialect(sheaf__load_file *file, const sheaf__chunk *chunk)
+{
+    if (!chunk || !chunk->counts.dialect.delimiter)
+        return;
+    file->dialect = chunk->counts.dialect;
+    file->n_columns = chunk->counts.n_columns;
+}
+
+static sheaf_status take_answer(sheaf__load *load, sheaf__ask what, sheaf__load_file *file,
+                                sheaf_status status, void *result, sheaf__chunk **chunk,
+                                sheaf_error *err)
 {
     *chunk = NULL;
     status = unless_stopped(load, status, err);
@@ -404,6 +414,15 @@ sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_f
             *chunk = made;
     }
     sheaf_block_drop(block);
+    return status;
+}
+
+sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_file *file,
+                               sheaf_status status, void *result, sheaf__chunk **chunk,
+                               sheaf_error *err)
+{
+    status = take_answer(load, what, file, status, result, chunk, err);
+    note_dialect(file, *chunk);
     return status;
 }
 
@@ -478,7 +497,10 @@ sheaf_status sheaf__ask_next(sheaf__ask_cursor *cursor, sheaf__chunk **chunk, sh
     if (status < 0 || !(*chunk)->declined)
         return status;
     sheaf__chunk_release(*chunk); /* it was not its turn then */
-    return read_here(load, cursor->what, file, chunk, err);
+    *chunk = NULL;
+    status = read_here(load, cursor->what, file, chunk, err);
+    note_dialect(file, *chunk);
+    return status;
 }
 
 void sheaf__ask_close(sheaf__ask_cursor *cursor)

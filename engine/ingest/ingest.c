@@ -18,6 +18,7 @@
 #include "engine/core/options.h"
 #include "engine/core/system.h"
 #include "engine/ingest/load.h"
+#include "readers/dialect/check.h"
 #include "readers/scan/scan.h"
 #include "readers/source/inflate.h"
 
@@ -40,11 +41,6 @@ static sheaf_status check_options(const sheaf_ingest_options *options, bool is_s
         return sheaf_error_set(err, SHEAF_EINVAL,
                                "there can be 1 to %d workers, not %d (0 chooses)",
                                SHEAF__WORKERS_MAX, options->workers);
-    if (options->delimiter == '"' || options->delimiter == '\n' || options->delimiter == '\r' ||
-        (unsigned char)options->delimiter >= 0x80)
-        return sheaf_error_set(err, SHEAF_EINVAL,
-                               "fields are separated by one ASCII character that is not a "
-                               "quote or a line end");
     if (options->record_bytes_max > RECORD_BYTES_LIMIT)
         return sheaf_error_set(err, SHEAF_EINVAL,
                                "the limit of a record's size can be %d bytes at most",
@@ -63,7 +59,9 @@ static sheaf_status check_options(const sheaf_ingest_options *options, bool is_s
             return sheaf_error_set(err, SHEAF_EINVAL, "there is no such type to ask for");
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
-    sheaf_status status = sheaf__inflate_check(err);
+    sheaf_status status = sheaf__dialect_check(&options->dialect, err);
+    if (status == SHEAF_OK)
+        status = sheaf__inflate_check(err);
     for (size_t i = 0; i < options->n_encodings && status == SHEAF_OK; i++)
         status = sheaf__encoding_check(options->encodings[i].encoding, err);
     return status < 0 ? status : sheaf__scan_check(err);
@@ -310,6 +308,7 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
         status = sheaf__merge_surveys(load, err);
     if (status == SHEAF_OK && sink->wants_columns)
         status = sheaf__types_decide(load, err);
+    sink->has_names = load->has_names;
     if (status == SHEAF_OK)
         status = sink->ops->begin(sink, &load->schema.columns, load->types, err);
     if (status == SHEAF_OK)

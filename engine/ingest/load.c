@@ -153,8 +153,11 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
     if (!load->states)
         return sheaf__error_memory(err, "the list of files");
     for (size_t i = 0; i < n_files; i++)
-        load->states[i] = (sheaf__load_file){
-            .load = load, .found = sheaf_files_at(files, i), .layout = SHEAF__NO_NAME, .fd = -1};
+        load->states[i] = (sheaf__load_file){.load = load,
+                                             .found = sheaf_files_at(files, i),
+                                             .dialect = ingest->options.dialect,
+                                             .layout = SHEAF__NO_NAME,
+                                             .fd = -1};
     return SHEAF_OK;
 }
 

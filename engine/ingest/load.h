@@ -60,6 +60,8 @@ typedef struct sheaf__load_file {
     sheaf__kinds *guess;       /* and what its first range holds; const once others are asked for */
     sheaf__kinds *kinds;       /* what its ranges hold that were surveyed */
     atomic_bool keeps_nothing; /* and whether there is no room for it; any thread */
+    sheaf_dialect dialect;     /* known whole once it was opened; else only what is told */
+    uint64_t n_columns;        /* the same: of most records, or 0 */
     uint32_t layout; /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
     bool in_ranges; /* it is one that is split, as its header's reader found */
@@ -160,6 +162,7 @@ struct sheaf__load {
     uint64_t n_rejected;           /* the merge's thread only */
     sheaf__quarantine *quarantine; /* NULL: what is set aside goes to the sink, or nowhere */
     bool sets_aside;
+    bool has_names;        /* a file has a header */
     sheaf_error *left_out; /* of the first file that was left out, or NULL */
     size_t chunk_bytes;
     size_t range_bytes;        /* of a file that is split; 0: none is */

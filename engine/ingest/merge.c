@@ -32,6 +32,12 @@ typedef struct merge {
 
 /* ---- the account ---- */
 
+static bool is_other_dialect(const sheaf_dialect *dialect)
+{
+    return dialect->delimiter != ',' || dialect->quote != '"' || dialect->escape > 0 ||
+           dialect->padding > 0;
+}
+
 static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
 {
     summary->files++;
@@ -48,6 +54,10 @@ static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
     summary->skipped += report->skipped_records;
     summary->blank_lines += report->blank_lines;
     summary->boms += report->boms;
+    summary->comment_lines += report->comment_lines;
+    summary->preamble_lines += report->preamble_lines;
+    summary->files_headerless += report->columns > 0 && report->dialect.header == SHEAF_NONE;
+    summary->files_other_dialect += report->columns > 0 && is_other_dialect(&report->dialect);
 }
 
 static sheaf_status bad_account(sheaf_error *err, const char *path, const sheaf_file_report *report)
@@ -165,6 +175,7 @@ static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_er
     if (status < 0)
         return status;
     file->layout = layout;
+    load->has_names |= chunk->counts.dialect.header != SHEAF_NONE;
     return SHEAF_OK;
 }
 
@@ -272,6 +283,9 @@ static void fill_report(const sheaf__load *load, const sheaf__chunk *chunk,
     report->blank_lines = counts->blank_lines;
     report->boms = counts->boms;
     report->lone_crs = counts->lone_crs;
+    report->comment_lines = counts->comment_lines;
+    report->preamble_lines = counts->preamble_lines;
+    report->dialect = counts->dialect;
     if (chunk->file->layout != SHEAF__NO_NAME)
         report->columns = load->schema.layouts[chunk->file->layout].n_columns;
 }

@@ -128,6 +128,7 @@ static void add_counts(sheaf__rows_cursor *cursor, sheaf__chunk *chunk)
     sum->records += chunk->counts.records;
     sum->blank_lines += chunk->counts.blank_lines;
     sum->lone_crs += chunk->counts.lone_crs;
+    sum->comment_lines += chunk->counts.comment_lines;
     sum->text_bytes = chunk->end.offset_bytes;
     sum->stored_bytes = is_in_blocks(cursor) ? chunk->counts.stored_bytes : chunk->end.offset_bytes;
     chunk->counts = *sum;

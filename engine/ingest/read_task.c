@@ -199,14 +199,6 @@ static sheaf_status finish(sheaf__chunk *chunk, sheaf_status status, void **resu
 
 /* ---- reading ---- */
 
-/* "x.tsv", "x.tsv.gz" and "x.tsv.zst" mean tabs, unless the user said what to use. */
-static char delimiter_of(const sheaf__load *load, const char *path)
-{
-    if (load->options->delimiter)
-        return load->options->delimiter;
-    return sheaf__uncompressed_name_ends_with(path, ".tsv") ? '\t' : ',';
-}
-
 const char *sheaf__load_encoding_of(const sheaf__load *load, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -223,7 +215,12 @@ const char *sheaf__load_encoding_of(const sheaf__load *load, const char *path)
 static sheaf__reader_options options_for(const sheaf__load_file *file, bool counted)
 {
     sheaf__reader_options options = file->load->reader_options;
-    options.delimiter = delimiter_of(file->load, file->found->path);
+    options.dialect = file->dialect;
+    options.n_columns = file->n_columns;
+    bool is_tsv = sheaf__uncompressed_name_ends_with(file->found->path, ".tsv");
+    options.delimiter_hint = is_tsv ? '\t' : 0;
+    if (options.dialect.delimiter == SHEAF_BY_NAME)
+        options.dialect.delimiter = is_tsv ? '\t' : ',';
     const char *encoding = sheaf__load_encoding_of(file->load, file->found->path);
     if (encoding)
         options.encoding = sheaf__encoding_parse(encoding);

@@ -68,8 +68,7 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
     self->worker.parser = sheaf__parser_create();
     self->mapped = map_shared(settings);
     self->options = (sheaf_ingest_options){.size = sizeof self->options,
-                                           .on_error = (sheaf_on_error)settings->on_error,
-                                           .delimiter = settings->delimiter};
+                                           .on_error = (sheaf_on_error)settings->on_error};
     self->chunk_bytes = settings->chunk_bytes;
     self->load = (sheaf__load){.options = &self->options,
                                .shared = self->mapped ? self->mapped : &self->own_shared,
@@ -285,8 +284,12 @@ static sheaf_status read_for(sheaf_worker *worker, const void *bytes, size_t n_b
                                .mtime_ns = question->mtime_ns,
                                .device = question->device,
                                .inode = question->inode};
-    self->file = (sheaf__load_file){
-        .load = &self->load, .found = &self->found, .layout = SHEAF__NO_NAME, .fd = -1};
+    self->file = (sheaf__load_file){.load = &self->load,
+                                    .found = &self->found,
+                                    .dialect = question->at.counts.dialect,
+                                    .n_columns = question->at.counts.n_columns,
+                                    .layout = SHEAF__NO_NAME,
+                                    .fd = -1};
     size_t n_before = sizeof *question + question->n_path;
     self->encoding = (sheaf_file_encoding){.encoding = (const char *)bytes + n_before};
     self->options.encodings = &self->encoding;

@@ -36,7 +36,6 @@ typedef struct sheaf__remote_settings {
     int32_t on_error;
     int32_t parent;
     int32_t shared_fd; /* of the parent */
-    char delimiter;
     bool wants_rows;
     bool surveys;
     bool by_libcsv;
@@ -56,7 +55,8 @@ typedef struct sheaf__remote_question {
     int64_t mtime_ns;
     uint64_t device;
     uint64_t inode;
-    sheaf__reader_position at; /* of ASK_MORE, and of ASK_RANGE */
+    sheaf__reader_position
+        at; /* of ASK_MORE, and of ASK_RANGE; of all: what is known of the dialect */
 } sheaf__remote_question;
 
 /* The size of a batch, whose cells and bytes follow, each filled up to a multiple of 8. */

@@ -88,6 +88,7 @@ struct sheaf__sink {
     const sheaf__sink_ops *ops;
     bool wants_rows;    /* false: it only counts them, so readers need not keep them */
     bool wants_columns; /* it wants them typed */
+    bool has_names;     /* before begin: the columns' names are those of a header */
     uint64_t rows;      /* as the destination itself counts what it took */
     uint64_t columns_renamed;
     char label[512];        /* for people, escaped */

@@ -1,11 +1,11 @@
 /*
  * Rows as text: CSV, TSV and JSON lines, into a file or to standard output.
  *
- * CSV and TSV: the header, then a line for each row, ended by LF. A field is quoted only when it
- * must be: when it holds the separator, a quote, CR or LF, or when it is an empty text, which
- * unquoted would be a null. In a table of one column a null is written `""`: an empty line would
- * not be a row. JSON lines: an object a row, all columns in order, null for null (RFC 8259;
- * jsonlines.org).
+ * CSV and TSV: the header, if there is one, then a line for each row, ended by LF. A field is
+ * quoted only when it must be: when it holds the separator, a quote, CR or LF, or when it is an
+ * empty text, which unquoted would be a null. In a table of one column a null is written `""`: an
+ * empty line would not be a row. JSON lines: an object a row, all columns in order, null for null
+ * (RFC 8259; jsonlines.org).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@ typedef struct text_sink {
     sheaf__sink base;
     sheaf__text_format format;
     char separator;     /* CSV and TSV */
+    bool has_begun;     /* the same: a field was written */
     bool special[256];  /* bytes that want quotes (CSV, TSV) or escapes (JSON lines) */
     sheaf_arena *arena; /* holds keys */
     sheaf__text *keys;  /* JSON lines: `"name":` of each column */
@@ -60,9 +61,13 @@ static void put_quoted(sheaf__output *output, sheaf__text text)
 
 static void put_field(text_sink *self, sheaf__text text)
 {
+    static const char mark[] = "\xEF\xBB\xBF"; /* that it would be at the beginning of a file */
+    bool is_first = !self->has_begun;
+    self->has_begun = true;
     if (!text.bytes)
         return;
-    if (must_quote(self, text))
+    if (must_quote(self, text) || (is_first && text.n_bytes >= sizeof mark - 1 &&
+                                   memcmp(text.bytes, mark, sizeof mark - 1) == 0))
         put_quoted(&self->output, text);
     else
         sheaf__output_put(&self->output, text.bytes, text.n_bytes);
@@ -74,11 +79,7 @@ static void put_header(text_sink *self, const sheaf__names *columns)
         sheaf__text name = {.bytes = columns->items[i].bytes, .n_bytes = columns->items[i].n_bytes};
         if (i > 0)
             sheaf__output_byte(&self->output, self->separator);
-        if (i == 0 && name.n_bytes >= 3 && memcmp(name.bytes, "\xEF\xBB\xBF", 3) == 0)
-            put_quoted(&self->output,
-                       name); /* at the beginning of a file it would be a byte order mark */
-        else
-            put_field(self, name);
+        put_field(self, name);
     }
     if (columns->n_items > 0)
         sheaf__output_byte(&self->output, '\n');
@@ -165,7 +166,8 @@ static sheaf_status text_begin(sheaf__sink *sink, const sheaf__names *columns,
     text_sink *self = self_of(sink);
     if (self->format == SHEAF__JSONL)
         return make_keys(self, columns, err);
-    put_header(self, columns);
+    if (sink->has_names)
+        put_header(self, columns);
     return sheaf__output_status(&self->output, err);
 }
 

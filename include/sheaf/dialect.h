@@ -15,15 +15,16 @@
 
 SHEAF_BEGIN_DECLS
 
-enum { SHEAF_NONE = -1 };
+enum { SHEAF_NONE = -1, SHEAF_BY_NAME = -2 };
 
 /*
  * Each member is 0: to be found out, or SHEAF_NONE: there is none, or what it says. No two of the
  * characters are the same, but for `escape`, and none is a NUL, a line end, or beyond ASCII.
  */
 typedef struct sheaf_dialect {
-    int delimiter; /* between fields; never NONE */
-    int quote;     /* around fields that hold delimiters, quotes or line ends */
+    /* Between fields; never NONE. BY_NAME: tab in *.tsv, *.tsv.gz, *.tsv.zst, else the comma. */
+    int delimiter;
+    int quote; /* around fields that hold delimiters, quotes or line ends */
     /*
      * Before a character, inside quotes or not, that is then text, whatever it is. NONE: a quote
      * inside quotes is doubled; that it may be with an escape, too.
@@ -34,6 +35,13 @@ typedef struct sheaf_dialect {
     int header;         /* 1: the first record has the columns' names; NONE: it is a row */
     int64_t skip_lines; /* lines before the first record that are no part of the table, or NONE */
 } sheaf_dialect;
+
+/* RFC 4180, the delimiter aside: nothing is left to be found out. */
+#define SHEAF_DIALECT_RFC4180(delimiter_)                                                          \
+    {                                                                                              \
+        .delimiter = (delimiter_), .quote = '"', .escape = SHEAF_NONE, .comment = SHEAF_NONE,      \
+        .padding = SHEAF_NONE, .header = 1, .skip_lines = SHEAF_NONE                               \
+    }
 
 SHEAF_END_DECLS
 

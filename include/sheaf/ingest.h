@@ -16,8 +16,9 @@
  * lines between records are skipped and counted, a byte order mark is dropped and counted, a NUL
  * byte is data. Text is UTF-8, or is made UTF-8 (encodings, below). An empty field without quotes
  * is null, `""` is an empty text. A file that begins with the magic number of gzip or zstd, or is
- * called *.gz or *.zst, is decompressed. The separator is the comma, in files called *.tsv,
- * *.tsv.gz or *.tsv.zst the tab.
+ * called *.gz or *.zst, is decompressed. Where a file is written in another dialect, that is found
+ * out (<sheaf/dialect.h>): its delimiter and quote, an escape, comments, padding, lines before the
+ * table, and whether it has a header.
  *
  * Columns: an empty header name becomes "column<position>"; the second and later columns of one
  * name in one file become "name_2", "name_3", ... (the next number that no column of that file
@@ -32,6 +33,7 @@
 
 #include <sheaf/call.h>
 #include <sheaf/destination.h>
+#include <sheaf/dialect.h>
 #include <sheaf/discover.h>
 #include <sheaf/executor.h>
 #include <sheaf/status.h>
@@ -86,17 +88,22 @@ typedef struct sheaf_file_report {
     uint64_t blank_lines;
     uint64_t boms;     /* 0 or 1 */
     uint64_t lone_crs; /* lines that end with CR alone */
+    uint64_t comment_lines;
+    uint64_t preamble_lines; /* before the table */
     uint64_t columns;
+    sheaf_dialect dialect; /* that it was read in; all 0: it was not opened */
 } sheaf_file_report;
 
 /* What became of all of them. */
 typedef struct sheaf_summary {
     uint64_t files;
     uint64_t files_skipped;
-    uint64_t files_empty; /* no header: 0 bytes, or nothing but blank lines */
+    uint64_t files_empty; /* no record: 0 bytes, or nothing but blank lines and comments */
     uint64_t files_compressed;
     uint64_t files_decoded; /* from another encoding than UTF-8 */
     uint64_t files_lone_cr;
+    uint64_t files_other_dialect; /* than the comma and RFC 4180 */
+    uint64_t files_headerless;    /* their columns are column1, column2, ... */
     uint64_t read_bytes;
     uint64_t text_bytes;
     uint64_t records;
@@ -105,6 +112,8 @@ typedef struct sheaf_summary {
     uint64_t skipped;
     uint64_t blank_lines;
     uint64_t boms;
+    uint64_t comment_lines;
+    uint64_t preamble_lines;
     uint64_t columns;         /* of the united table */
     uint64_t ranges;          /* of large files that were split among the workers */
     uint64_t ranges_reread;   /* of those: because a guess where a record begins was wrong */
@@ -166,7 +175,13 @@ typedef struct sheaf_ingest_options {
      */
     sheaf_executor_kind executor;
     sheaf_on_error on_error;
-    char delimiter; /* 0: by the file's ending */
+    /*
+     * What is told of the files' dialect holds for all of them; the rest is found out for each of
+     * its own, from its beginning, its middle and its end (of a compressed or decoded file, or a
+     * stream: from its first 64 KiB, for which a stream is waited for unless its delimiter is
+     * told; then the rest is taken to be as RFC 4180 has it).
+     */
+    sheaf_dialect dialect;
     sheaf_parser parser;
     size_t record_bytes_max; /* a record may have; 0: 64 MiB */
     /*

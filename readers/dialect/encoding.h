@@ -13,7 +13,7 @@
 #include "readers/source/decode.h"
 #include "readers/source/source.h"
 
-enum { SHEAF__SAMPLE_BYTES = 64 << 10 };
+enum { SHEAF__SAMPLE_BYTES = 64 << 10, SHEAF__MARK_BYTES_MAX = 3 };
 
 /*
  * By the first bytes of the text, at_end: all of them; n_mark is the length of the byte order mark

@@ -1,7 +1,7 @@
 /*
  * Walking over the raw bytes of one record, to tell where in it something is.
  *
- * Slow and plain: used only when there is a fault to report. The rules are those of parser.h.
+ * Slow and plain: used only when there is a fault to report. The rules are those of machine.h.
  */
 #ifndef SHEAF_RECORD_LOCATE_H
 #define SHEAF_RECORD_LOCATE_H
@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "readers/record/machine.h"
+
 typedef struct sheaf__place {
     size_t at;         /* offset in the record's bytes */
     uint64_t line;     /* lines before it in the record: 0 on its first line */
@@ -17,19 +19,10 @@ typedef struct sheaf__place {
     uint64_t field;    /* fields before it */
 } sheaf__place;
 
-/*
- * A walk over a record that may go on when more of it is there. Begins as {.delimiter = ','}.
- */
-typedef enum sheaf__walk_state {
-    SHEAF__FIELD_START, /* nothing of the field was seen */
-    SHEAF__PLAIN,       /* in a field without quotes */
-    SHEAF__QUOTED,      /* in a quoted field */
-    SHEAF__QUOTE_SEEN   /* in one, behind a quote: its end, or the first half of a doubled one */
-} sheaf__walk_state;
-
+/* A walk over a record that may go on when more of it is there. Begins as {.dialect = d}. */
 typedef struct sheaf__walk {
-    char delimiter;
-    sheaf__walk_state state;
+    const sheaf_dialect *dialect;
+    sheaf__machine machine;
     sheaf__place here;
     sheaf__place opened; /* the last quote that opened a field */
     bool has_line_end;   /* there is one in that field */
@@ -43,14 +36,15 @@ typedef struct sheaf__walk {
 void sheaf__walk_to(sheaf__walk *walk, const uint8_t *record, size_t n_bytes);
 
 /* The place of the byte at offset `at` (<= n_bytes). */
-sheaf__place sheaf__locate_byte(const uint8_t *record, size_t n_bytes, char delimiter, size_t at);
+sheaf__place sheaf__locate_byte(const uint8_t *record, size_t n_bytes, const sheaf_dialect *dialect,
+                                size_t at);
 
 /* The place where field `field` (from 0) begins, or the end of the record when it has fewer. */
-sheaf__place sheaf__locate_field(const uint8_t *record, size_t n_bytes, char delimiter,
-                                 uint64_t field);
+sheaf__place sheaf__locate_field(const uint8_t *record, size_t n_bytes,
+                                 const sheaf_dialect *dialect, uint64_t field);
 
 /* The place of the quote that is still open at the end of the bytes; false when none is. */
-bool sheaf__locate_open_quote(const uint8_t *record, size_t n_bytes, char delimiter,
+bool sheaf__locate_open_quote(const uint8_t *record, size_t n_bytes, const sheaf_dialect *dialect,
                               sheaf__place *place);
 
 #endif

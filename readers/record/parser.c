@@ -11,12 +11,16 @@
 
 #include <csv.h>
 
+#include "readers/record/by_byte.h"
 #include "readers/record/run.h"
 
 enum { BLOCK_BYTES = 64 << 10, BUFFER_KEEP_BYTES = 1 << 20 };
 
 struct sheaf__parser {
     struct csv_parser csv;
+    sheaf__by_byte by_byte;
+    sheaf_dialect dialect;
+    bool knows_dialect;  /* libcsv does */
     sheaf__scan *index;  /* made when it is first asked for */
     sheaf__batch *batch; /* NULL: count only */
     size_t n_fields;     /* of the record that is being parsed */
@@ -58,6 +62,7 @@ void sheaf__parser_destroy(sheaf__parser *parser)
     if (!parser)
         return;
     csv_free(&parser->csv);
+    sheaf__by_byte_end(&parser->by_byte);
     sheaf__run_index_destroy(parser->index);
     free(parser);
 }
@@ -87,35 +92,65 @@ static void on_record(int terminator, void *context)
     ((sheaf__parser *)context)->record_ended = true;
 }
 
-void sheaf__parser_begin(sheaf__parser *parser, char delimiter, sheaf__batch *batch)
+static void begin_csv(struct csv_parser *csv, const sheaf_dialect *dialect)
 {
-    if (csv_get_buffer_size(&parser->csv) > BUFFER_KEEP_BYTES) {
-        csv_free(&parser->csv);
-        csv_setup(&parser->csv);
+    if (csv_get_buffer_size(csv) > BUFFER_KEEP_BYTES) {
+        csv_free(csv);
+        csv_setup(csv);
     }
-    csv_fini(&parser->csv, NULL, NULL, NULL); /* forgets a record that was never ended */
-    csv_set_delim(&parser->csv, (unsigned char)delimiter);
+    csv_fini(csv, NULL, NULL, NULL); /* forgets a record that was never ended */
+    csv_set_delim(csv, (unsigned char)dialect->delimiter);
+    csv_set_quote(csv, (unsigned char)dialect->quote);
+}
+
+void sheaf__parser_begin(sheaf__parser *parser, const sheaf_dialect *dialect, sheaf__batch *batch)
+{
+    parser->dialect = *dialect;
+    parser->knows_dialect = !sheaf__by_byte_is_for(dialect);
+    if (parser->knows_dialect)
+        begin_csv(&parser->csv, dialect);
+    else
+        sheaf__by_byte_begin(&parser->by_byte);
     parser->batch = batch;
     parser->n_fields = 0;
     parser->failure = SHEAF_OK;
 }
 
-sheaf_status sheaf__parser_line(sheaf__parser *parser, const uint8_t *line, size_t n_bytes,
-                                bool *record_ended, size_t *n_fields)
+static sheaf_status parse_by_csv(sheaf__parser *parser, const uint8_t *line, size_t n_bytes)
 {
-    parser->record_ended = false;
     /*
      * libcsv's buffer grows by one block at a time, and may be copied each time: let a giant line
      * double it.
      */
     size_t size = csv_get_buffer_size(&parser->csv);
     csv_set_blk_size(&parser->csv, n_bytes > size && size > BLOCK_BYTES ? size : BLOCK_BYTES);
-    if (csv_parse(&parser->csv, line, n_bytes, on_field, on_record, parser) != n_bytes)
-        return csv_error(&parser->csv) == CSV_ETOOBIG ? SHEAF_ELIMIT : SHEAF_ENOMEM;
+    if (csv_parse(&parser->csv, line, n_bytes, on_field, on_record, parser) == n_bytes)
+        return SHEAF_OK;
+    return csv_error(&parser->csv) == CSV_ETOOBIG ? SHEAF_ELIMIT : SHEAF_ENOMEM;
+}
+
+sheaf_status sheaf__parser_line(sheaf__parser *parser, const uint8_t *line, size_t n_bytes,
+                                bool *record_ended, size_t *n_fields)
+{
+    parser->record_ended = false;
+    sheaf_status status = parser->knows_dialect
+                              ? parse_by_csv(parser, line, n_bytes)
+                              : sheaf__by_byte_line(&parser->by_byte, &parser->dialect, line,
+                                                    n_bytes, on_field, parser,
+                                                    &parser->record_ended);
+    if (status < 0)
+        return status;
     *record_ended = parser->record_ended;
     if (parser->record_ended) {
         *n_fields = parser->n_fields;
         parser->n_fields = 0;
     }
     return parser->failure;
+}
+
+sheaf_status sheaf__parser_end(sheaf__parser *parser, bool *record_ended, size_t *n_fields)
+{
+    if (!parser->knows_dialect && sheaf__by_byte_text_over(&parser->by_byte, &parser->dialect) < 0)
+        return SHEAF_ENOMEM;
+    return sheaf__parser_line(parser, (const uint8_t *)"\n", 1, record_ended, n_fields);
 }

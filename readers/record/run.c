@@ -90,8 +90,10 @@ static size_t measure(sheaf__run *run, const sheaf__run_rules *rules, const shea
         sheaf__scan_line line = index->lines[i];
         size_t n = line_length(text, begin, line.at, index->crs);
         bool blank = n == 0;
-        if (line.at >= n_valid || (!blank && (line.n_fields - n_fields != rules->n_columns ||
-                                              n > rules->record_bytes_max)))
+        bool is_good = blank ||
+                       (line.n_fields - n_fields == rules->n_columns &&
+                        n <= rules->record_bytes_max && text[begin] != rules->dialect->comment);
+        if (!is_good || line.at >= n_valid)
             break;
         run->records += !blank;
         run->blank_lines += blank;
@@ -104,32 +106,33 @@ static size_t measure(sheaf__run *run, const sheaf__run_rules *rules, const shea
 }
 
 /* A quoted field, with its quotes, at `at` in the batch. Doubled quotes inside become one. */
-static inline sheaf__cell quoted_cell(uint8_t *bytes, size_t at, size_t n, bool doubled)
+static inline sheaf__cell quoted_cell(uint8_t *bytes, size_t at, size_t n, uint8_t mark,
+                                      bool doubled)
 {
     uint8_t *begin = bytes + at + 1;
     const uint8_t *end = bytes + at + n - 1;
-    const uint8_t *quote = doubled ? memchr(begin, '"', (size_t)(end - begin)) : NULL;
+    const uint8_t *quote = doubled ? memchr(begin, mark, (size_t)(end - begin)) : NULL;
     if (!quote)
         return (sheaf__cell){.offset_bytes = (uint32_t)at + 1, .n_bytes = (uint32_t)n - 2};
     uint8_t *to = bytes + (quote - bytes);
     while (quote) { /* the one, and what comes between the other and the next pair */
         const uint8_t *from = quote + 2;
-        quote = memchr(from, '"', (size_t)(end - from));
+        quote = memchr(from, mark, (size_t)(end - from));
         size_t n_between = (size_t)((quote ? quote : end) - from);
-        *to++ = '"';
+        *to++ = mark;
         memmove(to, from, n_between);
         to += n_between;
     }
     return (sheaf__cell){.offset_bytes = (uint32_t)at + 1, .n_bytes = (uint32_t)(to - begin)};
 }
 
-static inline sheaf__cell cell_of(sheaf__batch *batch, size_t at, size_t n,
+static inline sheaf__cell cell_of(sheaf__batch *batch, size_t at, size_t n, uint8_t mark,
                                   const sheaf__scan *index)
 {
     if (n == 0)
         return (sheaf__cell){.offset_bytes = (uint32_t)at, .n_bytes = SHEAF__NULL_CELL};
-    if (index->quotes && batch->bytes[at] == '"')
-        return quoted_cell(batch->bytes, at, n, index->doubled);
+    if (index->quotes && batch->bytes[at] == mark)
+        return quoted_cell(batch->bytes, at, n, mark, index->doubled);
     return (sheaf__cell){.offset_bytes = (uint32_t)at, .n_bytes = (uint32_t)n};
 }
 
@@ -156,7 +159,8 @@ static void add_plain_cells(sheaf__batch *batch, size_t base, const sheaf__scan 
 }
 
 /* The cells of a run of n_lines lines, whose text stands in the batch from `base` on. */
-static void add_cells(sheaf__batch *batch, size_t base, const sheaf__scan *index, size_t n_lines)
+static void add_cells(sheaf__batch *batch, size_t base, uint8_t mark, const sheaf__scan *index,
+                      size_t n_lines)
 {
     sheaf__cell *cell = batch->cells + batch->n_cells;
     const uint32_t *field = index->fields;
@@ -167,10 +171,10 @@ static void add_cells(sheaf__batch *batch, size_t base, const sheaf__scan *index
         size_t end = begin + line_length(batch->bytes + base, begin, last, index->crs);
         if (end > begin) {
             for (; field < line_field; field++) {
-                *cell++ = cell_of(batch, base + begin, *field - begin, index);
+                *cell++ = cell_of(batch, base + begin, *field - begin, mark, index);
                 begin = *field + 1;
             }
-            *cell++ = cell_of(batch, base + begin, end - begin, index);
+            *cell++ = cell_of(batch, base + begin, end - begin, mark, index);
         }
         field = line_field + 1;
         begin = last + 1;
@@ -199,6 +203,12 @@ static bool is_cut(const sheaf__run_rules *rules, const sheaf__scan *index, size
            offset < RECORD_BYTES_MAX;
 }
 
+/* Where there are no quotes, what is in no text: a record with it is not UTF-8. */
+static uint8_t quote_mark(const sheaf_dialect *dialect)
+{
+    return dialect->quote == SHEAF_NONE ? 0xFF : (uint8_t)dialect->quote;
+}
+
 /* Find where records end: as many as are wanted, and at least one, if it takes all of the text. */
 static sheaf_status find_records(const sheaf__run_rules *rules, sheaf__scan *index,
                                  const uint8_t *text, size_t n_bytes, bool wants_fields,
@@ -210,7 +220,8 @@ static sheaf_status find_records(const sheaf__run_rules *rules, sheaf__scan *ind
         to = scan_end(from, n_bytes, limit);
         if (wants_fields && make_room(index, rules->n_columns, from, to) < 0)
             return SHEAF_ENOMEM;
-        rules->kernel->scan(index, text, from, to, rules->delimiter, wants_fields);
+        rules->kernel->scan(index, text, from, to, (char)rules->dialect->delimiter,
+                            (char)quote_mark(rules->dialect), wants_fields);
         from = index->state.n_bytes;
     } while (to < n_bytes && is_cut(rules, index, to));
     return SHEAF_OK;
@@ -221,14 +232,19 @@ sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, she
                              sheaf__run_limit limit)
 {
     const sheaf__scan_kernel *kernel = rules->kernel;
+    const sheaf_dialect *dialect = rules->dialect;
     bool goes_on = run->is_cut;
     *run = (sheaf__run){0};
-    if (!kernel)
+    if (!kernel || dialect->padding > 0)
         return SHEAF_OK;
+    const uint8_t *escape = dialect->escape == SHEAF_NONE ? NULL
+                                                          : memchr(text, dialect->escape, n_bytes);
+    if (escape)
+        n_bytes = (size_t)(escape - text);
     if (find_records(rules, index, text, n_bytes, batch != NULL, limit, goes_on) < 0)
         return SHEAF_ENOMEM;
     size_t n_lines = measure(run, rules, index, text, n_bytes, limit);
-    run->is_cut = is_cut(rules, index, n_bytes);
+    run->is_cut = !escape && is_cut(rules, index, n_bytes);
     if (!index->ascii && !kernel->is_utf8(text, run->n_bytes)) {
         size_t n_valid = sheaf__utf8_valid_prefix(text, run->n_bytes);
         n_lines = measure(run, rules, index, text, n_valid, limit);
@@ -247,7 +263,7 @@ sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, she
     if (!index->quotes && !index->crs && run->blank_lines == 0)
         add_plain_cells(batch, base, index, run->records * rules->n_columns);
     else
-        add_cells(batch, base, index, n_lines);
+        add_cells(batch, base, quote_mark(rules->dialect), index, n_lines);
     batch->n_bytes += run->n_bytes;
     batch->n_rows += run->records;
     return SHEAF_OK;

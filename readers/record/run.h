@@ -2,10 +2,10 @@
  * Runs of records: as many as a scan can vouch for, taken at once.
  *
  * A run is what needs no second look: whole records with the right number of fields, within the
- * limits, in UTF-8, their quotes where RFC 4180 has them; and the blank lines between them. It is
- * as long as a scan, which is 64 KiB, or as the first record if that is longer. It ends before the
- * first record of which any of that is not so: that one is for the parser (parser.h), which follows
- * every rule and knows what is wrong.
+ * limits, in UTF-8, their quotes where RFC 4180 has them, without escapes; and the blank lines
+ * between them. It is as long as a scan, which is 64 KiB, or as the first record if that is longer.
+ * It ends before the first record of which any of that is not so: that one is for the parser
+ * (parser.h), which follows every rule and knows what is wrong.
  *
  * Of a record that is longer than a scan, or than the text that is there so far, each byte is
  * scanned once (but for the last 64): the scan goes on where it stood. Only the fields' ends are
@@ -15,6 +15,7 @@
 #ifndef SHEAF_RECORD_RUN_H
 #define SHEAF_RECORD_RUN_H
 
+#include <sheaf/dialect.h>
 #include <sheaf/status.h>
 
 #include "engine/table/batch.h"
@@ -22,7 +23,7 @@
 
 typedef struct sheaf__run_rules {
     const sheaf__scan_kernel *kernel; /* NULL: there is no run, ever */
-    char delimiter;                   /* no NUL, quote or line end */
+    const sheaf_dialect *dialect;     /* known whole */
     size_t n_columns;                 /* at least 1 */
     size_t record_bytes_max;          /* without its line end */
 } sheaf__run_rules;

@@ -18,12 +18,12 @@ static inline uint64_t equal(__m256i low, __m256i high, char wanted)
     return first | (uint64_t)second << 32;
 }
 
-static inline masks look(const uint8_t *text, char delimiter)
+static inline masks look(const uint8_t *text, char delimiter, char quote)
 {
     __m256i low = _mm256_loadu_si256((const __m256i *)text);
     __m256i high = _mm256_loadu_si256((const __m256i *)(text + 32));
     return (masks){.delimiter = equal(low, high, delimiter),
-                   .quote = equal(low, high, '"'),
+                   .quote = equal(low, high, quote),
                    .lf = equal(low, high, '\n'),
                    .cr = equal(low, high, '\r'),
                    .high = (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_or_si256(low, high))};

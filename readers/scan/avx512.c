@@ -14,11 +14,11 @@ static inline uint64_t equal(__m512i bytes, char wanted)
     return _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(wanted));
 }
 
-static inline masks look(const uint8_t *text, char delimiter)
+static inline masks look(const uint8_t *text, char delimiter, char quote)
 {
     __m512i bytes = _mm512_loadu_si512(text);
     return (masks){.delimiter = equal(bytes, delimiter),
-                   .quote = equal(bytes, '"'),
+                   .quote = equal(bytes, quote),
                    .lf = equal(bytes, '\n'),
                    .cr = equal(bytes, '\r'),
                    .high = _mm512_movepi8_mask(bytes)};

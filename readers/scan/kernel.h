@@ -2,7 +2,7 @@
  * The template of the scan kernels. A kernel's file defines, and then includes this:
  *
  *     KERNEL                                 its name
- *     masks look(text, delimiter)            64 bytes as masks: bit i is set where byte i is such
+ *     masks look(text, delimiter, quote)     64 bytes as masks: bit i is set where byte i is such
  *     uint64_t prefix_xor(bits)              bit i is the parity of bits 0 to i
  *     void write_positions(to, base, bits)   base + the number of each set bit, in order; may write
  *                                            up to 64 entries
@@ -52,11 +52,11 @@ typedef struct found {
  * AddressSanitizer is not (GCC bug 110027).
  */
 ALWAYS_INLINE masks look_at_tail(uint8_t *padded, const uint8_t *text, size_t n_bytes,
-                                 char delimiter)
+                                 char delimiter, char quote)
 {
     memset(padded, 0, BLOCK);
     memcpy(padded, text, n_bytes);
-    return look(padded, delimiter);
+    return look(padded, delimiter, quote);
 }
 
 /* CRs that no LF follows. The last byte of all is not decided here. */
@@ -148,7 +148,7 @@ ALWAYS_INLINE void add_met(sheaf__scan *result, const met *m)
  * what a CR at its end means is not decided before.
  */
 ALWAYS_INLINE void scan_text(sheaf__scan *result, const uint8_t *text, size_t n_bytes,
-                             char delimiter, bool wants_fields)
+                             char delimiter, char quote, bool wants_fields)
 {
     found scan = {.fields = result->fields,
                   .lines = result->lines,
@@ -161,7 +161,7 @@ ALWAYS_INLINE void scan_text(sheaf__scan *result, const uint8_t *text, size_t n_
     size_t at = result->state.n_bytes;
     bool goes_on = true;
     for (; goes_on && n_bytes - at > BLOCK; at += BLOCK) {
-        masks m = look(text + at, delimiter);
+        masks m = look(text + at, delimiter, quote);
         goes_on = scan_block(&scan, &c, &so_far, m, text + at, n_bytes - at, (uint32_t)at,
                              wants_fields);
     }
@@ -172,7 +172,7 @@ ALWAYS_INLINE void scan_text(sheaf__scan *result, const uint8_t *text, size_t n_
                                         .at_edge = c.at_edge,
                                         .closed = c.closed};
     if (goes_on && at < n_bytes) {
-        masks m = look_at_tail(result->tail, text + at, n_bytes - at, delimiter);
+        masks m = look_at_tail(result->tail, text + at, n_bytes - at, delimiter, quote);
         goes_on = scan_block(&scan, &c, &so_far, m, text + at, n_bytes - at, (uint32_t)at,
                              wants_fields);
     }
@@ -183,7 +183,7 @@ ALWAYS_INLINE void scan_text(sheaf__scan *result, const uint8_t *text, size_t n_
 }
 
 static void scan_kernel(sheaf__scan *scan, const uint8_t *text, size_t from, size_t n_bytes,
-                        char delimiter, bool wants_fields)
+                        char delimiter, char quote, bool wants_fields)
 {
     if (from == 0) {
         scan->state = (sheaf__scan_state){.at_edge = 1};
@@ -191,9 +191,9 @@ static void scan_kernel(sheaf__scan *scan, const uint8_t *text, size_t from, siz
         scan->crs = scan->quotes = scan->doubled = scan->quoted_lines = false;
     }
     if (wants_fields)
-        scan_text(scan, text, n_bytes, delimiter, true);
+        scan_text(scan, text, n_bytes, delimiter, quote, true);
     else
-        scan_text(scan, text, n_bytes, delimiter, false);
+        scan_text(scan, text, n_bytes, delimiter, quote, false);
 }
 
 static uint64_t count_lines_kernel(const uint8_t *text, size_t n_bytes)
@@ -202,7 +202,7 @@ static uint64_t count_lines_kernel(const uint8_t *text, size_t n_bytes)
     uint64_t after_cr = 0; /* 1: the byte before is a CR */
     size_t at = 0;
     for (; n_bytes - at >= BLOCK; at += BLOCK) {
-        masks m = look(text + at, ',');
+        masks m = look(text + at, ',', '"');
         /* A CR counts; an LF unless it belongs to one. */
         n += (uint64_t)__builtin_popcountll(m.cr);
         n += (uint64_t)__builtin_popcountll(m.lf & ~(m.cr << 1 | after_cr));

@@ -29,14 +29,14 @@ static inline uint64_t equal(const uint8x16_t *bytes, char wanted)
     return to_bits(truth);
 }
 
-static inline masks look(const uint8_t *text, char delimiter)
+static inline masks look(const uint8_t *text, char delimiter, char quote)
 {
     uint8x16_t bytes[4];
     for (unsigned i = 0; i < 4; i++)
         bytes[i] = vld1q_u8(text + 16 * i);
     uint8x16_t any = vorrq_u8(vorrq_u8(bytes[0], bytes[1]), vorrq_u8(bytes[2], bytes[3]));
     return (masks){.delimiter = equal(bytes, delimiter),
-                   .quote = equal(bytes, '"'),
+                   .quote = equal(bytes, quote),
                    .lf = equal(bytes, '\n'),
                    .cr = equal(bytes, '\r'),
                    .high = vmaxvq_u8(any) >= 0x80};

@@ -20,7 +20,7 @@ static inline uint64_t zero_bytes(uint64_t word)
     return ((high >> 7) * UINT64_C(0x0102040810204080)) >> 56;
 }
 
-static inline masks look(const uint8_t *text, char delimiter)
+static inline masks look(const uint8_t *text, char delimiter, char quote)
 {
     masks m = {0};
     for (unsigned i = 0; i < 64; i += 8) {
@@ -30,7 +30,7 @@ static inline masks look(const uint8_t *text, char delimiter)
         word = __builtin_bswap64(word);
 #endif
         m.delimiter |= zero_bytes(word ^ EACH_BYTE * (uint8_t)delimiter) << i;
-        m.quote |= zero_bytes(word ^ EACH_BYTE * '"') << i;
+        m.quote |= zero_bytes(word ^ EACH_BYTE * (uint8_t)quote) << i;
         m.lf |= zero_bytes(word ^ EACH_BYTE * '\n') << i;
         m.cr |= zero_bytes(word ^ EACH_BYTE * '\r') << i;
         m.high |= word & ~LOW_BITS;

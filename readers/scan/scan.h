@@ -61,13 +61,13 @@ typedef struct sheaf__scan_kernel {
     /*
      * Scan the first n_bytes of a text (less than 4 GiB: offsets have 32 bits). `from` is 0; or it
      * is state.n_bytes, when a scan that has not stopped goes on in the same text, of which there
-     * is more now: what it finds is added. The delimiter is no NUL, quote or line end. A CR at the
+     * is more now: what it finds is added. Delimiter and quote are no NUL or line end. A CR at the
      * very end is not taken for a line end: the next byte may be its LF. `fields` and `lines` have
      * room for what state says they hold, and n_bytes - from + SCAN_SLACK more; with wants_fields
      * false, `fields` is not touched.
      */
     void (*scan)(sheaf__scan *scan, const uint8_t *text, size_t from, size_t n_bytes,
-                 char delimiter, bool wants_fields);
+                 char delimiter, char quote, bool wants_fields);
     /* How many lines end in the text, inside quotes or not; a CR at its very end counts. */
     uint64_t (*count_lines)(const uint8_t *text, size_t n_bytes);
     /* Whether the text is UTF-8 (RFC 3629), to its last byte. */

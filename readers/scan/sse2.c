@@ -18,14 +18,14 @@ static inline uint64_t equal(const __m128i *bytes, char wanted)
     return bits;
 }
 
-static inline masks look(const uint8_t *text, char delimiter)
+static inline masks look(const uint8_t *text, char delimiter, char quote)
 {
     __m128i bytes[4];
     for (unsigned i = 0; i < 4; i++)
         bytes[i] = _mm_loadu_si128((const __m128i *)(text + 16 * i));
     __m128i any = _mm_or_si128(_mm_or_si128(bytes[0], bytes[1]), _mm_or_si128(bytes[2], bytes[3]));
     return (masks){.delimiter = equal(bytes, delimiter),
-                   .quote = equal(bytes, '"'),
+                   .quote = equal(bytes, quote),
                    .lf = equal(bytes, '\n'),
                    .cr = equal(bytes, '\r'),
                    .high = (uint64_t)(uint32_t)_mm_movemask_epi8(any)};

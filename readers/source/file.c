@@ -254,7 +254,7 @@ sheaf_status sheaf__file_spool(sheaf__file_source *source, sheaf_error *err)
     sheaf__file_close(source);
     source->fd = fd;
     source->owns_fd = true;
-    source->can_seek = true;
+    source->can_seek = source->spooled = true;
     sheaf__file_rewind(source);
     return SHEAF_OK;
 }

@@ -20,6 +20,7 @@ typedef struct sheaf__file_source {
     int fd;                    /* -1: closed */
     bool owns_fd;              /* false: standard input, or a descriptor that is shared */
     bool can_seek;             /* read by pread at offset_bytes */
+    bool spooled;              /* it was a stream */
     uint64_t offset_bytes;     /* how far it was read, as stored */
     uint64_t count_end_bytes;  /* what is read from here on does not count either; 0: all counts */
     uint64_t counted_bytes;    /* up to here somebody has added it to read_bytes before */

@@ -152,6 +152,7 @@ def parse_csv(data, delimiter=","):
 
 class SheafTest(unittest.TestCase):
     finds_encodings = False
+    sniffs = False
 
     maxDiff = 2000
 
@@ -237,6 +238,8 @@ class SheafTest(unittest.TestCase):
         if args and args[0] in ("ingest", "cat", "count", "schema") and "--encoding" not in args \
                 and not self.finds_encodings:
             args = (args[0], "--encoding", "utf-8", *args[1:])
+        if args and args[0] in ("ingest", "cat", "count", "schema") and not self.sniffs:
+            args = (args[0], "--no-sniff", *args[1:])
         if args and args[0] in ("ingest", "cat", "count", "schema") and "--on-error" not in args:
             args = (args[0], "--on-error", "stop", *args[1:])
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
