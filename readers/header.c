@@ -2,6 +2,8 @@
  * The beginning of a file's table: the lines before it, and its header, if it has one.
  */
 #include "engine/core/error.h"
+#include "readers/dialect/encoding.h"
+#include "readers/dialect/line_ends.h"
 #include "readers/state.h"
 
 static sheaf_status skip_preamble(sheaf__reader *reader, sheaf_error *err)
@@ -52,6 +54,19 @@ static sheaf_status name_columns(sheaf__reader *reader, sheaf__parser *parser, s
     if (status == SHEAF_OK)
         reader->n_columns = batch->n_columns = reader->counts.n_columns = n_columns;
     return status;
+}
+
+const sheaf__sniffed *sheaf__reader_sniffed(const sheaf__reader *reader)
+{
+    return &reader->sniffed;
+}
+
+const char *sheaf__reader_line_ends(const sheaf__reader *reader)
+{
+    const sheaf__window *window = &reader->window;
+    size_t n_bytes = window->end - window->record;
+    return sheaf__line_ends_of(window->bytes + window->record,
+                               n_bytes < SHEAF__SAMPLE_BYTES ? n_bytes : SHEAF__SAMPLE_BYTES);
 }
 
 sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,

@@ -27,6 +27,7 @@
 #include "engine/table/batch.h"
 #include "readers/ahead.h"
 #include "readers/convert/nulls.h"
+#include "readers/dialect/sniff.h"
 #include "readers/record/parser.h"
 #include "readers/rejects.h"
 #include "readers/source/decode.h"
@@ -206,6 +207,12 @@ sheaf__reader_counts sheaf__reader_counts_get(const sheaf__reader *reader);
 
 /* Whether rewind() works. */
 bool sheaf__reader_can_rewind(const sheaf__reader *reader);
+
+/* What was found out of an open file's dialect, and how sure that is. */
+const sheaf__sniffed *sheaf__reader_sniffed(const sheaf__reader *reader);
+
+/* How the lines end that it begins with (line_ends.h). Before any of them is read. */
+const char *sheaf__reader_line_ends(const sheaf__reader *reader);
 
 /* How many columns the header has; 0 before it was read. */
 size_t sheaf__reader_columns(const sheaf__reader *reader);

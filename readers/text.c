@@ -273,8 +273,8 @@ static sheaf_status begin_dialect(sheaf__reader *reader, sheaf_error *err)
 {
     sheaf__reader_options *options = &reader->options;
     sheaf_status status = SHEAF_OK;
-    reader->sniffed = (sheaf__sniffed){.dialect = options->dialect,
-                                       .n_columns = options->n_columns};
+    reader->sniffed = (sheaf__sniffed){
+        .dialect = options->dialect, .n_columns = options->n_columns, .confidence = 1};
     if (!sheaf__dialect_is_whole(&options->dialect)) {
         sheaf__window *window = &reader->window;
         while (status == SHEAF_OK && reader->may_sample && !window->at_end &&

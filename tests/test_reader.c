@@ -183,7 +183,7 @@ Test(reader, keeps_nul_bytes)
 
 Test(reader, takes_any_byte_as_delimiter)
 {
-    static const char delimiters[] = {'\t', ';', '|', ' ', ':', 'x', '\0', 1};
+    static const char delimiters[] = {'\t', ';', '|', ' ', ':', 'x', 1};
     for (size_t i = 0; i < sizeof delimiters; i++) {
         char text[] = "a?b,c\n\"1?\"?\n";
         for (char *at = text; *at; at++)

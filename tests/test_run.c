@@ -4,9 +4,10 @@
  */
 #include "readers/record/run.h"
 #include "tests/support.h"
-#include "tests/support_dialect.h"
 
 TestSuite(run, .timeout = 60);
+
+static const sheaf_dialect comma = SHEAF_DIALECT_RFC4180(',');
 
 static const sheaf__run_limit no_limit = {.n_bytes = SIZE_MAX, .records = UINT64_MAX};
 
@@ -36,7 +37,7 @@ static sheaf__run_rules counted(size_t n_columns)
     counting.scan = counting_scan;
     n_scanned = most_at_once = 0;
     return (sheaf__run_rules){.kernel = &counting,
-                              .dialect = DIALECT(','),
+                              .dialect = &comma,
                               .n_columns = n_columns,
                               .record_bytes_max = SIZE_MAX};
 }
@@ -227,7 +228,7 @@ Test(run, leaves_a_record_to_the_parser_whose_offsets_do_not_fit_into_32_bits)
 {
     static const sheaf__scan_kernel blind = {.name = "blind", .scan = blind_scan};
     sheaf__run_rules rules = {
-        .kernel = &blind, .dialect = DIALECT(','), .n_columns = 1, .record_bytes_max = SIZE_MAX};
+        .kernel = &blind, .dialect = &comma, .n_columns = 1, .record_bytes_max = SIZE_MAX};
     sheaf__scan *index = sheaf__run_index_create();
     sheaf__run run = {0};
     cr_assert_eq(

@@ -30,6 +30,7 @@ typedef enum command {
     COMMAND_CAT,
     COMMAND_COUNT,
     COMMAND_SCHEMA,
+    COMMAND_SNIFF,
     COMMAND_HELP,
     COMMAND_VERSION
 } command;
@@ -104,6 +105,14 @@ void report_on_reject(void *context, const sheaf_reject *reject);    /* the same
 void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out);
 void report_schema(const reporter *self, const sheaf_column *columns, size_t n, FILE *out);
 void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out);
+
+/* `"name":"bytes"` */
+void json_put(FILE *out, const char *name, const char *bytes, size_t n_bytes);
+
+/* ---- sniff.c ---- */
+
+/* `sheaf sniff`: the exit code. */
+int sniff_run(const arguments *args, const sheaf_files *files);
 
 /* ---- progress.c ---- */
 

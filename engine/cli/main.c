@@ -135,6 +135,11 @@ static int load(const arguments *args)
         report_error(&err);
         return status == SHEAF_EINVAL ? EXIT_USAGE : EXIT_FAULT;
     }
+    if (args->command == COMMAND_SNIFF) {
+        int code = sniff_run(args, self.files);
+        sheaf_files_release(self.files);
+        return flush_stdout() ? code : EXIT_FAULT;
+    }
     if (args->command == COMMAND_COUNT) {
         self.reports = calloc(sheaf_files_count(self.files) + 1, sizeof *self.reports);
         if (!self.reports) {

@@ -17,7 +17,9 @@ enum {
     FOR_CAT = 1 << COMMAND_CAT,
     FOR_COUNT = 1 << COMMAND_COUNT,
     FOR_SCHEMA = 1 << COMMAND_SCHEMA,
-    FOR_ALL = FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_SCHEMA
+    FOR_SNIFF = 1 << COMMAND_SNIFF,
+    FOR_LOADS = FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_SCHEMA,
+    FOR_ALL = FOR_LOADS | FOR_SNIFF
 };
 
 /* Options without a letter, numbered behind all letters. */
@@ -64,7 +66,7 @@ static const struct option_info {
     {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_INGEST | FOR_CAT,
      "of what goes to stdout (csv)"},
     {'j', "workers", "N", FOR_ALL, "how many read at once (one for each processor)"},
-    {OPTION_EXECUTOR, "executor", "threads|processes|sequential", FOR_ALL,
+    {OPTION_EXECUTOR, "executor", "threads|processes|sequential", FOR_LOADS,
      "what the workers are (threads)"},
     {OPTION_ORDER, "order", "given|path|natural|mtime", FOR_ALL,
      "of the files, and so of the rows (given)"},
@@ -86,17 +88,18 @@ static const struct option_info {
     {OPTION_TEXT, "text", NULL, FOR_INGEST | FOR_SCHEMA, "all columns are text, but for --type"},
     {OPTION_NULL, "null", "TOKEN", FOR_ALL & ~FOR_COUNT, "fields with this text are null, too"},
     {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_ALL, "the largest record that is read (64M)"},
-    {OPTION_MEMORY, "memory", "BYTES", FOR_ALL, "for rows that are read and not yet written (64M)"},
-    {OPTION_ON_ERROR, "on-error", "quarantine|stop|skip-file", FOR_ALL,
+    {OPTION_MEMORY, "memory", "BYTES", FOR_LOADS,
+     "for rows that are read and not yet written (64M)"},
+    {OPTION_ON_ERROR, "on-error", "quarantine|stop|skip-file", FOR_LOADS,
      "what a fault in a record does (quarantine)"},
     {OPTION_QUARANTINE, "quarantine", "FILE", FOR_INGEST | FOR_CAT | FOR_COUNT,
      "where records with faults go, as JSON lines"},
-    {OPTION_MAX_ERRORS, "max-errors", "N|P%", FOR_ALL, "with more of them, nothing is committed"},
-    {OPTION_PARSER, "parser", "scan|libcsv", FOR_ALL, "who finds the records, the same (scan)"},
-    {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_ALL,
+    {OPTION_MAX_ERRORS, "max-errors", "N|P%", FOR_LOADS, "with more of them, nothing is committed"},
+    {OPTION_PARSER, "parser", "scan|libcsv", FOR_LOADS, "who finds the records, the same (scan)"},
+    {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_LOADS,
      "on stderr (auto: a bar on a terminal)"},
-    {OPTION_JSON, "json", NULL, FOR_INGEST | FOR_COUNT | FOR_SCHEMA,
-     "the summary, counts or columns as one JSON object"},
+    {OPTION_JSON, "json", NULL, FOR_ALL & ~FOR_CAT,
+     "the summary, or what is asked for, as JSON"},
     {'q', "quiet", NULL, FOR_ALL, "errors only"},
     {'v', "verbose", NULL, FOR_ALL, "tell of every file that is skipped"},
     {'h', "help", NULL, FOR_ALL, "this text"},
@@ -117,6 +120,8 @@ static const struct command_info {
     {COMMAND_COUNT, "count", "sheaf count SRC...", "the records of each file, and of all"},
     {COMMAND_SCHEMA, "schema", "sheaf schema SRC...",
      "the columns of the united table, and their types"},
+    {COMMAND_SNIFF, "sniff", "sheaf sniff SRC...",
+     "the dialect, encoding and columns of each file"},
     {COMMAND_HELP, "help", "sheaf help [COMMAND]", "about one command"},
 };
 

@@ -180,7 +180,7 @@ static void print_summary_text(const reporter *self, const sheaf_summary *sum, F
     print_notes(self, sum, out);
 }
 
-static void print_json_bytes(FILE *out, const char *name, const char *bytes, size_t length)
+void json_put(FILE *out, const char *name, const char *bytes, size_t length)
 {
     size_t n = sheaf_text_json(bytes, length, NULL, 0);
     char *text = malloc(n + 1);
@@ -193,7 +193,7 @@ static void print_json_bytes(FILE *out, const char *name, const char *bytes, siz
 
 static void print_json_text(FILE *out, const char *name, const char *bytes)
 {
-    print_json_bytes(out, name, bytes, strlen(bytes));
+    json_put(out, name, bytes, strlen(bytes));
 }
 
 static void print_summary_json(const reporter *self, const sheaf_summary *sum, FILE *out)
@@ -326,7 +326,7 @@ static void print_column_text(const sheaf_column *column, FILE *out)
 static void print_column_json(const sheaf_column *column, FILE *out)
 {
     fputs("{", out);
-    print_json_bytes(out, "name", column->name, column->n_name);
+    json_put(out, "name", column->name, column->n_name);
     fprintf(out, ",\"type\":\"%s\",\"nullable\":%s}", sheaf_type_name(column->type),
             column->nullable ? "true" : "false");
 }

@@ -36,7 +36,7 @@ static sheaf_status start_threads(sheaf__load *load, sheaf_executor_kind kind, i
 static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_error *err)
 {
     const sheaf_ingest_options *given = load->options;
-    sheaf__remote_settings settings = {.record_bytes_max = load->reader_options.record_bytes_max,
+    sheaf__remote_settings settings = {.record_bytes_max = given->record_bytes_max,
                                        .chunk_bytes = load->chunk_bytes,
                                        .on_error = (int32_t)given->on_error,
                                        .parent = getpid(),
@@ -46,7 +46,7 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .range_bytes = load->range_bytes,
                                        .blocks_range_bytes = load->blocks_range_bytes,
                                        .sets_aside = load->sets_aside,
-                                       .by_libcsv = load->reader_options.by_libcsv};
+                                       .parser = (int32_t)given->parser};
     size_t n_typing;
     void *typing = sheaf__typing_pack(&load->typing, &n_typing);
     unsigned char *bytes = typing ? malloc(sizeof settings + n_typing) : NULL;
@@ -110,7 +110,7 @@ static sheaf_status make_call(const sheaf__load *load, sheaf__ask what,
     if (!goes_elsewhere(file->load, file))
         return sheaf_call_create(&sheaf__remote_functions[SHEAF__REMOTE_SKIP], NULL, 0, call, err);
     const sheaf_file *found = file->found;
-    const char *encoding = sheaf__load_encoding_of(load, found->path);
+    const char *encoding = sheaf__encoding_of(load->options, found->path);
     size_t n_path = strlen(found->path) + 1;
     size_t n_encoding = encoding ? strlen(encoding) + 1 : 0;
     sheaf__remote_question question = {.what = what,

@@ -60,5 +60,5 @@ static void finish(void *context, void *handle, bool wanted)
 void sheaf__load_find_help(sheaf__load *load)
 {
     load->helper = (sheaf__helper){.context = load, .begin = begin, .finish = finish};
-    load->reader_options.helper = &load->helper;
+    load->has_helper = true;
 }

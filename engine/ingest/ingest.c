@@ -18,12 +18,11 @@
 #include "engine/core/options.h"
 #include "engine/core/system.h"
 #include "engine/ingest/load.h"
-#include "readers/dialect/check.h"
 #include "readers/scan/scan.h"
 #include "readers/source/inflate.h"
 
 enum {
-    RECORD_BYTES_LIMIT = 1 << 30, /* cells count in 32 bits */
+    CHUNK_BYTES_LIMIT = 1 << 30, /* cells count in 32 bits */
     ARENA_CHUNK_BYTES = 4 << 10
 };
 
@@ -41,13 +40,9 @@ static sheaf_status check_options(const sheaf_ingest_options *options, bool is_s
         return sheaf_error_set(err, SHEAF_EINVAL,
                                "there can be 1 to %d workers, not %d (0 chooses)",
                                SHEAF__WORKERS_MAX, options->workers);
-    if (options->record_bytes_max > RECORD_BYTES_LIMIT)
-        return sheaf_error_set(err, SHEAF_EINVAL,
-                               "the limit of a record's size can be %d bytes at most",
-                               RECORD_BYTES_LIMIT);
-    if (options->chunk_bytes > RECORD_BYTES_LIMIT)
+    if (options->chunk_bytes > CHUNK_BYTES_LIMIT)
         return sheaf_error_set(err, SHEAF_EINVAL, "chunk_bytes can be %d at most",
-                               RECORD_BYTES_LIMIT);
+                               CHUNK_BYTES_LIMIT);
     if ((unsigned)options->executor > SHEAF_EXECUTOR_PROCESSES)
         return sheaf_error_set(err, SHEAF_EINVAL, "there is no such kind of executor");
     if ((unsigned)options->parser > SHEAF_PARSER_LIBCSV)
@@ -59,12 +54,7 @@ static sheaf_status check_options(const sheaf_ingest_options *options, bool is_s
             return sheaf_error_set(err, SHEAF_EINVAL, "there is no such type to ask for");
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
-    sheaf_status status = sheaf__dialect_check(&options->dialect, err);
-    if (status == SHEAF_OK)
-        status = sheaf__inflate_check(err);
-    for (size_t i = 0; i < options->n_encodings && status == SHEAF_OK; i++)
-        status = sheaf__encoding_check(options->encodings[i].encoding, err);
-    return status < 0 ? status : sheaf__scan_check(err);
+    return sheaf__file_options_check(options, err);
 }
 
 /* What worker processes are to see lies in a page that they can map. */

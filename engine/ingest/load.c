@@ -10,7 +10,6 @@
 #include "engine/ingest/load.h"
 
 enum {
-    RECORD_BYTES_MAX = 64 << 20,
     CHUNK_BYTES = 1 << 20,
     TYPED_CHUNK_BYTES = 256 << 10, /* text, cells and values stay in the L2 cache */
     CHUNK_BYTES_MIN = 64 << 10,
@@ -135,12 +134,6 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
     bool has_place = ingest->target.kind != SHEAF__SINK_STREAM || ingest->options.on_reject;
     load->sets_aside = ingest->options.on_error == SHEAF_ON_ERROR_QUARANTINE ||
                        (ingest->options.on_error == SHEAF_ON_ERROR_DEFAULT && has_place);
-    size_t record_max = ingest->options.record_bytes_max;
-    load->reader_options = (sheaf__reader_options){
-        .by_libcsv = ingest->options.parser == SHEAF_PARSER_LIBCSV,
-        .record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX,
-        .nulls = ingest->typing.nulls.n > 0 ? &ingest->typing.nulls : NULL,
-        .stop = &ingest->shared->stop};
     SHEAF__ATOMIC(load->budget);
     SHEAF__ATOMIC(load->kept_bytes);
     SHEAF__ATOMIC(load->guess);

@@ -37,6 +37,7 @@
 #include <sheaf/map.h>
 
 #include "engine/core/freelist.h"
+#include "engine/ingest/file_options.h"
 #include "engine/ingest/typing.h"
 #include "engine/sinks/quarantine.h"
 #include "engine/sinks/sink.h"
@@ -143,12 +144,12 @@ typedef enum sheaf__pass {
 struct sheaf__load {
     const sheaf_ingest_options *options; /* const during a run, like all up to the free lists */
     const sheaf_files *files;
-    sheaf__load_file *states;             /* one for each file */
-    sheaf__reader_options reader_options; /* but for what a file itself decides */
+    sheaf__load_file *states; /* one for each file */
     sheaf__shared *shared;
     sheaf_executor *executor;
     sheaf_executor *stream_executor; /* threads, beside processes; made when needed */
     sheaf__helper helper;
+    bool has_helper;
     bool remote;        /* files are read by processes */
     bool wants_rows;    /* the sink does */
     bool wants_columns; /* it wants them typed */
@@ -268,8 +269,6 @@ bool sheaf__load_reads_twice(const sheaf__load *load);
 
 /* Whether a file is split, unless it turns out to be compressed, and not BGZF. */
 bool sheaf__load_may_split(const sheaf__load *load, const sheaf_file *file);
-/* What the user says of a file's encoding; NULL: nothing. */
-const char *sheaf__load_encoding_of(const sheaf__load *load, const char *path);
 size_t sheaf__load_range_bytes(const sheaf__load *load, const sheaf_file *file); /* as stored */
 
 /* Worker hooks: the parser is the worker's local. */

@@ -274,7 +274,7 @@ static void fill_report(const sheaf__load *load, const sheaf__chunk *chunk,
     const sheaf__decompress_format *format = sheaf__compression_format(counts->compression);
     report->compression = format ? format->name : NULL;
     if (counts->encoding == SHEAF__ENCODING_OTHER)
-        report->encoding = sheaf__load_encoding_of(load, report->file->path);
+        report->encoding = sheaf__encoding_of(load->options, report->file->path);
     else if (counts->encoding > SHEAF__ENCODING_UTF_8)
         report->encoding = sheaf__encoding_name(counts->encoding);
     report->read_bytes = counts->stored_bytes;

@@ -9,7 +9,6 @@
  * destination with types must know them before the first row. So the header's task then reads the
  * file to its end, keeping nothing (but see keep.c), and the file is read twice.
  */
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -199,35 +198,18 @@ static sheaf_status finish(sheaf__chunk *chunk, sheaf_status status, void **resu
 
 /* ---- reading ---- */
 
-const char *sheaf__load_encoding_of(const sheaf__load *load, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    for (size_t i = load->options->n_encodings; i > 0; i--) {
-        const sheaf_file_encoding *each = &load->options->encodings[i - 1];
-        if (!each->pattern || fnmatch(each->pattern, path, 0) == 0 ||
-            fnmatch(each->pattern, name, 0) == 0)
-            return each->encoding;
-    }
-    return NULL;
-}
-
 static sheaf__reader_options options_for(const sheaf__load_file *file, bool counted)
 {
-    sheaf__reader_options options = file->load->reader_options;
-    options.dialect = file->dialect;
+    const sheaf__load *load = file->load;
+    sheaf__reader_options options = sheaf__file_options(load->options, file->found->path,
+                                                        &file->dialect);
     options.n_columns = file->n_columns;
-    bool is_tsv = sheaf__uncompressed_name_ends_with(file->found->path, ".tsv");
-    options.delimiter_hint = is_tsv ? '\t' : 0;
-    if (options.dialect.delimiter == SHEAF_BY_NAME)
-        options.dialect.delimiter = is_tsv ? '\t' : ',';
-    const char *encoding = sheaf__load_encoding_of(file->load, file->found->path);
-    if (encoding)
-        options.encoding = sheaf__encoding_parse(encoding);
-    options.encoding_name = encoding;
-    options.splits_blocks = sheaf__load_may_split(file->load, file->found);
+    options.nulls = load->typing.nulls.n > 0 ? &load->typing.nulls : NULL;
+    options.stop = &load->shared->stop;
+    options.helper = load->has_helper ? &load->helper : NULL;
+    options.splits_blocks = sheaf__load_may_split(load, file->found);
     if (counted)
-        options.read_bytes = &file->load->shared->read_bytes;
+        options.read_bytes = &load->shared->read_bytes;
     return options;
 }
 

@@ -68,7 +68,9 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
     self->worker.parser = sheaf__parser_create();
     self->mapped = map_shared(settings);
     self->options = (sheaf_ingest_options){.size = sizeof self->options,
-                                           .on_error = (sheaf_on_error)settings->on_error};
+                                           .on_error = (sheaf_on_error)settings->on_error,
+                                           .parser = (sheaf_parser)settings->parser,
+                                           .record_bytes_max = (size_t)settings->record_bytes_max};
     self->chunk_bytes = settings->chunk_bytes;
     self->load = (sheaf__load){.options = &self->options,
                                .shared = self->mapped ? self->mapped : &self->own_shared,
@@ -81,11 +83,6 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
     if (!self->arena || sheaf__typing_unpack(&self->load.typing, settings + 1,
                                              n_bytes - sizeof *settings, self->arena) < 0)
         return sheaf__error_memory(err, "a worker process");
-    self->load.reader_options = (sheaf__reader_options){
-        .by_libcsv = settings->by_libcsv,
-        .record_bytes_max = settings->record_bytes_max,
-        .nulls = self->load.typing.nulls.n > 0 ? &self->load.typing.nulls : NULL,
-        .stop = &self->load.shared->stop};
     sheaf__freelist_init(&self->load.readers);
     sheaf__freelist_init(&self->load.batches);
     return self->worker.parser ? SHEAF_OK : sheaf__error_memory(err, "a worker's parser");

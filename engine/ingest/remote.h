@@ -34,11 +34,11 @@ typedef struct sheaf__remote_settings {
     uint64_t range_bytes;
     uint64_t blocks_range_bytes;
     int32_t on_error;
+    int32_t parser;
     int32_t parent;
     int32_t shared_fd; /* of the parent */
     bool wants_rows;
     bool surveys;
-    bool by_libcsv;
     bool sets_aside;
 } sheaf__remote_settings;
 
