@@ -46,6 +46,7 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .range_bytes = load->range_bytes,
                                        .blocks_range_bytes = load->blocks_range_bytes,
                                        .sets_aside = load->sets_aside,
+                                       .judges = load->judges,
                                        .parser = (int32_t)given->parser};
     size_t n_typing;
     void *typing = sheaf__typing_pack(&load->typing, &n_typing);
@@ -314,6 +315,7 @@ static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, she
     chunk->more = answer->more;
     chunk->split = answer->split;
     chunk->dense = answer->dense;
+    chunk->misjudged = answer->misjudged;
     chunk->begin = answer->begin;
     chunk->end = answer->end;
     sheaf_status status = SHEAF_OK;

@@ -134,6 +134,8 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
     bool has_place = ingest->target.kind != SHEAF__SINK_STREAM || ingest->options.on_reject;
     load->sets_aside = ingest->options.on_error == SHEAF_ON_ERROR_QUARANTINE ||
                        (ingest->options.on_error == SHEAF_ON_ERROR_DEFAULT && has_place);
+    load->judges = load->sets_aside && ingest->options.rejects_max == 0 &&
+                   ingest->options.rejects_percent_max <= 0;
     SHEAF__ATOMIC(load->budget);
     SHEAF__ATOMIC(load->kept_bytes);
     SHEAF__ATOMIC(load->guess);

@@ -89,6 +89,7 @@ struct sheaf__chunk {
     sheaf__rejects rejects;       /* records that were set aside */
     sheaf__reader_position shift; /* to be added to their lines, records and offsets */
     sheaf_error *fault;           /* behind the rows; NULL without one */
+    bool misjudged;               /* that is the fault: most of the file's records have one */
     bool lost;                    /* with its process: the fault is all there is */
     bool flush;                   /* a stream has no more for now: let its rows be seen */
     size_t held_bytes;            /* of the budget */
@@ -161,8 +162,10 @@ struct sheaf__load {
     const bool *nullable;
     sheaf__sink *sink;
     uint64_t n_rejected;           /* the merge's thread only */
+    uint64_t n_rejected_marked;    /* the same, when the current file began */
     sheaf__quarantine *quarantine; /* NULL: what is set aside goes to the sink, or nowhere */
     bool sets_aside;
+    bool judges;           /* a file by how many: unless the user says how many may be */
     bool has_names;        /* a file has a header */
     sheaf_error *left_out; /* of the first file that was left out, or NULL */
     size_t chunk_bytes;
@@ -458,6 +461,10 @@ sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *
 /* Send the records that a chunk has set aside where they belong, and count them. */
 sheaf_status sheaf__rejects_deliver(sheaf__load *load, sheaf__chunk *chunk,
                                     sheaf_file_report *report, sheaf_error *err);
+
+/* Whether most of a file's records have faults; and the fault of the file that this is (ESHAPE). */
+bool sheaf__is_misjudged(const sheaf__reader_counts *counts);
+sheaf_status sheaf__misjudged(const sheaf__reader_counts *counts, sheaf_error *err);
 
 /*
  * Whether there are not too many of them in all. OK, ELIMIT; the first fault if every file was left

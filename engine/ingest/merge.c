@@ -143,7 +143,8 @@ void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk,
 static bool leaves_out(const sheaf__load *load, const sheaf__chunk *chunk)
 {
     return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE ||
-           (load->sets_aside && chunk->counts.records == 0);
+           (load->sets_aside && (chunk->counts.records == 0 || chunk->misjudged ||
+                                 (load->sink && load->sink->takes_back)));
 }
 
 /* The header was read before: it must be the same. */
@@ -290,26 +291,91 @@ static void fill_report(const sheaf__load *load, const sheaf__chunk *chunk,
         report->columns = load->schema.layouts[chunk->file->layout].n_columns;
 }
 
+/* ---- a file that is left out ---- */
+
 /*
- * The file has a fault. It ends the run, or the file is left out; a file of which rows were written
- * cannot be.
+ * From here on, what is written of the chunk's file may be taken back. It will not have to be if
+ * the chunk is all there is of it, and good, as most small files are.
  */
+static sheaf_status mark(sheaf__load *load, const sheaf__chunk *chunk, sheaf_error *err)
+{
+    sheaf__sink *sink = load->sink;
+    bool is_good = !chunk->more && !chunk->split && !chunk->fault &&
+                   !sheaf__is_misjudged(&chunk->counts);
+    if (!sink || !sink->ops->mark || !load->sets_aside || load->pass != SHEAF__PASS_ROWS || is_good)
+        return SHEAF_OK;
+    load->n_rejected_marked = load->n_rejected;
+    if (load->quarantine)
+        sheaf__quarantine_mark(load->quarantine);
+    return sink->ops->mark(sink, err);
+}
+
+/* Take back what was written of a file, if that can be done. */
+static sheaf_status take_back(sheaf__load *load, sheaf_file_report *report, bool *done,
+                              sheaf_error *err)
+{
+    sheaf__sink *sink = load->sink;
+    *done = report->loaded == 0 && report->rejected == 0;
+    if (*done || !load->sets_aside || !sink || !sink->ops->take_back)
+        return SHEAF_OK;
+    sheaf_status status = sink->ops->take_back(sink, done, err);
+    if (status < 0 || !*done)
+        return status;
+    if (load->quarantine)
+        status = sheaf__quarantine_take_back(load->quarantine, err);
+    load->n_rejected = load->n_rejected_marked;
+    atomic_fetch_sub_explicit(load->records_done, report->loaded, memory_order_relaxed);
+    report->loaded = report->rejected = 0;
+    return status;
+}
+
+static sheaf_status leave_out(sheaf__load *load, const sheaf__chunk *chunk,
+                              sheaf_file_report *report, sheaf_error *err)
+{
+    if (!load->left_out && (load->left_out = malloc(sizeof *load->left_out)) != NULL)
+        *load->left_out = *chunk->fault;
+    report->skipped = true;
+    report->error = chunk->fault;
+    report->skipped_records = report->records;
+    return report_file(load, report, err);
+}
+
+/* The file has a fault: it is left out, or, if rows of it cannot be taken back, ends the run. */
 static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_report *report,
                           sheaf_error *err)
 {
+    bool may = load->sets_aside || load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
+    bool done = false;
     if (!chunk->fault->column[0])
         sheaf__load_name_column(load, chunk, chunk->fault);
+    sheaf_status status = may ? take_back(load, report, &done, err) : SHEAF_OK;
     fill_report(load, chunk, report);
-    if (leaves_out(load, chunk) && report->loaded == 0 && report->rejected == 0) {
-        if (!load->left_out && (load->left_out = malloc(sizeof *load->left_out)) != NULL)
-            *load->left_out = *chunk->fault;
-        report->skipped = true;
-        report->error = chunk->fault;
-        report->skipped_records = report->records;
-        return report_file(load, report, err);
-    }
+    if (status < 0)
+        return status;
+    if (done)
+        return leave_out(load, chunk, report, err);
     sheaf__error_copy(err, chunk->fault);
     return chunk->fault->status;
+}
+
+/* Most of a file's records have faults: that is a fault of the file, if it can be left out. */
+static sheaf_status judge_whole(sheaf__rows_cursor *cursor, sheaf_error *err)
+{
+    sheaf__load *load = cursor->load;
+    sheaf__chunk *chunk = cursor->chunk;
+    bool done = load->pass == SHEAF__PASS_SURVEY;
+    if (!load->judges || !sheaf__is_misjudged(&chunk->counts))
+        return SHEAF_OK;
+    sheaf_status status = done ? SHEAF_OK : take_back(load, &cursor->report, &done, err);
+    if (status < 0 || !done)
+        return status;
+    chunk->fault = malloc(sizeof *chunk->fault);
+    if (!chunk->fault)
+        return sheaf__error_memory(err, "an error");
+    chunk->misjudged = true;
+    (void)sheaf__misjudged(&chunk->counts, chunk->fault);
+    sheaf__error_source(chunk->fault, chunk->file->found->path);
+    return SHEAF_OK;
 }
 
 /*
@@ -428,6 +494,8 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
         status = taken;
     if (status == SHEAF_OK)
         status = check_stop(load, err);
+    if (status == SHEAF_OK && !next && !chunk->fault)
+        status = judge_whole(cursor, err);
     bool later = status == SHEAF_OK && chunk->fault && load->pass == SHEAF__PASS_SURVEY &&
                  leaves_out(load, chunk);
     if (later) {
@@ -459,7 +527,8 @@ static sheaf_status enter_file(sheaf__rows_cursor *cursor, sheaf_error *err)
     cursor->file = cursor->chunk->file;
     cursor->at = cursor->chunk->end;
     cursor->n_asked = cursor->n_taken = 0;
-    return take_header(cursor->load, cursor->chunk, err);
+    status = mark(cursor->load, cursor->chunk, err);
+    return status < 0 ? status : take_header(cursor->load, cursor->chunk, err);
 }
 
 sheaf_status sheaf__rows_open(sheaf__load *load, sheaf__rows_cursor *cursor, sheaf_error *err)

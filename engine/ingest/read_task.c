@@ -346,6 +346,11 @@ static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_st
     sheaf_status status = chunk->file->load->surveys
                               ? sheaf__survey_file(worker, parser, chunk, err)
                               : sheaf__reader_next(chunk->reader, parser, NULL, 0, err);
+    sheaf__reader_counts counts = sheaf__reader_counts_get(chunk->reader);
+    if (status == SHEAF_END && chunk->file->load->judges && sheaf__is_misjudged(&counts)) {
+        chunk->misjudged = true;
+        return sheaf__misjudged(&counts, err);
+    }
     if (status != SHEAF_END || !is_stream)
         return status;
     sheaf__batch_clear(chunk->header, SIZE_MAX);

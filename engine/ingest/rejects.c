@@ -198,6 +198,22 @@ sheaf_status sheaf__rejects_deliver(sheaf__load *load, sheaf__chunk *chunk,
     return status;
 }
 
+bool sheaf__is_misjudged(const sheaf__reader_counts *counts)
+{
+    return counts->rejected > counts->records / 2;
+}
+
+sheaf_status sheaf__misjudged(const sheaf__reader_counts *counts, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_ESHAPE,
+                    "%" PRIu64 " of its %" PRIu64 " records have faults: it was misjudged, or is "
+                    "no table",
+                    counts->rejected, counts->records);
+    sheaf_error_hint(err, "sheaf sniff shows how it was read, --delim, --quote, --skip say how it "
+                          "is to be read; --max-errors 100%% loads what is good");
+    return SHEAF_ESHAPE;
+}
+
 /* No file could be read: that is no load. */
 static sheaf_status nothing_is_left(const sheaf__load *load, sheaf_error *err)
 {

@@ -77,6 +77,7 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
                                .wants_rows = settings->wants_rows,
                                .range_bytes = settings->range_bytes,
                                .sets_aside = settings->sets_aside,
+                               .judges = settings->judges,
                                .blocks_range_bytes = settings->blocks_range_bytes,
                                .surveys = settings->surveys};
     self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
@@ -231,6 +232,7 @@ static sheaf_status answer(remote *self, const sheaf__remote_question *question,
     sheaf__remote_answer head = {.counts = chunk->counts,
                                  .has_header = chunk->header != NULL,
                                  .has_batch = chunk->batch != NULL,
+                                 .misjudged = chunk->misjudged,
                                  .has_fault = chunk->fault != NULL,
                                  .split = chunk->split,
                                  .dense = chunk->dense,

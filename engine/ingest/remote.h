@@ -40,6 +40,7 @@ typedef struct sheaf__remote_settings {
     bool wants_rows;
     bool surveys;
     bool sets_aside;
+    bool judges;
 } sheaf__remote_settings;
 
 /* What it is asked; the path follows, with its NUL, and so does its encoding, if that was given. */
@@ -81,6 +82,7 @@ typedef struct sheaf__remote_answer {
     bool has_header;
     bool has_batch;
     bool has_fault;
+    bool misjudged;
     bool more;
     uint64_t n_kinds;
     uint64_t n_rejects; /* faults, and then their bytes */

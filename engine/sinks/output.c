@@ -194,6 +194,7 @@ static void write_all(sheaf__output *output, const uint8_t *bytes, size_t n_byte
         if (n >= 0) {
             bytes += n;
             n_bytes -= (size_t)n;
+            output->n_sent += (uint64_t)n;
         } else if (errno != EINTR && errno != EAGAIN) {
             fail(output, errno, "cannot write");
         }
@@ -204,6 +205,29 @@ void sheaf__output_flush_some(sheaf__output *output)
 {
     write_all(output, output->buffer, output->n_buffered);
     output->n_buffered = 0;
+}
+
+void sheaf__output_mark(sheaf__output *output)
+{
+    if (!output->is_file && output->n_buffered > SHEAF__OUTPUT_BUFFER_BYTES / 2)
+        sheaf__output_flush_some(output);
+    output->marked = output->n_sent + output->n_buffered;
+}
+
+bool sheaf__output_take_back(sheaf__output *output)
+{
+    if (output->marked >= output->n_sent) {
+        output->n_buffered = (size_t)(output->marked - output->n_sent);
+        return true;
+    }
+    if (!output->is_file || output->failure < 0)
+        return false;
+    if (ftruncate(output->fd, (off_t)output->marked) != 0 ||
+        lseek(output->fd, (off_t)output->marked, SEEK_SET) < 0)
+        fail(output, errno, "cannot take back what was written");
+    output->n_sent = output->marked;
+    output->n_buffered = 0;
+    return true;
 }
 
 void sheaf__output_put(sheaf__output *output, const void *bytes, size_t n_bytes)

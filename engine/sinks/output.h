@@ -24,6 +24,8 @@ typedef struct sheaf__output {
     char temporary[PATH_MAX]; /* "" when there is none */
     uint8_t *buffer;
     size_t n_buffered;
+    uint64_t n_sent; /* out of the buffer */
+    uint64_t marked; /* bytes, at the last mark */
     const atomic_bool *stop;
     sheaf_status failure;
     sheaf_error failure_error;
@@ -43,6 +45,14 @@ static inline void sheaf__output_byte(sheaf__output *output, char byte)
         sheaf__output_flush_some(output);
     output->buffer[output->n_buffered++] = (uint8_t)byte;
 }
+
+/*
+ * From here on bytes may be taken back; and take them back. Of standard output that can be done as
+ * long as they are in the buffer, of which half at least is free at a mark: how many they are
+ * decides it, and nothing else. False: it cannot be done.
+ */
+void sheaf__output_mark(sheaf__output *output);
+bool sheaf__output_take_back(sheaf__output *output);
 
 /* The first failure so far, if any. */
 sheaf_status sheaf__output_status(const sheaf__output *output, sheaf_error *err);

@@ -17,6 +17,7 @@ struct sheaf__quarantine {
     char *path;
     const atomic_bool *stop;
     bool is_open;
+    bool was_open; /* at the last mark */
     sheaf__output output;
     char *text; /* a value, escaped */
     size_t text_capacity;
@@ -119,6 +120,26 @@ sheaf_status sheaf__quarantine_put(sheaf__quarantine *self, const sheaf__rejecte
         status = put_string(self, "raw", rejected->raw, rejected->n_raw, err);
     put_text(self, "}\n");
     return status < 0 ? status : sheaf__output_status(&self->output, err);
+}
+
+void sheaf__quarantine_mark(sheaf__quarantine *self)
+{
+    self->was_open = self->is_open;
+    if (self->is_open)
+        sheaf__output_mark(&self->output);
+}
+
+sheaf_status sheaf__quarantine_take_back(sheaf__quarantine *self, sheaf_error *err)
+{
+    if (!self->is_open)
+        return SHEAF_OK;
+    if (!self->was_open) { /* as if nothing had been put */
+        sheaf__output_end(&self->output);
+        self->is_open = false;
+        return SHEAF_OK;
+    }
+    (void)sheaf__output_take_back(&self->output);
+    return sheaf__output_status(&self->output, err);
 }
 
 sheaf_status sheaf__quarantine_settle(sheaf__quarantine *self, sheaf_error *err)

@@ -29,6 +29,10 @@ const char *sheaf__quarantine_path(const sheaf__quarantine *quarantine);
 sheaf_status sheaf__quarantine_put(sheaf__quarantine *quarantine, const sheaf__rejected *rejected,
                                    sheaf_error *err);
 
+/* What is put from here on may be taken back; and take it back. Returns    OK, EIO. */
+void sheaf__quarantine_mark(sheaf__quarantine *quarantine);
+sheaf_status sheaf__quarantine_take_back(sheaf__quarantine *quarantine, sheaf_error *err);
+
 /* Bring it to the disk: what can fail of a commit, before the rows are committed. */
 sheaf_status sheaf__quarantine_settle(sheaf__quarantine *quarantine, sheaf_error *err);
 

@@ -106,6 +106,11 @@ sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **si
 
 /* ---- null: ---- */
 
+typedef struct null_sink {
+    sheaf__sink base;
+    uint64_t marked; /* rows, at the last mark */
+} null_sink;
+
 static sheaf_status null_begin(sheaf__sink *sink, const sheaf__names *columns,
                                const sheaf_type *types, sheaf_error *err)
 {
@@ -117,6 +122,21 @@ static sheaf_status null_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf
 {
     (void)err;
     sink->rows += rows->n_rows;
+    return SHEAF_OK;
+}
+
+static sheaf_status null_mark(sheaf__sink *sink, sheaf_error *err)
+{
+    (void)err;
+    ((null_sink *)sink)->marked = sink->rows;
+    return SHEAF_OK;
+}
+
+static sheaf_status null_take_back(sheaf__sink *sink, bool *done, sheaf_error *err)
+{
+    (void)err;
+    sink->rows = ((null_sink *)sink)->marked;
+    *done = true;
     return SHEAF_OK;
 }
 
@@ -140,13 +160,17 @@ sheaf_status sheaf__null_open(sheaf__sink **sink, sheaf_error *err)
 {
     static const sheaf__sink_ops ops = {.begin = null_begin,
                                         .write = null_write,
+                                        .mark = null_mark,
+                                        .take_back = null_take_back,
                                         .commit = null_commit,
                                         .abort = null_abort,
                                         .destroy = null_destroy};
-    *sink = calloc(1, sizeof **sink);
-    if (!*sink)
+    null_sink *self = calloc(1, sizeof *self);
+    if (!self)
         return sheaf__error_memory(err, "a destination");
-    (*sink)->ops = &ops;
-    snprintf((*sink)->label, sizeof(*sink)->label, "null:");
+    self->base.ops = &ops;
+    self->base.takes_back = true;
+    snprintf(self->base.label, sizeof self->base.label, "null:");
+    *sink = &self->base;
     return SHEAF_OK;
 }

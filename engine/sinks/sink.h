@@ -79,6 +79,13 @@ typedef struct sheaf__sink_ops {
     sheaf_status (*commit)(sheaf__sink *sink, sheaf_error *err);
     void (*abort)(sheaf__sink *sink);
     void (*destroy)(sheaf__sink *sink);
+    /*
+     * From here on rows, and rejects, may be taken back; and take them back: what was written since
+     * the last mark, of which there is one at a time. *done is false, and nothing has changed, when
+     * that cannot be done any more: what went to a pipe is gone. NULL: it never can.
+     */
+    sheaf_status (*mark)(sheaf__sink *sink, sheaf_error *err);
+    sheaf_status (*take_back)(sheaf__sink *sink, bool *done, sheaf_error *err);
     /* A record that was set aside goes beside the rows; NULL: this kind has no place for it. */
     sheaf_status (*reject)(sheaf__sink *sink, const sheaf__rejected *rejected, sheaf_error *err);
 } sheaf__sink_ops;
@@ -88,6 +95,7 @@ struct sheaf__sink {
     const sheaf__sink_ops *ops;
     bool wants_rows;    /* false: it only counts them, so readers need not keep them */
     bool wants_columns; /* it wants them typed */
+    bool takes_back;    /* whatever was written */
     bool has_names;     /* before begin: the columns' names are those of a header */
     uint64_t rows;      /* as the destination itself counts what it took */
     uint64_t columns_renamed;

@@ -53,6 +53,9 @@ typedef struct sqlite_sink {
     sqlite3 *db;
     sqlite3_stmt *insert;
     sqlite3_int64 changes_before;
+    bool is_marked; /* there is a savepoint; when it was made: */
+    sqlite3_int64 changes_marked;
+    uint64_t rows_marked;
     sheaf__sqlite_rejects rejects;
 } sqlite_sink;
 
@@ -465,6 +468,34 @@ static sheaf_status sqlite_reject(sheaf__sink *sink, const sheaf__rejected *reje
                : refused(self, "cannot set a record aside", err);
 }
 
+static sheaf_status sqlite_mark(sheaf__sink *sink, sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    bool is_first = !self->is_marked;
+    self->is_marked = true;
+    self->changes_marked = sqlite3_total_changes64(self->db);
+    self->rows_marked = sink->rows;
+    sheaf__sqlite_rejects_mark(&self->rejects);
+    return execute(self,
+                   sqlite3_mprintf(is_first ? "SAVEPOINT sheaf_file"
+                                            : "RELEASE sheaf_file; SAVEPOINT sheaf_file"),
+                   "cannot begin a file", err);
+}
+
+static sheaf_status sqlite_take_back(sheaf__sink *sink, bool *done, sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    sheaf_status status = execute(self, sqlite3_mprintf("ROLLBACK TO sheaf_file"),
+                                  "cannot take back the rows of a file", err);
+    *done = status == SHEAF_OK;
+    if (status < 0)
+        return status;
+    self->changes_before += sqlite3_total_changes64(self->db) - self->changes_marked;
+    sink->rows = self->rows_marked;
+    sheaf__sqlite_rejects_forget(&self->rejects);
+    return SHEAF_OK;
+}
+
 static void end_statements(sqlite_sink *self)
 {
     sqlite3_finalize(self->insert);
@@ -557,6 +588,8 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
     static const sheaf__sink_ops ops = {.begin = sqlite_begin,
                                         .write = sqlite_write,
                                         .reject = sqlite_reject,
+                                        .mark = sqlite_mark,
+                                        .take_back = sqlite_take_back,
                                         .commit = sqlite_commit,
                                         .abort = sqlite_abort,
                                         .destroy = sqlite_destroy};
@@ -565,7 +598,7 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
         return sheaf__error_memory(err, "a destination");
     self->base.ops = &ops;
     self->base.wants_rows = true;
-    self->base.wants_columns = true;
+    self->base.wants_columns = self->base.takes_back = true;
     self->stop = target->stop;
     self->path = strdup(target->path);
     self->table = target->table ? strdup(target->table) : table_of_path(target->path);

@@ -31,6 +31,7 @@ static int create(sheaf__sqlite_rejects *rejects, sqlite3 *db)
     sql = sqlite3_mprintf("INSERT INTO \"%w\" VALUES(?,?,?,?,?,?,?,?,?,?,?)", rejects->table);
     code = sql ? sqlite3_prepare_v2(db, sql, -1, &rejects->insert, NULL) : SQLITE_NOMEM;
     sqlite3_free(sql);
+    rejects->is_new = true;
     return code;
 }
 
@@ -85,6 +86,20 @@ int sheaf__sqlite_rejects_put(sheaf__sqlite_rejects *rejects, sqlite3 *db,
     code = sqlite3_reset(rejects->insert);
     rejects->rows += code == SQLITE_OK;
     return code;
+}
+
+void sheaf__sqlite_rejects_mark(sheaf__sqlite_rejects *rejects)
+{
+    rejects->rows_marked = rejects->rows;
+    rejects->is_new = false;
+}
+
+void sheaf__sqlite_rejects_forget(sheaf__sqlite_rejects *rejects)
+{
+    rejects->rows = rejects->rows_marked;
+    if (rejects->is_new)
+        sheaf__sqlite_rejects_finalize(rejects);
+    rejects->is_new = false;
 }
 
 void sheaf__sqlite_rejects_finalize(sheaf__sqlite_rejects *rejects)

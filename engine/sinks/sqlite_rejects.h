@@ -19,6 +19,8 @@ typedef struct sheaf__sqlite_rejects {
     char *table; /* the quarantine's name */
     sqlite3_stmt *insert;
     uint64_t rows;
+    uint64_t rows_marked;
+    bool is_new; /* the table is, since the last mark */
 } sheaf__sqlite_rejects;
 
 /* OK, ENOMEM. `table` is the rows'. */
@@ -28,6 +30,10 @@ sheaf_status sheaf__sqlite_rejects_init(sheaf__sqlite_rejects *rejects, const ch
 /* An SQLite result code: what is wrong is in the database's error message. */
 int sheaf__sqlite_rejects_put(sheaf__sqlite_rejects *rejects, sqlite3 *db,
                               const sheaf__rejected *rejected);
+
+/* What is put from here on may be taken back, by the database; then forget it. */
+void sheaf__sqlite_rejects_mark(sheaf__sqlite_rejects *rejects);
+void sheaf__sqlite_rejects_forget(sheaf__sqlite_rejects *rejects);
 
 /* The statement ends; before the transaction does. */
 void sheaf__sqlite_rejects_finalize(sheaf__sqlite_rejects *rejects);

@@ -21,8 +21,10 @@
 typedef struct text_sink {
     sheaf__sink base;
     sheaf__text_format format;
-    char separator;     /* CSV and TSV */
-    bool has_begun;     /* the same: a field was written */
+    char separator; /* CSV and TSV */
+    bool has_begun; /* the same: a field was written */
+    bool had_begun; /* when rows were marked; so many there were: */
+    uint64_t rows_marked;
     bool special[256];  /* bytes that want quotes (CSV, TSV) or escapes (JSON lines) */
     sheaf_arena *arena; /* holds keys */
     sheaf__text *keys;  /* JSON lines: `"name":` of each column */
@@ -186,6 +188,26 @@ static sheaf_status text_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf
     return sheaf__output_status(&self->output, err);
 }
 
+static sheaf_status text_mark(sheaf__sink *sink, sheaf_error *err)
+{
+    text_sink *self = self_of(sink);
+    sheaf__output_mark(&self->output);
+    self->rows_marked = sink->rows;
+    self->had_begun = self->has_begun;
+    return sheaf__output_status(&self->output, err);
+}
+
+static sheaf_status text_take_back(sheaf__sink *sink, bool *done, sheaf_error *err)
+{
+    text_sink *self = self_of(sink);
+    *done = sheaf__output_take_back(&self->output);
+    if (!*done)
+        return SHEAF_OK;
+    sink->rows = self->rows_marked;
+    self->has_begun = self->had_begun;
+    return sheaf__output_status(&self->output, err);
+}
+
 static sheaf_status text_commit(sheaf__sink *sink, sheaf_error *err)
 {
     return sheaf__output_commit(&self_of(sink)->output, err);
@@ -221,6 +243,8 @@ sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **si
 {
     static const sheaf__sink_ops ops = {.begin = text_begin,
                                         .write = text_write,
+                                        .mark = text_mark,
+                                        .take_back = text_take_back,
                                         .commit = text_commit,
                                         .abort = text_abort,
                                         .destroy = text_destroy};
@@ -229,6 +253,7 @@ sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **si
         return sheaf__error_memory(err, "a destination");
     self->base.ops = &ops;
     self->base.wants_rows = true;
+    self->base.takes_back = target->kind == SHEAF__SINK_FILE;
     self->format = target->format;
     self->separator = target->format == SHEAF__TSV ? '\t' : ',';
     mark_special(self);

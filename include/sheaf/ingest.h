@@ -52,10 +52,13 @@ typedef enum sheaf_on_error {
     /* The file is left out whole, and counted. */
     SHEAF_ON_ERROR_SKIP_FILE,
     /*
-     * The record is set aside, with its place, and counted; everything else is loaded. A file of
-     * which no record can be read (it cannot be opened, is damaged, its header has a fault) is left
-     * out; if there is no other file, that ends the run, and so does a file that is damaged behind
-     * a record.
+     * The record is set aside, with its place, and counted; everything else is loaded. A file that
+     * is at fault itself (it cannot be opened, is damaged, its header has a fault) is left out, and
+     * so is one of which more than half of the records have faults, unless rejects_max or
+     * rejects_percent_max says how many may: it was misjudged. What was written of it is taken
+     * back. If there is no other file, that ends the run. Rows that went to standard output (more
+     * than 128 KiB of them) or to who reads a stream cannot be taken back: a file that is damaged
+     * behind them ends the run.
      */
     SHEAF_ON_ERROR_QUARANTINE
 } sheaf_on_error;

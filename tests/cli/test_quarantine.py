@@ -19,14 +19,18 @@ RAW = [b"3", b"4,5,6", b"7,\xff", b'8,"9']
 
 
 class QuarantineTest(SheafTest):
+    def allowed(self, args):
+        """Files of which most records have faults are Misjudged's."""
+        return [] if "--max-errors" in args else ["--max-errors", "100%"]
+
     def run_with(self, command, *args, code=SKIPPED, **options):
-        return self.expect(code, command, *args, "--on-error", "quarantine", **options)
+        return self.expect(code, command, *args, *self.allowed(args), "--on-error", "quarantine", **options)
 
     def ingest(self, *args, **options):
         return self.run_with("ingest", *args, **options)
 
     def facts(self, *args, code=SKIPPED, **options):
-        return self.totals(*args, "--on-error", "quarantine", code=code, **options)
+        return self.totals(*args, *self.allowed(args), "--on-error", "quarantine", code=code, **options)
 
     def rejects(self, name):
         """The objects of a quarantine in JSON lines; `raw` and `file` as bytes."""
@@ -81,7 +85,7 @@ class Places(QuarantineTest):
     def test_it_is_what_happens_without_a_word(self):
         for args, out in ((["ingest", "bad.csv", "-o", "x.csv"], None), (["cat", "bad.csv"], b"a,b\n1,2\n10,11\n"),
                           (["count", "bad.csv"], b"2 bad.csv\n2 total\n")):
-            run = subprocess.run([harness.SHEAF, *args, "--encoding", "utf-8"], cwd=self.dir, capture_output=True,
+            run = subprocess.run([harness.SHEAF, *args, "--encoding", "utf-8", "--max-errors", "100%"], cwd=self.dir, capture_output=True,
                                  timeout=harness.TIMEOUT)
             self.assertEqual(SKIPPED, run.returncode, run)
             self.assertTrue(out is None or run.stdout == out, run)
@@ -233,7 +237,7 @@ class AllOrNothing(QuarantineTest):
     def test_an_earlier_quarantine_stays_if_nothing_is_committed(self):
         self.write("bad.csv", BAD)
         for where in ("x.csv", "x.db"):
-            self.ingest("bad.csv", "-o", where)
+            self.ingest("bad.csv", "-o", where, "--max-errors", "100%")
         self.write("bad.csv", BAD + b"\n\n1\n2\n")
         self.assert_nothing("bad.csv", "--max-errors", "5", "--if-exists", "replace", code=FAULT)
 
@@ -349,17 +353,39 @@ class WholeFiles(QuarantineTest):
             run = self.ingest(*self.damaged, "-o", "x.db", code=FAULT)
             self.assertRegex(run.error_text, r"(?m)^error: .*\n +--> cut.csv.gz")
 
-    def test_one_that_is_damaged_behind_a_record_ends_the_run(self):
+    WAYS = (["-j", "1"], ["-j", "1", "--memory", "1M"], ["-j", "3"], ["-j", "2", "--executor", "processes"])
+
+    def write_damaged(self):
+        stored = gzip.compress(b"a,b\n" + b"".join(b"%d,x\n%s" % (n, b"\n" if n % 999 else b"1\n")
+                                                   for n in range(200_000)), 1)
+        self.write("long.csv.gz", stored[:-100])
+        self.write("short.csv.gz", gzip.compress(b"a,b\n5,6\n7\n7,8\n")[:-3])
+
+    def test_what_was_written_of_one_that_is_damaged_is_taken_back(self):
         """Whoever reads, in pieces of whatever size: how many of its rows were written by then does not count."""
-        stored = gzip.compress(b"a,b\n" + b"".join(b"%d,x\n" % n for n in range(200_000)), 1)
-        self.write("damaged.csv.gz", stored[:-100])
-        self.write("short.csv.gz", gzip.compress(b"a,b\n5,6\n7,8\n")[:-3])
-        for name in ("damaged.csv.gz", "short.csv.gz"):
-            for where in ("x.csv", "x.db", "null:"):
-                for way in (["-j", "1"], ["-j", "1", "--memory", "1M"], ["-j", "3"], ["-j", "2", "--executor", "processes"]):
-                    with self.assert_directory_unchanged():
-                        run = self.ingest("good.csv", name, "-o", where, *way, code=FAULT)
-                        self.assertRegex(run.error_text, rf"(?m)^error: .*\n +--> {name}")
+        self.write_damaged()
+        names = ["good.csv", "long.csv.gz", "good.csv", "short.csv.gz", "good.csv"]
+        for where in ("x.csv", "x.db", "x.jsonl", "null:"):
+            for way in (*self.WAYS, ["-j", "2", "--text"]):
+                if "--text" in way and where != "x.db":
+                    continue
+                facts = self.facts(*names, "-o", where, "--if-exists", "replace", *way)
+                self.assertEqual((2, 3, 3), (facts["files_skipped"], facts["loaded"], facts["rejected"]), (where, way))
+                if where == "x.db":
+                    self.assertEqual(3, len(self.database_rejects("x.db", "x_quarantine")))
+                    self.assertEqual(b"1|2\n" * 3, self.sql("x.db", "select * from x"))
+                elif where == "x.csv":
+                    self.assertEqual(b"a,b\n" + b"1,2\n" * 3, self.read(where))
+                if where in ("x.csv", "x.jsonl"):
+                    self.assertEqual(3, len(self.rejects(where + ".quarantine.jsonl")))
+
+    def test_of_standard_output_as_much_as_is_in_the_buffer(self):
+        self.write_damaged()
+        for way in self.WAYS:
+            run = self.run_with("cat", "good.csv", "short.csv.gz", "good.csv", *way)
+            self.assertEqual(b"a,b\n" + b"1,2\n" * 2, run.out)
+            run = self.run_with("cat", "good.csv", "long.csv.gz", "good.csv", *way, code=FAULT)
+            self.assertRegex(run.error_text, r"(?m)^error: .*\n +--> long.csv.gz")
 
     def test_a_file_that_is_missing_is_a_mistake(self):
         self.ingest("good.csv", "missing.csv", "-o", "x.csv", code=FAULT)
@@ -368,6 +394,46 @@ class WholeFiles(QuarantineTest):
         self.write("empty.csv", "")
         self.facts("empty.csv", "header.csv", "-o", "null:")
         self.facts("empty.csv", "-o", "null:", code=CLEAN)
+
+
+class Misjudged(SheafTest):
+    """More than half of the records of a file have faults: that is the file's."""
+
+    WAYS = WholeFiles.WAYS
+
+    def text(self, n_records, n_faults):
+        return b"a,b\n" + b"".join(b"%d\n" % n if n < n_faults else b"%d,x\n" % n for n in range(n_records))
+
+    def check(self, names, n_skipped, loaded, rejected):
+        for where in ("x.csv", "x.db", "null:"):
+            for way in self.WAYS:
+                facts = self.totals(*names, "-o", where, "--if-exists", "replace", "--on-error", "quarantine", *way,
+                                    code=SKIPPED)
+                self.assertEqual((n_skipped, loaded, rejected),
+                                 (facts["files_skipped"], facts["loaded"], facts["rejected"]), (where, way))
+
+    def test_they_are_left_out(self):
+        for n_records in (1, 2, 3, 100, 101):
+            most = n_records // 2 + 1
+            self.write("good.csv", b"a,b\n1,2\n")
+            self.write("half.csv", self.text(n_records, n_records // 2))
+            self.write("most.csv", self.text(n_records, most))
+            self.check(["good.csv", "most.csv", "half.csv"], 1, 1 + n_records - n_records // 2, n_records // 2)
+
+    def test_large_ones_too(self):
+        self.write("good.csv", b"a,b\n1,2\n")
+        self.write("most.csv", self.text(400_000, 210_000))
+        self.check(["good.csv", "most.csv", "good.csv"], 1, 2, 0)
+
+    def test_what_is_said_of_them(self):
+        self.write("most.csv", self.text(3, 2))
+        run = self.expect(FAULT, "ingest", "most.csv", "-o", "x.db", "--on-error", "quarantine")
+        self.assertIn("2 of its 3 records have faults", run.error_text)
+        self.assertIn("sheaf sniff", run.error_text)
+        self.assertEqual([], [name for name in self.names() if name.startswith("x.")])
+        for most in ("2", "100%"):
+            self.expect(SKIPPED, "ingest", "most.csv", "-o", "x.db", "--if-exists", "replace", "--on-error",
+                        "quarantine", "--max-errors", most)
 
 
 class EveryRecord(QuarantineTest):
@@ -394,7 +460,7 @@ class EveryRecord(QuarantineTest):
             delimiter = rng.choice([b",", b",", b";", b"\t"])
             text = dirty.make_file(rng, delimiter=delimiter, faults=rng.choice([0.05, 0.25, 0.6]))
             limit = rng.choice([64 << 20, 64 << 20, rng.randrange(20, 60)])
-            args = ["--delim", delimiter.decode()]
+            args = ["--delim", delimiter.decode(), "--max-errors", "100%"]
             if rng.random() < 0.3:
                 args += ["--parser", "libcsv"]
             name = "a.csv"
