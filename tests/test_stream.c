@@ -12,27 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <sheaf/sheaf.h>
-
-#include "tests/support.h"
+#include "tests/support_stream.h"
 
 enum { LIMIT = 60, FILES = 20, ROWS = 5000 };
 
 TestSuite(stream, .timeout = LIMIT, .init = enter_directory, .fini = leave_directory);
-
-static void write_text(const char *name, const char *text)
-{
-    write_file(name, text, strlen(text));
-}
-
-static sheaf_files *files_of_folder(void)
-{
-    sheaf_files *files;
-    sheaf_error err;
-    const char *source = ".";
-    cr_assert_eq(sheaf_files_discover(&source, 1, NULL, &files, &err), SHEAF_OK, "%s", err.message);
-    return files;
-}
 
 static void write_many(void)
 {
@@ -47,15 +31,6 @@ static void write_many(void)
         write_text(name, text);
     }
     free(text);
-}
-
-static struct ArrowArrayStream open_stream(const sheaf_files *files, sheaf_ingest_options options)
-{
-    struct ArrowArrayStream stream;
-    sheaf_error err;
-    options.size = sizeof options;
-    cr_assert_eq(sheaf_stream_open(files, &options, &stream, &err), SHEAF_OK, "%s", err.message);
-    return stream;
 }
 
 /* The rows of what is left, which count up from `from`. */

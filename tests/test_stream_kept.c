@@ -10,9 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sheaf/sheaf.h>
-
-#include "tests/support.h"
+#include "tests/support_stream.h"
 
 enum { LIMIT = 120, NOTHING_KEPT = 1, FILES_MAX = 4, COLUMNS = 5 };
 
@@ -23,20 +21,6 @@ static uint64_t seed = 17;
 static unsigned below(unsigned n)
 {
     return (unsigned)random_below(&seed, n);
-}
-
-static void write_text(const char *name, const char *text)
-{
-    write_file(name, text, strlen(text));
-}
-
-static sheaf_files *files_of_folder(void)
-{
-    sheaf_files *files;
-    sheaf_error err;
-    const char *source = ".";
-    cr_assert_eq(sheaf_files_discover(&source, 1, NULL, &files, &err), SHEAF_OK, "%s", err.message);
-    return files;
 }
 
 /* ---- all that a stream gives, as text ---- */
@@ -256,11 +240,8 @@ static void check_folder(const folder *each, sheaf_ingest_options options)
     }
     blob expected = outcome((sheaf_ingest_options){.memory_bytes = NOTHING_KEPT});
     sheaf_files *files = files_of_folder();
-    struct ArrowArrayStream stream;
-    sheaf_error err;
+    struct ArrowArrayStream stream = open_stream(files, options);
     blob all = {0};
-    options.size = sizeof options;
-    cr_assert_eq(sheaf_stream_open(files, &options, &stream, &err), SHEAF_OK, "%s", err.message);
     for (size_t i = 0; i <= 3; i++) {
         char name[16];
         sprintf(name, "%zu.csv", i);
