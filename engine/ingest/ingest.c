@@ -54,7 +54,8 @@ static sheaf_status check_options(const sheaf_ingest_options *options, bool is_s
             return sheaf_error_set(err, SHEAF_EINVAL, "there is no such type to ask for");
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
-    return sheaf__file_options_check(options, err);
+    sheaf_status status = sheaf__rejects_check(options, is_stream, err);
+    return status < 0 ? status : sheaf__file_options_check(options, err);
 }
 
 /* What worker processes are to see lies in a page that they can map. */

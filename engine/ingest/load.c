@@ -131,7 +131,8 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                           .surveys = sheaf__ingest_surveys(ingest),
                           .records_done = &ingest->records_done,
                           .files_done = &ingest->files_done};
-    bool has_place = ingest->target.kind != SHEAF__SINK_STREAM || ingest->options.on_reject;
+    bool has_place = ingest->target.kind != SHEAF__SINK_STREAM || ingest->options.on_reject ||
+                     ingest->quarantine;
     load->sets_aside = ingest->options.on_error == SHEAF_ON_ERROR_QUARANTINE ||
                        (ingest->options.on_error == SHEAF_ON_ERROR_DEFAULT && has_place);
     load->judges = load->sets_aside && ingest->options.rejects_max == 0 &&

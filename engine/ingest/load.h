@@ -454,6 +454,10 @@ typedef struct sheaf__rows_cursor {
 
 /* ---- rejects.c ---- */
 
+/* EINVAL: records are to be set aside where there is no place for them. */
+sheaf_status sheaf__rejects_check(const sheaf_ingest_options *options, bool is_stream,
+                                  sheaf_error *err);
+
 /* Where the run's rejects go, if there is such a place. Also after it was opened in vain. */
 sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *ingest,
                                          sheaf_error *err);

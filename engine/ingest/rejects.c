@@ -16,6 +16,17 @@
 
 static const char beside[] = ".quarantine.jsonl";
 
+sheaf_status sheaf__rejects_check(const sheaf_ingest_options *options, bool is_stream,
+                                  sheaf_error *err)
+{
+    if (!is_stream || options->on_error != SHEAF_ON_ERROR_QUARANTINE || options->on_reject ||
+        options->quarantine)
+        return SHEAF_OK;
+    sheaf_error_set(err, SHEAF_EINVAL, "a stream has no place for records with faults");
+    sheaf_error_hint(err, "name a file for them (quarantine), or take them (on_reject)");
+    return SHEAF_EINVAL;
+}
+
 static sheaf_status refuse(const char *path, const char *what, sheaf_error *err)
 {
     sheaf_error_set(err, SHEAF_EINVAL, "the quarantine is %s", what);
@@ -171,11 +182,16 @@ static sheaf_status deliver(sheaf__load *load, const sheaf__chunk *chunk, const 
     return status;
 }
 
-static sheaf_status too_many(const sheaf_ingest_options *options, sheaf_error *err)
+/* What became of the rows: those of a stream its consumer has. */
+static const char *outcome(const sheaf__load *load)
 {
-    sheaf_error_set(err, SHEAF_ELIMIT,
-                    "more than %" PRIu64 " records have faults: nothing was committed",
-                    options->rejects_max);
+    return load->sink ? ": nothing was committed" : "";
+}
+
+static sheaf_status too_many(const sheaf__load *load, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_ELIMIT, "more than %" PRIu64 " records have faults%s",
+                    load->options->rejects_max, outcome(load));
     sheaf_error_hint(err, "look at the first ones; --max-errors allows more");
     return SHEAF_ELIMIT;
 }
@@ -193,7 +209,7 @@ sheaf_status sheaf__rejects_deliver(sheaf__load *load, sheaf__chunk *chunk,
         report->rejected++;
         load->n_rejected++;
         if (status == SHEAF_OK && most > 0 && load->n_rejected > most)
-            status = too_many(load->options, err);
+            status = too_many(load, err);
     }
     return status;
 }
@@ -230,9 +246,8 @@ sheaf_status sheaf__rejects_verify(const sheaf__load *load, sheaf_error *err)
     if (most <= 0 || (double)sum->rejected <= (double)sum->records * most / 100)
         return SHEAF_OK;
     sheaf_error_set(err, SHEAF_ELIMIT,
-                    "%" PRIu64 " of %" PRIu64 " records have faults, more than %g%%: nothing was "
-                    "committed",
-                    sum->rejected, sum->records, most);
+                    "%" PRIu64 " of %" PRIu64 " records have faults, more than %g%%%s",
+                    sum->rejected, sum->records, most, outcome(load));
     sheaf_error_hint(err, "look at the first ones; --max-errors allows more");
     return SHEAF_ELIMIT;
 }

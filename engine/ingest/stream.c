@@ -53,14 +53,26 @@ static int stream_get_schema(struct ArrowArrayStream *arrow, struct ArrowSchema 
     return fail(self, status, &err);
 }
 
+/* All rows were taken, and what was set aside appears: END, unless it is too much. */
+static sheaf_status conclude(stream *self, sheaf_error *err)
+{
+    sheaf__load *load = &self->load;
+    sheaf_status status = sheaf__merge_verify(load, self->n_taken, err);
+    if (status == SHEAF_OK)
+        status = sheaf__rejects_verify(load, err);
+    if (status == SHEAF_OK && load->quarantine)
+        status = sheaf__quarantine_settle(load->quarantine, err);
+    if (status == SHEAF_OK && load->quarantine)
+        status = sheaf__quarantine_commit(load->quarantine, err);
+    return status < 0 ? status : SHEAF_END;
+}
+
 /* The next rows, as an array. END: there are none, and all of them are accounted for. */
 static sheaf_status take_rows(stream *self, struct ArrowArray *array, sheaf_error *err)
 {
     sheaf_status status = sheaf__rows_next(&self->cursor, err);
-    if (status == SHEAF_END) {
-        sheaf_status verified = sheaf__merge_verify(&self->load, self->n_taken, err);
-        return verified < 0 ? verified : SHEAF_END;
-    }
+    if (status == SHEAF_END)
+        return conclude(self, err);
     if (status < 0)
         return status;
     sheaf__chunk *chunk = self->cursor.chunk;
@@ -116,6 +128,8 @@ static sheaf_status begin(stream *self, const sheaf_files *files, sheaf_error *e
     sheaf__load *load = &self->load;
     sheaf_status status = sheaf__load_init(load, self->ingest, files, &self->summary, err);
     load->wants_rows = load->wants_columns = true;
+    if (status == SHEAF_OK)
+        status = sheaf__load_open_quarantine(load, self->ingest, err);
     if (status == SHEAF_OK)
         status = sheaf__load_choose_sizes(load, err);
     if (status == SHEAF_OK)

@@ -45,7 +45,7 @@ typedef struct sheaf_ingest sheaf_ingest;
 
 /* What a fault in the data, or a file that cannot be read, does. */
 typedef enum sheaf_on_error {
-    /* QUARANTINE; of a stream (<sheaf/stream.h>) without on_reject, which has nowhere to, STOP. */
+    /* QUARANTINE; of a stream without a place for such records (<sheaf/stream.h>), STOP. */
     SHEAF_ON_ERROR_DEFAULT = 0,
     /* The first fault in file order ends the run; the destination is untouched. */
     SHEAF_ON_ERROR_STOP,
@@ -225,7 +225,8 @@ typedef struct sheaf_ingest_options {
     /*
      * Where records that are set aside go, beside on_reject: a file of JSON lines. NULL: beside the
      * rows: of "x.db" the table NAME_quarantine, of "x.csv" the file "x.csv.quarantine.jsonl", of
-     * standard output and "null:" nowhere. It appears with the rows, and only if it has any.
+     * standard output, "null:" and a stream nowhere. It appears with the rows, of a stream with its
+     * end, and only if it has any.
      */
     const char *quarantine;
     uint64_t rejects_max;       /* with more, nothing is committed (ELIMIT); 0: any number */

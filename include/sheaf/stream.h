@@ -37,18 +37,24 @@ SHEAF_BEGIN_DECLS
  * a program that will keep the whole table anyway gives twice as much as that takes, or SIZE_MAX,
  * and its files are read once.
  *
+ * Records with faults are set aside if there is a place for them: options->on_reject, or the file
+ * options->quarantine, which appears when get_next() tells the end, so never if the stream is
+ * released before. Without one the first fault ends the stream (SHEAF_ON_ERROR_DEFAULT); a stream
+ * that is to set them aside and has none is not opened (SHEAF_ON_ERROR_QUARANTINE). If there are
+ * more than options->rejects_max, or at the end than rejects_percent_max, that is a failure.
+ *
  * get_next() gives an array whose release is NULL behind the last row, once every record is
  * accounted for. A failure is an errno: ENOMEM, ECANCELED, EIO for everything else;
  * get_last_error() tells it as sheaf_error_format() does. After one the stream takes only release.
  *
  * Returns    OK; EINVAL (options, or a destination, format or table, which a stream has not; a type
- *            asked for a column that no file has); the first fault in file order, or ENOENT, EIO,
+ *            asked for a column that no file has; a quarantine that is a source, or no file); the first fault in file order, or ENOENT, EIO,
  *            ECANCELLED, ENOMEM, EWORKER, EBROKEN as sheaf_ingest_run() gives them.
  * Ownership  *stream is the caller's, to end with its release; so is every schema and array that it
  *            gives: they may outlive it, and children be moved out of them. files must outlive the
  *            stream; options are copied.
  * Threads    one at a time on a stream; arrays are released by whatever thread. options->on_file
- *            is called by the one that calls get_next().
+ *            and on_reject are called by the one that calls get_next().
  */
 SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_stream_open(const sheaf_files *files,
                                                           const sheaf_ingest_options *options,
