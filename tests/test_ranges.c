@@ -90,6 +90,7 @@ static outcome run(const char *to, sheaf_on_error on_error, int workers, size_t 
     const char *path = source;
     sheaf_files *files;
     sheaf_ingest *ingest;
+    bool is_kept = on_error == SHEAF_ON_ERROR_QUARANTINE;
     sheaf_ingest_options options = {.size = sizeof options,
                                     .destination = to,
                                     .encodings = &(sheaf_file_encoding){.encoding = "utf-8"},
@@ -98,7 +99,7 @@ static outcome run(const char *to, sheaf_on_error on_error, int workers, size_t 
                                     .on_error = on_error,
                                     .record_bytes_max = 600,
                                     .chunk_bytes = chunk_bytes,
-                                    .quarantine = "rejects.jsonl",
+                                    .quarantine = is_kept ? "rejects.jsonl" : NULL,
                                     .on_reject = on_reject,
                                     .context = &o.rejects};
     cr_assert_eq(sheaf_files_discover(&path, 1, NULL, &files, &o.err), SHEAF_OK);

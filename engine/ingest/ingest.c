@@ -314,12 +314,12 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
         status = sheaf__rejects_verify(load, err);
     if (status == SHEAF_OK && atomic_load_explicit(&load->shared->stop, memory_order_relaxed))
         status = sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
-    if (status == SHEAF_OK && load->quarantine)
-        status = sheaf__quarantine_settle(load->quarantine, err);
+    if (status == SHEAF_OK)
+        status = sheaf__rejects_settle(load, err);
     if (status == SHEAF_OK)
         status = sink->ops->commit(sink, err);
-    if (status == SHEAF_OK && load->quarantine)
-        status = sheaf__quarantine_commit(load->quarantine, err);
+    if (status == SHEAF_OK)
+        status = sheaf__rejects_commit(load, err);
     if (status < 0)
         sink->ops->abort(sink);
     return status;

@@ -131,10 +131,8 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                           .surveys = sheaf__ingest_surveys(ingest),
                           .records_done = &ingest->records_done,
                           .files_done = &ingest->files_done};
-    bool has_place = ingest->target.kind != SHEAF__SINK_STREAM || ingest->options.on_reject ||
-                     ingest->quarantine;
-    load->sets_aside = ingest->options.on_error == SHEAF_ON_ERROR_QUARANTINE ||
-                       (ingest->options.on_error == SHEAF_ON_ERROR_DEFAULT && has_place);
+    load->sets_aside = sheaf__rejects_are_kept(&ingest->options,
+                                               ingest->target.kind == SHEAF__SINK_STREAM);
     load->judges = load->sets_aside && ingest->options.rejects_max == 0 &&
                    ingest->options.rejects_percent_max <= 0;
     SHEAF__ATOMIC(load->budget);
@@ -180,6 +178,7 @@ void sheaf__load_end(sheaf__load *load)
     sheaf__columns_pool_release(load->columns);
     sheaf__schema_end(&load->schema);
     sheaf__quarantine_destroy(load->quarantine);
+    sheaf__quarantine_destroy(load->earlier_quarantine);
     free(load->left_out);
     sheaf_executor_destroy(load->stream_executor);
     sheaf_executor_destroy(load->executor);

@@ -164,6 +164,7 @@ struct sheaf__load {
     uint64_t n_rejected;           /* the merge's thread only */
     uint64_t n_rejected_marked;    /* the same, when the current file began */
     sheaf__quarantine *quarantine; /* NULL: what is set aside goes to the sink, or nowhere */
+    sheaf__quarantine *earlier_quarantine; /* beside rows that are replaced, or NULL: it goes */
     bool sets_aside;
     bool judges;           /* a file by how many: unless the user says how many may be */
     bool has_names;        /* a file has a header */
@@ -454,7 +455,10 @@ typedef struct sheaf__rows_cursor {
 
 /* ---- rejects.c ---- */
 
-/* EINVAL: records are to be set aside where there is no place for them. */
+/* Whether records with faults are set aside, and not the end of the run or of their file. */
+bool sheaf__rejects_are_kept(const sheaf_ingest_options *options, bool is_stream);
+
+/* EINVAL: they are, and there is no place for them; they are not, but there is a place or limit. */
 sheaf_status sheaf__rejects_check(const sheaf_ingest_options *options, bool is_stream,
                                   sheaf_error *err);
 
@@ -475,6 +479,10 @@ sheaf_status sheaf__misjudged(const sheaf__reader_counts *counts, sheaf_error *e
  * out, unless that is what was asked for.
  */
 sheaf_status sheaf__rejects_verify(const sheaf__load *load, sheaf_error *err);
+
+/* Bring the quarantine to the disk, before the rows are committed; make it appear behind them. */
+sheaf_status sheaf__rejects_settle(sheaf__load *load, sheaf_error *err);
+sheaf_status sheaf__rejects_commit(sheaf__load *load, sheaf_error *err);
 
 /* ---- ranges.c ---- */
 

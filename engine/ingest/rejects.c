@@ -16,16 +16,40 @@
 
 static const char beside[] = ".quarantine.jsonl";
 
+/* ---- options ---- */
+
+static bool have_place(const sheaf_ingest_options *options, bool is_stream)
+{
+    return !is_stream || options->on_reject || options->quarantine;
+}
+
+bool sheaf__rejects_are_kept(const sheaf_ingest_options *options, bool is_stream)
+{
+    return options->on_error == SHEAF_ON_ERROR_QUARANTINE ||
+           (options->on_error == SHEAF_ON_ERROR_DEFAULT && have_place(options, is_stream));
+}
+
 sheaf_status sheaf__rejects_check(const sheaf_ingest_options *options, bool is_stream,
                                   sheaf_error *err)
 {
-    if (!is_stream || options->on_error != SHEAF_ON_ERROR_QUARANTINE || options->on_reject ||
-        options->quarantine)
+    if (sheaf__rejects_are_kept(options, is_stream)) {
+        if (have_place(options, is_stream))
+            return SHEAF_OK;
+        sheaf_error_set(err, SHEAF_EINVAL, "a stream has no place for records with faults");
+        sheaf_error_hint(err, "name a file for them (quarantine), or take them (on_reject)");
+    } else if (options->quarantine) {
+        sheaf_error_set(err, SHEAF_EINVAL, "no record is set aside: there is no quarantine");
+        sheaf_error_hint(err, "--quarantine goes with --on-error quarantine, the default");
+    } else if (options->rejects_max > 0 || options->rejects_percent_max > 0) {
+        sheaf_error_set(err, SHEAF_EINVAL, "no record is set aside: there is nothing to limit");
+        sheaf_error_hint(err, "--max-errors goes with --on-error quarantine, the default");
+    } else {
         return SHEAF_OK;
-    sheaf_error_set(err, SHEAF_EINVAL, "a stream has no place for records with faults");
-    sheaf_error_hint(err, "name a file for them (quarantine), or take them (on_reject)");
+    }
     return SHEAF_EINVAL;
 }
+
+/* ---- where they go ---- */
 
 static sheaf_status refuse(const char *path, const char *what, sheaf_error *err)
 {
@@ -64,6 +88,16 @@ static bool is_same_place(const char *a, const char *b)
            stat_directory(b, n_b, &of_b) && is_same_file(&of_a, &of_b);
 }
 
+static bool is_source(const sheaf__load *load, const struct stat *st)
+{
+    for (size_t i = 0; i < sheaf_files_count(load->files); i++) {
+        const sheaf_file *file = sheaf_files_at(load->files, i);
+        if (file->device == st->st_dev && file->inode == st->st_ino)
+            return true;
+    }
+    return false;
+}
+
 /* It replaces what is there, or removes it: that must be nothing that anybody wants to keep. */
 static sheaf_status check_place(const sheaf__load *load, const sheaf_ingest *ingest,
                                 const char *path, sheaf_error *err)
@@ -73,11 +107,8 @@ static sheaf_status check_place(const sheaf__load *load, const sheaf_ingest *ing
     bool exists = stat(path, &st) == 0;
     if (exists ? !S_ISREG(st.st_mode) : lstat(path, &st) == 0)
         return refuse(path, "a directory, a FIFO, a device or a link that leads to nothing", err);
-    for (size_t i = 0; exists && i < sheaf_files_count(load->files); i++) {
-        const sheaf_file *file = sheaf_files_at(load->files, i);
-        if (file->device == st.st_dev && file->inode == st.st_ino)
-            return refuse(path, "also one of the sources", err);
-    }
+    if (exists && is_source(load, &st))
+        return refuse(path, "also one of the sources", err);
     bool to_stdout = ingest->target.kind == SHEAF__SINK_STDOUT;
     if (to_stdout ? exists && fstat(STDOUT_FILENO, &out) == 0 && is_same_file(&st, &out)
                   : ingest->target.path && is_same_place(path, ingest->target.path))
@@ -85,26 +116,66 @@ static sheaf_status check_place(const sheaf__load *load, const sheaf_ingest *ing
     return SHEAF_OK;
 }
 
+static sheaf_status open_named(sheaf__load *load, const sheaf_ingest *ingest, const char *path,
+                               sheaf_error *err)
+{
+    sheaf_status status = check_place(load, ingest, path, err);
+    return status < 0 ? status
+                      : sheaf__quarantine_create(path, ingest->target.stop, &load->quarantine, err);
+}
+
+/*
+ * No record goes beside the rows of this run, but those of an earlier one may be there: they are to
+ * go with its rows. What is no quarantine stays.
+ */
+static sheaf_status forget_earlier(sheaf__load *load, const sheaf_ingest *ingest, const char *path,
+                                   sheaf_error *err)
+{
+    struct stat st;
+    bool is_ours = load->quarantine &&
+                   is_same_place(path, sheaf__quarantine_path(load->quarantine));
+    if (is_ours || lstat(path, &st) != 0 || !S_ISREG(st.st_mode) || is_source(load, &st))
+        return SHEAF_OK;
+    return sheaf__quarantine_create(path, ingest->target.stop, &load->earlier_quarantine, err);
+}
+
 sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *ingest,
                                          sheaf_error *err)
 {
-    const char *path = ingest->quarantine;
-    char *made = NULL;
-    if (!load->sets_aside)
-        return SHEAF_OK;
-    if (!path && ingest->target.kind == SHEAF__SINK_FILE) {
-        made = malloc(strlen(ingest->destination) + sizeof beside);
-        if (!made)
+    const char *named = ingest->quarantine;
+    char *beside_rows = NULL;
+    sheaf_status status = SHEAF_OK;
+    if (ingest->target.kind == SHEAF__SINK_FILE) {
+        beside_rows = malloc(strlen(ingest->destination) + sizeof beside);
+        if (!beside_rows)
             return sheaf__error_memory(err, "a quarantine");
-        strcpy(made, ingest->destination);
-        path = strcat(made, beside);
+        strcat(strcpy(beside_rows, ingest->destination), beside);
     }
-    sheaf_status status = path ? check_place(load, ingest, path, err) : SHEAF_OK;
-    if (path && status == SHEAF_OK)
-        status = sheaf__quarantine_create(path, ingest->target.stop, &load->quarantine, err);
-    free(made);
+    const char *path = named ? named : beside_rows;
+    if (load->sets_aside && path)
+        status = open_named(load, ingest, path, err);
+    if (status == SHEAF_OK && beside_rows)
+        status = forget_earlier(load, ingest, beside_rows, err);
+    free(beside_rows);
     return status;
 }
+
+sheaf_status sheaf__rejects_settle(sheaf__load *load, sheaf_error *err)
+{
+    return load->quarantine ? sheaf__quarantine_settle(load->quarantine, err) : SHEAF_OK;
+}
+
+sheaf_status sheaf__rejects_commit(sheaf__load *load, sheaf_error *err)
+{
+    sheaf_status status = SHEAF_OK;
+    if (load->quarantine)
+        status = sheaf__quarantine_commit(load->quarantine, err);
+    if (status == SHEAF_OK && load->earlier_quarantine)
+        status = sheaf__quarantine_commit(load->earlier_quarantine, err);
+    return status;
+}
+
+/* ---- delivery ---- */
 
 static const char *code_of(const sheaf__fault *fault)
 {

@@ -60,10 +60,10 @@ static sheaf_status conclude(stream *self, sheaf_error *err)
     sheaf_status status = sheaf__merge_verify(load, self->n_taken, err);
     if (status == SHEAF_OK)
         status = sheaf__rejects_verify(load, err);
-    if (status == SHEAF_OK && load->quarantine)
-        status = sheaf__quarantine_settle(load->quarantine, err);
-    if (status == SHEAF_OK && load->quarantine)
-        status = sheaf__quarantine_commit(load->quarantine, err);
+    if (status == SHEAF_OK)
+        status = sheaf__rejects_settle(load, err);
+    if (status == SHEAF_OK)
+        status = sheaf__rejects_commit(load, err);
     return status < 0 ? status : SHEAF_END;
 }
 

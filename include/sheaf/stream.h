@@ -48,8 +48,9 @@ SHEAF_BEGIN_DECLS
  * get_last_error() tells it as sheaf_error_format() does. After one the stream takes only release.
  *
  * Returns    OK; EINVAL (options, or a destination, format or table, which a stream has not; a type
- *            asked for a column that no file has; a quarantine that is a source, or no file); the first fault in file order, or ENOENT, EIO,
- *            ECANCELLED, ENOMEM, EWORKER, EBROKEN as sheaf_ingest_run() gives them.
+ *            asked for a column that no file has; a quarantine that is a source, or no file); the
+ *            first fault in file order, or ENOENT, EIO, ECANCELLED, ENOMEM, EWORKER, EBROKEN as
+ *            sheaf_ingest_run() gives them.
  * Ownership  *stream is the caller's, to end with its release; so is every schema and array that it
  *            gives: they may outlive it, and children be moved out of them. files must outlive the
  *            stream; options are copied.

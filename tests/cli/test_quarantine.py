@@ -150,6 +150,33 @@ class Places(QuarantineTest):
                 self.assert_rejects(self.rejects("q.jsonl"))
                 self.assert_rejects(self.database_rejects("x.db", "x_quarantine"))
 
+    def test_one_of_an_earlier_run_goes_wherever_records_with_faults_go_now(self):
+        self.write("good.csv", "a\n1\n")
+        for args in (["--on-error", "stop"], ["--on-error", "skip-file"],
+                     ["--on-error", "quarantine", "--quarantine", "q.jsonl"]):
+            for where in ("x.csv", "x.db"):
+                self.ingest("bad.csv", "-o", where, "--if-exists", "replace")
+                self.succeed("ingest", "good.csv", "-o", where, "--if-exists", "replace", *args)
+            self.assertNotIn("x.csv.quarantine.jsonl", self.names(), args)
+            self.assertEqual(b"x", self.sql("x.db", "SELECT group_concat(name) FROM sqlite_master;").strip())
+        self.ingest("bad.csv", "-o", "x.csv", "--if-exists", "replace", "--quarantine", "./x.csv.quarantine.jsonl")
+        self.assert_rejects(self.rejects("x.csv.quarantine.jsonl"))
+
+    def test_one_of_an_earlier_run_stays_without_new_rows(self):
+        self.ingest("bad.csv", "-o", "x.csv")
+        with self.assert_directory_unchanged():
+            self.expect_fault("ingest", "bad.csv", "-o", "x.csv", "--if-exists", "replace", "--on-error", "stop")
+            self.expect_fault("ingest", "bad.csv", "-o", "x.csv", "--on-error", "skip-file", says="exists")
+
+    def test_what_only_has_the_name_of_one_stays(self):
+        self.write("good.csv", "a\n1\n")
+        self.write("x.csv.quarantine.jsonl", "a\n1\n")
+        os.mkdir(self.path("y.csv.quarantine.jsonl"))
+        before = self.names()
+        self.succeed("ingest", "x.csv.quarantine.jsonl", "-o", "x.csv", "--on-error", "stop")
+        self.succeed("ingest", "good.csv", "-o", "y.csv", "--on-error", "stop")
+        self.assertEqual(sorted([*before, "x.csv", "y.csv"]), self.names())
+
     def test_a_table_of_that_name_is_not_written_to(self):
         self.sql("x.db", "CREATE TABLE x_quarantine(a); INSERT INTO x_quarantine VALUES(1);")
         self.assertIn("x_quarantine", self.ingest("bad.csv", "-o", "x.db", code=FAULT).error_text)
@@ -229,6 +256,16 @@ class AllOrNothing(QuarantineTest):
             self.ingest("bad.csv", "good.csv", "-o", "x.csv", "--if-exists", "replace", "--max-errors", most)
         for most in ("0", "0%", "-1", "101%", "x", "", "1x", "5%%", "nan%"):
             self.ingest("bad.csv", "-o", "y.csv", "--max-errors", most, code=USAGE)
+
+    def test_what_sets_nothing_aside_takes_neither_place_nor_limit(self):
+        self.write("good.csv", "a\n1\n")
+        for on_error in ("stop", "skip-file"):
+            for args in (["--quarantine", "q.jsonl"], ["--max-errors", "1"], ["--max-errors", "1%"]):
+                for command in (["ingest", "-o", "x.csv"], ["cat"], ["count"]):
+                    with self.assert_directory_unchanged():
+                        run = self.expect(USAGE, *command, "good.csv", "--on-error", on_error, *args)
+                    self.assert_shows_error(run, says="no record is set aside")
+                    self.assertRegex(run.error_text, rf"help: {args[0]} goes with --on-error quarantine")
 
     def test_the_rows_of_a_pipe_may_be_out_then(self):
         self.write("bad.csv", BAD)
