@@ -289,11 +289,11 @@ static void print_counts_json(const reporter *self, const sheaf_summary *sum, FI
         print_json_text(out, "path", report->file->path);
         fprintf(out,
                 ",\"records\":%" PRIu64 ",\"columns\":%" PRIu64 ",\"read_bytes\":%" PRIu64
-                ",\"text_bytes\":%" PRIu64 ",\"blank_lines\":%" PRIu64 ",\"boms\":%" PRIu64
-                ",\"encoding\":\"%s\",\"rejected\":%" PRIu64 ",\"skipped\":%s}",
+                ",\"text_bytes\":%" PRIu64 ",\"blank_lines\":%" PRIu64 ",\"boms\":%" PRIu64 ",",
                 report->records - report->rejected, report->columns, report->read_bytes,
-                report->text_bytes, report->blank_lines, report->boms,
-                report->encoding ? report->encoding : "utf-8", report->rejected,
+                report->text_bytes, report->blank_lines, report->boms);
+        print_json_text(out, "encoding", report->encoding ? report->encoding : "utf-8");
+        fprintf(out, ",\"rejected\":%" PRIu64 ",\"skipped\":%s}", report->rejected,
                 report->skipped ? "true" : "false");
     }
     fprintf(out, "],\n\"records\":%" PRIu64 ",\"rejected\":%" PRIu64 "}\n", sum->loaded,

@@ -55,6 +55,12 @@ const char *sheaf__encoding_name(sheaf__encoding encoding)
     return NULL;
 }
 
+/* What stands behind "//" is no name: it orders iconv to leave out or replace what it must not. */
+static bool may_be_known(const char *name)
+{
+    return *name && strlen(name) < sizeof((sheaf__decoder *)NULL)->name && !strstr(name, "//");
+}
+
 static bool open_iconv(iconv_t *iconv, const char *name)
 {
     *iconv = iconv_open("UTF-8", name);
@@ -66,13 +72,13 @@ sheaf_status sheaf__encoding_check(const char *name, sheaf_error *err)
     iconv_t iconv;
     if (sheaf__encoding_parse(name) != SHEAF__ENCODING_OTHER)
         return SHEAF_OK;
-    if (*name && strlen(name) < sizeof((sheaf__decoder *)NULL)->name && open_iconv(&iconv, name)) {
+    if (may_be_known(name) && open_iconv(&iconv, name)) {
         iconv_close(iconv);
         return SHEAF_OK;
     }
     sheaf_error_set(err, SHEAF_EINVAL, "the encoding is not known");
     sheaf__error_source(err, name);
-    sheaf_error_hint(err, "iconv -l lists those that are known");
+    sheaf_error_hint(err, "iconv -l lists those that are known; they are to be given without //");
     return SHEAF_EINVAL;
 }
 

@@ -119,6 +119,19 @@ class Encodings(SheafTest):
                 run = self.expect(USAGE, "cat", "a.csv", "--encoding", name)
                 self.assertIn("encoding", run.error_text)
 
+    def test_a_name_has_no_suffix(self):
+        """iconv would take what stands behind // for orders, such as to leave out what it cannot decode."""
+        self.write("a.csv", "a\n1\n")
+        for name in ("latin1//IGNORE", "latin1//", 'latin1//,"', "*=utf-8//TRANSLIT"):
+            with self.subTest(name=name):
+                run = self.expect(USAGE, "cat", "a.csv", "--encoding", name)
+                self.assertIn("without //", run.error_text)
+
+    def test_a_name_of_any_spelling_is_text_in_json(self):
+        self.write("a.csv", b"a\n\xe9\n")
+        for name in ('"latin1', "latin1;", "\x01latin1"):  # iconv overlooks such characters
+            self.assertEqual(name, self.succeed("count", "a.csv", "--json", "--encoding", name).json["files"][0]["encoding"])
+
     def test_that_a_file_is_utf_8_can_be_said(self):
         self.write("a.csv", b"a\nJ\xfcrgen\n1\n")
         self.expect(FAULT, "cat", "a.csv", "--encoding", "utf-8")
