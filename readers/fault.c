@@ -111,7 +111,7 @@ static void tell_shape(const sheaf__fault *fault, sheaf_error *err)
     sheaf_error_set(
         err, SHEAF_ESHAPE, "record %" PRIu64 " has %" PRIu64 " field%s, the header has %" PRIu64,
         fault->record, fault->n_found, fault->n_found == 1 ? "" : "s", fault->n_expected);
-    sheaf_error_hint(err, "mend the line, or leave the file out: --on-error skip-file");
+    sheaf_error_hint(err, "mend the line");
 }
 
 static void tell_quote(const sheaf__fault *fault, sheaf_error *err)
@@ -120,7 +120,7 @@ static void tell_quote(const sheaf__fault *fault, sheaf_error *err)
                     fault->lone ? "behind its line comes a quote that is neither doubled nor the "
                                   "end of the field"
                                 : "the file ends inside a quoted field");
-    sheaf_error_hint(err, "close or remove the quote, or leave the file out: --on-error skip-file");
+    sheaf_error_hint(err, "close or remove the quote");
 }
 
 static void tell_limit(const sheaf__fault *fault, sheaf_error *err)
@@ -128,14 +128,12 @@ static void tell_limit(const sheaf__fault *fault, sheaf_error *err)
     if (fault->n_found > 0) {
         sheaf_error_set(err, SHEAF_ELIMIT, "the record has more than %" PRIu64 " fields",
                         fault->n_expected);
-        sheaf_error_hint(err, "look whether the separator is right (--delim), or leave the file "
-                              "out: --on-error skip-file");
+        sheaf_error_hint(err, "look whether the separator is right (--delim)");
         return;
     }
     sheaf_error_set(err, SHEAF_ELIMIT, "the record is larger than %" PRIu64 " bytes%s",
                     fault->n_expected, fault->open ? ": perhaps this quote is never closed" : "");
-    sheaf_error_hint(err, "close the quote, raise the limit (--max-record), or leave the file out: "
-                          "--on-error skip-file");
+    sheaf_error_hint(err, "close the quote, or raise the limit (--max-record)");
 }
 
 void sheaf__fault_tell(const sheaf__fault *fault, const uint8_t *raw, sheaf_error *err)
@@ -152,8 +150,7 @@ void sheaf__fault_tell(const sheaf__fault *fault, const uint8_t *raw, sheaf_erro
             sheaf_error_set(err, SHEAF_EENCODING, "here is no text in the file's encoding");
         else
             sheaf_error_set(err, SHEAF_EENCODING, "byte 0x%02X is not UTF-8", fault->byte);
-        sheaf_error_hint(err, "if the whole file has another encoding: --encoding NAME; or leave "
-                              "it out: --on-error skip-file");
+        sheaf_error_hint(err, "if the whole file has another encoding: --encoding NAME");
         break;
     default:
         tell_limit(fault, err);

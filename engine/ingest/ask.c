@@ -365,8 +365,7 @@ static sheaf_status unless_stopped(const sheaf__load *load, sheaf_status status,
 static sheaf_status blame_file(sheaf__load_file *file, sheaf__chunk **chunk, sheaf_error *err)
 {
     sheaf_error fault = *err;
-    sheaf_error_hint(&fault, "reading this file ends its worker process: leave it out "
-                             "(--on-error skip-file), and please report it");
+    sheaf_error_hint(&fault, "reading this file ends its worker process: please report it");
     *chunk = sheaf__chunk_of_fault(file, &fault);
     if (!*chunk)
         return sheaf__error_memory(err, "an error");

@@ -474,6 +474,9 @@ sheaf_status sheaf__rejects_deliver(sheaf__load *load, sheaf__chunk *chunk,
 bool sheaf__is_misjudged(const sheaf__reader_counts *counts);
 sheaf_status sheaf__misjudged(const sheaf__reader_counts *counts, sheaf_error *err);
 
+/* Add to a file's fault what else the user can have done with such: as a hint. */
+void sheaf__rejects_advise(const sheaf__load *load, sheaf_error *fault, bool is_left_out);
+
 /*
  * Whether there are not too many of them in all. OK, ELIMIT; the first fault if every file was left
  * out, unless that is what was asked for.

@@ -332,6 +332,7 @@ static sheaf_status take_back(sheaf__load *load, sheaf_file_report *report, bool
 static sheaf_status leave_out(sheaf__load *load, const sheaf__chunk *chunk,
                               sheaf_file_report *report, sheaf_error *err)
 {
+    sheaf__rejects_advise(load, chunk->fault, true);
     if (!load->left_out && (load->left_out = malloc(sizeof *load->left_out)) != NULL)
         *load->left_out = *chunk->fault;
     report->skipped = true;
@@ -354,6 +355,7 @@ static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_rep
         return status;
     if (done)
         return leave_out(load, chunk, report, err);
+    sheaf__rejects_advise(load, chunk->fault, false);
     sheaf__error_copy(err, chunk->fault);
     return chunk->fault->status;
 }
@@ -607,6 +609,7 @@ sheaf_status sheaf__merge_surveys(sheaf__load *load, sheaf_error *err)
     sheaf_status status = survey_split_files(load, err);
     if (status < 0 || !load->first_fault)
         return status;
+    sheaf__rejects_advise(load, load->first_fault->fault, false);
     sheaf__error_copy(err, load->first_fault->fault);
     return load->first_fault->fault->status;
 }

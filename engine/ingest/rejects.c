@@ -219,6 +219,27 @@ static void hint_place(const sheaf__load *load, sheaf_error *told)
     sheaf_error_hint(told, "it is kept in %s; --on-error stop refuses such records", place);
 }
 
+/* A record alone is at fault, and could be set aside. */
+static bool is_of_record(const sheaf_error *fault)
+{
+    return fault->record > 0 && (fault->status == SHEAF_ESHAPE || fault->status == SHEAF_EQUOTE ||
+                                 fault->status == SHEAF_EENCODING);
+}
+
+void sheaf__rejects_advise(const sheaf__load *load, sheaf_error *fault, bool is_left_out)
+{
+    char hint[sizeof fault->hint];
+    const char *advice = "--on-error skip-file leaves such files out";
+    if (load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE)
+        return; /* that is what was asked for */
+    if (is_left_out)
+        advice = "--on-error stop refuses such files";
+    else if (!load->sets_aside && is_of_record(fault))
+        advice = "--on-error quarantine sets such records aside, skip-file leaves such files out";
+    memcpy(hint, fault->hint, sizeof hint);
+    sheaf_error_hint(fault, "%s%s%s", hint, hint[0] ? "; " : "", advice);
+}
+
 static sheaf_status deliver(sheaf__load *load, const sheaf__chunk *chunk, const sheaf__fault *fault,
                             const uint8_t *raw, sheaf_error *err)
 {

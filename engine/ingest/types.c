@@ -53,8 +53,7 @@ static sheaf_status refuse_value(const sheaf__misfit *misfit, sheaf__reader *rea
                       sizeof shown);
     sheaf_error_set(err, SHEAF_ETYPE, "'%s' is not of type %s", shown,
                     sheaf_type_name(misfit->type));
-    sheaf_error_hint(err, "without --type for this column its type is found out; --on-error "
-                          "skip-file leaves such files out");
+    sheaf_error_hint(err, "without --type for this column its type is found out");
     err->field = misfit->column + 1;
     err->record = record;
     err->line = line_of(reader, parser, batch, record);

@@ -203,7 +203,7 @@ static int open_unnamed(void)
 static sheaf_status cannot_spool(sheaf_error *err, const char *what)
 {
     sheaf__error_system(err, errno, what, NULL);
-    sheaf_error_hint(err, "set TMPDIR to a directory with room, or leave out --on-error skip-file");
+    sheaf_error_hint(err, "set TMPDIR to a directory with room");
     if (err)
         err->status = SHEAF_ERESOURCE;
     return SHEAF_ERESOURCE;

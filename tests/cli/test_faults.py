@@ -55,7 +55,7 @@ class Ragged(FaultTest):
 
     def test_the_message_says_how_to_go_on(self):
         run = self.assert_fault("a,b\n1\n")
-        self.assertIn("--on-error skip-file", run.error.help or "")
+        self.assertIn("--on-error quarantine sets such records aside", run.error.help or "")
 
     def test_the_message_shows_the_line(self):
         self.assertIn("here it is", self.assert_fault("a,b\nhere it is\n").error_text)

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 
@@ -389,6 +390,35 @@ class WholeFiles(QuarantineTest):
         with self.assert_directory_unchanged():
             run = self.ingest(*self.damaged, "-o", "x.db", code=FAULT)
             self.assertRegex(run.error_text, r"(?m)^error: .*\n +--> cut.csv.gz")
+
+    def test_what_is_told_of_one_fits_what_became_of_it(self):
+        """--on-error skip-file is no advice for a file that is left out already, but for one that ends the run."""
+        self.write("damaged.csv.gz", gzip.compress(b"a,b\n5,6\n7,8\n")[:-3])
+        left_out, refuses = "--on-error stop refuses such files", "--on-error skip-file leaves such files out"
+        helps = [("quarantine", "quote.csv", f"close or remove the quote; {left_out}"),
+                 ("skip-file", "quote.csv", "close or remove the quote"),
+                 ("stop", "quote.csv", f"close or remove the quote; {refuses}"),
+                 ("quarantine", "damaged.csv.gz", f"the file was not copied whole: fetch it again; {left_out}"),
+                 ("skip-file", "damaged.csv.gz", "the file was not copied whole: fetch it again"),
+                 ("stop", "damaged.csv.gz", f"the file was not copied whole: fetch it again; {refuses}"),
+                 ("quarantine", "cut.csv.gz", f"the file was not copied whole: fetch it again; {left_out}"),
+                 ("stop", "good.csv", "mend the line; --on-error quarantine sets such records aside, skip-file leaves "
+                                      "such files out")]
+        self.write("first.csv", "a,b\n1,2\n")
+        for where in ("x.csv", "x.db", "null:"):
+            for on_error, name, expected in helps:
+                run = self.sheaf("ingest", "first.csv", name, "-o", where, "--if-exists", "replace", "--on-error", on_error)
+                self.assertEqual([expected], re.findall("(?m)^ +help: (.*)$", run.error_text), (on_error, name, where))
+
+    def test_what_is_told_of_one_that_cannot_be_opened(self):
+        self.write("first.csv", "a,b\n1,2\n")
+        self.write("closed.csv", "a,b\n1,2\n")
+        os.chmod(self.path("closed.csv"), 0)
+        for on_error, code, expected in (("quarantine", SKIPPED, ["--on-error stop refuses such files"]),
+                                         ("skip-file", SKIPPED, []),
+                                         ("stop", FAULT, ["--on-error skip-file leaves such files out"])):
+            run = self.expect(code, "cat", "first.csv", "closed.csv", "--on-error", on_error, **self.unprivileged())
+            self.assertEqual(expected, re.findall("(?m)^ +help: (.*)$", run.error_text), on_error)
 
     WAYS = (["-j", "1"], ["-j", "1", "--memory", "1M"], ["-j", "3"], ["-j", "2", "--executor", "processes"])
 
