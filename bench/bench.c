@@ -26,6 +26,17 @@ void bench_fail(const char *format, ...)
     exit(1);
 }
 
+size_t bench_number_after(char **argv, int *i, size_t max)
+{
+    char *end;
+    const char *text = argv[*i + 1];
+    unsigned long value = text ? strtoul(text, &end, 10) : 0;
+    if (!text || *end || value < 1 || value > max)
+        bench_fail("%s needs a number from 1 to %zu", argv[*i], max);
+    (*i)++;
+    return value;
+}
+
 /* ---- time ---- */
 
 static double wall_ns(void)

@@ -57,6 +57,9 @@ double bench_median(double *values, size_t n);
 /* Print a sentence and end the program: a bench that cannot do its work has no figures to show. */
 void bench_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
+/* The number that belongs to the option argv[*i], from 1 to max; *i goes on to it. */
+size_t bench_number_after(char **argv, int *i, size_t max);
+
 #ifdef __cplusplus
 }
 #endif

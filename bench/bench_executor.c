@@ -469,27 +469,16 @@ static void print_json(const settings *set)
 
 /* ---- the program ---- */
 
-static size_t number_after(char **argv, int *i, size_t max)
-{
-    char *end;
-    const char *text = argv[*i + 1];
-    unsigned long value = text ? strtoul(text, &end, 10) : 0;
-    if (!text || *end || value < 1 || value > max)
-        bench_fail("%s needs a number from 1 to %zu", argv[*i], max);
-    (*i)++;
-    return value;
-}
-
 int main(int argc, char **argv)
 {
     settings set = {.workers = 2, .tasks = 1000000, .repeat = 7};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--workers") == 0)
-            set.workers = (int)number_after(argv, &i, BENCH_WORKERS_MAX);
+            set.workers = (int)bench_number_after(argv, &i, BENCH_WORKERS_MAX);
         else if (strcmp(argv[i], "--tasks") == 0)
-            set.tasks = number_after(argv, &i, 100000000);
+            set.tasks = bench_number_after(argv, &i, 100000000);
         else if (strcmp(argv[i], "--repeat") == 0)
-            set.repeat = number_after(argv, &i, REPEAT_MAX);
+            set.repeat = bench_number_after(argv, &i, REPEAT_MAX);
         else if (strcmp(argv[i], "--only") == 0 && argv[i + 1])
             set.only = argv[++i];
         else if (strcmp(argv[i], "--json") == 0)

@@ -227,17 +227,6 @@ static void measure_all(const settings *set)
 
 /* ---- the program ---- */
 
-static size_t number_after(char **argv, int *i, size_t max)
-{
-    char *end;
-    const char *text = argv[*i + 1];
-    unsigned long value = text ? strtoul(text, &end, 10) : 0;
-    if (!text || *end || value < 1 || value > max)
-        bench_fail("%s needs a number from 1 to %zu", argv[*i], max);
-    (*i)++;
-    return value;
-}
-
 /* A file to try everything out on. */
 static void write_sample(const char *name)
 {
@@ -259,11 +248,11 @@ int main(int argc, char **argv)
     int n_sources = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--workers") == 0)
-            set.workers = (int)number_after(argv, &i, WORKERS_MAX);
+            set.workers = (int)bench_number_after(argv, &i, WORKERS_MAX);
         else if (strcmp(argv[i], "--memory") == 0)
-            set.memory_mb = number_after(argv, &i, MEMORY_MB_MAX);
+            set.memory_mb = bench_number_after(argv, &i, MEMORY_MB_MAX);
         else if (strcmp(argv[i], "--repeat") == 0)
-            set.repeat = number_after(argv, &i, REPEAT_MAX);
+            set.repeat = bench_number_after(argv, &i, REPEAT_MAX);
         else if (strcmp(argv[i], "--quick") == 0)
             set.quick = true;
         else if (argv[i][0] == '-')

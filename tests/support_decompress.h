@@ -96,4 +96,38 @@ static inline bool begins_verse(const decompressed *got)
                   got->text.n_bytes) == 0;
 }
 
+/*
+ * A stored verse, whose first 30 bytes end at `ends`, that is cut off anywhere: an error there, but
+ * where nothing is missing that anybody could miss.
+ */
+static inline void check_every_cut(sheaf__decompressor *by_whom, const blob *stored,
+                                   const size_t *ends, size_t n_ends)
+{
+    char is_empty[100];
+    sprintf(is_empty, "the file is empty, but its name says %s", by_whom->format->name);
+    for (size_t i = 0; i < stored->n_bytes * 4; i++) {
+        size_t n_bytes = i / 4;
+        bool is_good = false;
+        for (size_t k = 0; k < n_ends; k++)
+            is_good |= n_bytes == ends[k];
+        way by = {i % 2 ? SHEAF__DECOMPRESS_HEAD_MAX : 0, i / 2 % 2 ? 4096 : 1};
+        decompressed got = decompress_bytes(by_whom, stored->bytes, n_bytes, by);
+        cr_assert(begins_verse(&got));
+        if (is_good) {
+            cr_assert_eq(got.status, SHEAF_OK, "%s", got.err.message);
+            cr_assert_eq(got.text.n_bytes, 30);
+        } else {
+            cr_assert_eq(got.status, SHEAF_ECOMPRESSED, "cut at %d: %s", (int)n_bytes,
+                         sheaf_status_name(got.status));
+            cr_assert_eq(got.err.offset_bytes, n_bytes, "cut at %d", (int)n_bytes);
+            cr_assert_str_eq(got.err.message,
+                             n_bytes ? "the compressed data is cut off" : is_empty);
+            cr_assert_neq(got.err.hint[0], '\0');
+            cr_assert(n_bytes < ends[0] || got.text.n_bytes >= 30,
+                      "what came before the cut is given");
+        }
+        blob_free(&got.text);
+    }
+}
+
 #endif

@@ -213,35 +213,22 @@ sheaf_progress sheaf_ingest_progress(const sheaf_ingest *ingest)
 /* ---- run ---- */
 
 /* Rows must not be read from where they are written to. */
-static sheaf_status refuse_source(const struct stat *st, const sheaf_files *files, const char *what,
-                                  sheaf_error *err)
-{
-    for (size_t i = 0; i < sheaf_files_count(files); i++) {
-        const sheaf_file *file = sheaf_files_at(files, i);
-        if (file->device != st->st_dev || file->inode != st->st_ino)
-            continue;
-        sheaf_error_set(err, SHEAF_EINVAL, "%s is also one of the sources", what);
-        sheaf__error_source(err, file->path);
-        sheaf_error_hint(err,
-                         "write it outside the directory that is read, or name the files to read");
-        return SHEAF_EINVAL;
-    }
-    return SHEAF_OK;
-}
-
 static sheaf_status refuse_own_source(const sheaf_ingest *ingest, const sheaf_files *files,
                                       sheaf_error *err)
 {
     struct stat st;
     bool is_stdout = ingest->target.kind == SHEAF__SINK_STDOUT;
-    sheaf_status status = SHEAF_OK;
-    if (ingest->target.kind != SHEAF__SINK_NULL &&
-        (is_stdout ? fstat(STDOUT_FILENO, &st) : stat(ingest->target.path, &st)) == 0 &&
-        S_ISREG(st.st_mode))
-        status = refuse_source(&st, files, "the destination", err);
-    if (status == SHEAF_OK && ingest->quarantine && stat(ingest->quarantine, &st) == 0)
-        status = refuse_source(&st, files, "the quarantine", err);
-    return status;
+    if (ingest->target.kind == SHEAF__SINK_NULL ||
+        (is_stdout ? fstat(STDOUT_FILENO, &st) : stat(ingest->target.path, &st)) != 0 ||
+        !S_ISREG(st.st_mode))
+        return SHEAF_OK;
+    const sheaf_file *source = sheaf__load_find_source(files, &st);
+    if (!source)
+        return SHEAF_OK;
+    sheaf_error_set(err, SHEAF_EINVAL, "the destination is also one of the sources");
+    sheaf__error_source(err, source->path);
+    sheaf_error_hint(err, "write it outside the directory that is read, or name the files to read");
+    return SHEAF_EINVAL;
 }
 
 static uint64_t size_of_all(const sheaf_ingest *ingest, const sheaf_files *files)

@@ -3,6 +3,7 @@
  * large a chunk is: all of it is bounded, whatever is asked for.
  */
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "engine/core/annotate.h"
 #include "engine/core/error.h"
@@ -107,6 +108,16 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
 }
 
 /* ---- from the beginning to the end ---- */
+
+const sheaf_file *sheaf__load_find_source(const sheaf_files *files, const struct stat *st)
+{
+    for (size_t i = 0; i < sheaf_files_count(files); i++) {
+        const sheaf_file *file = sheaf_files_at(files, i);
+        if (file->device == st->st_dev && file->inode == st->st_ino)
+            return file;
+    }
+    return NULL;
+}
 
 static void destroy_reader(void *reader)
 {

@@ -263,6 +263,10 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                               sheaf_summary *summary, sheaf_error *err);
 void sheaf__load_end(sheaf__load *load);
 
+/* The file among these that has this inode, or NULL. */
+struct stat;
+const sheaf_file *sheaf__load_find_source(const sheaf_files *files, const struct stat *st);
+
 /* When it is known what the destination wants: workers, window, chunk_bytes. OK, ENOMEM. */
 sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err);
 

@@ -88,16 +88,6 @@ static bool is_same_place(const char *a, const char *b)
            stat_directory(b, n_b, &of_b) && is_same_file(&of_a, &of_b);
 }
 
-static bool is_source(const sheaf__load *load, const struct stat *st)
-{
-    for (size_t i = 0; i < sheaf_files_count(load->files); i++) {
-        const sheaf_file *file = sheaf_files_at(load->files, i);
-        if (file->device == st->st_dev && file->inode == st->st_ino)
-            return true;
-    }
-    return false;
-}
-
 /* It replaces what is there, or removes it: that must be nothing that anybody wants to keep. */
 static sheaf_status check_place(const sheaf__load *load, const sheaf_ingest *ingest,
                                 const char *path, sheaf_error *err)
@@ -107,7 +97,7 @@ static sheaf_status check_place(const sheaf__load *load, const sheaf_ingest *ing
     bool exists = stat(path, &st) == 0;
     if (exists ? !S_ISREG(st.st_mode) : lstat(path, &st) == 0)
         return refuse(path, "a directory, a FIFO, a device or a link that leads to nothing", err);
-    if (exists && is_source(load, &st))
+    if (exists && sheaf__load_find_source(load->files, &st))
         return refuse(path, "also one of the sources", err);
     bool to_stdout = ingest->target.kind == SHEAF__SINK_STDOUT;
     if (to_stdout ? exists && fstat(STDOUT_FILENO, &out) == 0 && is_same_file(&st, &out)
@@ -134,7 +124,8 @@ static sheaf_status forget_earlier(sheaf__load *load, const sheaf_ingest *ingest
     struct stat st;
     bool is_ours = load->quarantine &&
                    is_same_place(path, sheaf__quarantine_path(load->quarantine));
-    if (is_ours || lstat(path, &st) != 0 || !S_ISREG(st.st_mode) || is_source(load, &st))
+    if (is_ours || lstat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+        sheaf__load_find_source(load->files, &st))
         return SHEAF_OK;
     return sheaf__quarantine_create(path, ingest->target.stop, &load->earlier_quarantine, err);
 }
