@@ -91,6 +91,18 @@ class Encodings(SheafTest):
                 out = self.sheaf("cat", "a.csv", "--encoding", "windows-1252").out
                 self.assertEqual(1, out.count("Jürgen\n".encode()))
 
+    def test_a_compressed_file_is_judged_by_its_beginning(self):
+        """Its end cannot be looked at without its text: what comes late costs its record, or is named."""
+        for where, found in ((1 << 16) - 10, True), ((1 << 16) + 10, False):
+            text = (b"a,b\n" + b"1,x\n" * (1 << 16))[:where // 4 * 4] + b"2,J\xfcrgen\n" + b"3,y\n" * 9
+            self.write("a.csv", text)
+            self.write_gzip("b.csv.gz", text)
+            good = text.decode("latin1").encode()
+            self.assertEqual(good, self.succeed("cat", "a.csv").out)
+            run = self.expect(0 if found else SKIPPED, "cat", "b.csv.gz", "--on-error", "quarantine")
+            self.assertEqual(good if found else text.replace(b"2,J\xfcrgen\n", b""), run.out)
+            self.assertEqual(good, self.succeed("cat", "b.csv.gz", "--encoding", "latin1").out)
+
     def test_what_is_no_text_costs_its_record(self):
         good = "a,b\n1,x\n2,y\n3,z\n".encode("utf-16-le")
         broken = good.replace("y".encode("utf-16-le"), b"\x00\xd8")
