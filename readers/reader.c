@@ -475,7 +475,7 @@ static sheaf_status read_records(sheaf__reader *reader, sheaf__parser *parser, s
         if (batch &&
             (batch->n_bytes >= chunk_bytes || batch->n_cells * sizeof(sheaf__cell) >= chunk_bytes))
             break;
-        if (batch && reader->rejects && sheaf__rejects_bytes(reader->rejects) / 2 > chunk_bytes)
+        if (reader->rejects && sheaf__rejects_bytes(reader->rejects) / 2 > chunk_bytes)
             break;
         reader->is_waiting = status == SHEAF_OK && batch && batch->n_rows > 0 && would_wait(reader);
     }

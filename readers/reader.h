@@ -191,7 +191,7 @@ sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, 
 /*
  * Read records into an empty batch until it holds about chunk_bytes of text (or as much of cells),
  * or a stream has nothing more to say for now. batch NULL: check and count the records of the whole
- * rest of the file.
+ * rest of the file. In both cases no further than until what was set aside takes twice as much.
  *
  * Returns    OK: there may be more; END: there is not. Either may come with rows.
  *            ESHAPE, EQUOTE, EENCODING, ELIMIT, ECOMPRESSED, ECHANGED, EIO, ECANCELLED, ENOMEM: a

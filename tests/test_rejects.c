@@ -246,6 +246,38 @@ Test(rejects, a_record_of_too_many_fields_is_none)
     kit_destroy(&with);
 }
 
+/* ---- how much is kept ---- */
+
+Test(rejects, end_a_chunk_when_they_are_many)
+{
+    enum { LINES = 100000, MOST = 64 << 10, SLACK = 2 };
+    kit with = kit_create();
+    sheaf_error err;
+    sheaf__rejects rejects = {0};
+    sheaf_file file = write_lines("a.csv", "a,b\n", "1\n2,3\n", LINES);
+    for (int counts = 0; counts < 2; counts++) {
+        sheaf_status status = SHEAF_OK;
+        size_t n_rejects = 0;
+        cr_assert_eq(sheaf__reader_open(with.reader, &file, &plain_options, &err), SHEAF_OK);
+        sheaf__batch_clear(with.batch, SIZE_MAX);
+        cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, &err), SHEAF_OK);
+        sheaf__reader_set_aside(with.reader, &rejects);
+        while (status == SHEAF_OK) {
+            sheaf__batch_clear(with.batch, SIZE_MAX);
+            status = sheaf__reader_next(with.reader, with.parser, counts ? NULL : with.batch, MOST,
+                                        &err);
+            cr_assert_leq(sheaf__rejects_bytes(&rejects), SLACK * 2 * MOST);
+            n_rejects += rejects.n;
+            sheaf__rejects_end(&rejects);
+        }
+        cr_assert_eq(status, SHEAF_END);
+        cr_assert_eq(n_rejects, LINES);
+        cr_assert_eq(sheaf__reader_counts_get(with.reader).records, 2 * LINES);
+        sheaf__reader_close(with.reader);
+    }
+    kit_destroy(&with);
+}
+
 /* ---- how long it takes ---- */
 
 static double cpu_seconds(void)

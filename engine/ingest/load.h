@@ -326,12 +326,13 @@ size_t sheaf__load_index(const sheaf__load_file *file);
 /* ---- types.c ---- */
 
 /*
- * Read the rest of the chunk's file, keeping nothing, and find out what its columns hold.
+ * Read the rest of the chunk's file, keeping nothing, and find out what its columns hold; unless
+ * types are asked for, no further than until what was set aside takes twice rejects_max.
  *
- * Returns    END: all of it is good; a fault; what a task fails with.
+ * Returns    OK: there may be more; END: all of it is good; a fault; what a task fails with.
  */
 sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
-                                sheaf_error *err);
+                                size_t rejects_max, sheaf_error *err);
 
 /* All headers are united, all files surveyed: what are the types? EINVAL, ENOMEM. */
 sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err);

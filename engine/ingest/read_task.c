@@ -19,8 +19,9 @@
 
 enum {
     CHUNK_SLACK_BYTES = 16 << 10,
-    DENSE_RATIO = 16,          /* so much more than a range of text takes may one of blocks, */
-    DENSE_BYTES_MIN = 64 << 10 /* and as much as a block */
+    DENSE_RATIO = 16,           /* so much more than a range of text takes may one of blocks, */
+    DENSE_BYTES_MIN = 64 << 10, /* and as much as a block */
+    RANGE_REJECTS_MIN = 64 << 10
 };
 
 sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_error *err)
@@ -280,6 +281,7 @@ static void handle_dense(sheaf__chunk *chunk, bool guess)
         return;
     }
     chunk->dense = true;
+    sheaf__rejects_end(&chunk->rejects);
     sheaf__load_give_batch(load, chunk->batch);
     sheaf__columns_give(chunk->columns);
     chunk->batch = NULL;
@@ -311,6 +313,18 @@ static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_
     return filled;
 }
 
+/*
+ * Of records that are only counted, those with faults make a chunk: so much, and as much again. A
+ * range is read to its end; where it has much more of them than usual, the rest of its file is read
+ * one chunk after the other, as if dense.
+ */
+static size_t rejects_bytes_max(const sheaf__load *load, const sheaf__chunk *chunk)
+{
+    if (!chunk->split)
+        return load->chunk_bytes;
+    return load->range_bytes > RANGE_REJECTS_MIN ? load->range_bytes : RANGE_REJECTS_MIN;
+}
+
 /* Let records with faults be set aside, if that is what is done with them. */
 static void set_aside(sheaf__chunk *chunk, bool counts_only)
 {
@@ -323,13 +337,14 @@ static sheaf_status read_rows(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_e
 {
     sheaf__load *load = chunk->file->load;
     sheaf_status status;
+    size_t rejects_max = rejects_bytes_max(load, chunk);
     set_aside(chunk, load->pass == SHEAF__PASS_SURVEY);
     if (load->wants_rows && load->pass != SHEAF__PASS_SURVEY)
         status = read_batch(worker, chunk, err);
     else if (load->surveys)
-        status = sheaf__survey_file(worker, parser_of(worker), chunk, err);
+        status = sheaf__survey_file(worker, parser_of(worker), chunk, rejects_max, err);
     else
-        status = sheaf__reader_next(chunk->reader, parser_of(worker), NULL, 0, err);
+        status = sheaf__reader_next(chunk->reader, parser_of(worker), NULL, rejects_max, err);
     chunk->flush = sheaf__reader_is_waiting(chunk->reader);
     return status;
 }
@@ -344,8 +359,8 @@ static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_st
     sheaf__parser *parser = parser_of(worker);
     set_aside(chunk, true);
     sheaf_status status = chunk->file->load->surveys
-                              ? sheaf__survey_file(worker, parser, chunk, err)
-                              : sheaf__reader_next(chunk->reader, parser, NULL, 0, err);
+                              ? sheaf__survey_file(worker, parser, chunk, SIZE_MAX, err)
+                              : sheaf__reader_next(chunk->reader, parser, NULL, SIZE_MAX, err);
     sheaf__reader_counts counts = sheaf__reader_counts_get(chunk->reader);
     if (status == SHEAF_END && chunk->file->load->judges && sheaf__is_misjudged(&counts)) {
         chunk->misjudged = true;

@@ -72,8 +72,14 @@ static sheaf_status asked_types(const sheaf__load *load, const sheaf__chunk *chu
     return *types ? sheaf__schema_asked(&load->typing.asked, chunk->header, *types) : SHEAF_ENOMEM;
 }
 
+/* Of a type that was asked for nobody knows behind the header's chunk: there it goes on. */
+static bool is_full(const sheaf__chunk *chunk, const sheaf_type *asked, size_t rejects_max)
+{
+    return !asked && sheaf__rejects_bytes(&chunk->rejects) / 2 > rejects_max;
+}
+
 sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
-                                sheaf_error *err)
+                                size_t rejects_max, sheaf_error *err)
 {
     sheaf__load *load = chunk->file->load;
     sheaf_type *asked = NULL;
@@ -86,7 +92,7 @@ sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, she
         status = sheaf__error_memory(err, "a survey");
     else
         sheaf__keeper_begin(&keeper, worker, chunk, asked);
-    while (status == SHEAF_OK) {
+    while (status == SHEAF_OK && !is_full(chunk, asked, rejects_max)) {
         sheaf__misfit misfit;
         uint64_t n_before = sheaf__reader_counts_get(chunk->reader).records;
         sheaf__batch_clear(batch, SIZE_MAX);

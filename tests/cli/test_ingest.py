@@ -302,6 +302,17 @@ class Limits(SheafTest):
         self.write("a.csv.gz", harness.gzip.compress(b"n,text\n") + member * 100)
         self.assert_memory_is_bounded("ingest", "a.csv.gz", "-o", "null:", "-j", "2")
 
+    def test_records_with_faults_of_rows_that_are_counted(self):
+        """Nobody needs all of a file at once."""
+        self.write("a.csv", "a,b\n" + "1,2\n3\n" * 800_000)
+        for args in (["count"], ["count", "--executor", "processes"], ["schema"], ["ingest", "-o", "null:"]):
+            for j in ("1", "2"):
+                if j == "2" and args == ["count"]:
+                    args += ["--quarantine", "q.jsonl"]
+                self.assert_memory_is_bounded(args[0], "a.csv", "-j", j, "--on-error", "quarantine", "-q", *args[1:],
+                                              code=SKIPPED)
+        self.assertEqual(800_000, self.read("q.jsonl").count(b"\n"))
+
     def test_many_files(self):
         self.write_big("a.csv", 5)
         self.assert_memory_is_bounded("ingest", *["a.csv"] * 40, "-o", "null:", "-j", "2")
