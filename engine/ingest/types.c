@@ -20,31 +20,41 @@ enum { SURVEY_CHUNK_BYTES = 128 << 10 }; /* text, cells and values stay in the L
 /* ---- faults ---- */
 
 /*
- * The line of a record of the chunk's file, from 1: it is read again up to there. 0 if that cannot
- * be done. The reader then stands behind the record, and has counted up to it.
+ * Tell the record and the line of the file's n-th row, which stands behind records that were set
+ * aside, perhaps: it is read again up to there, record by record. Unless that cannot be done.
  */
-static uint64_t line_of(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
-                        uint64_t record)
+static void tell_place(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
+                       uint64_t row, sheaf_error *err)
 {
     sheaf_error ignored;
     sheaf__reader_position before = {0};
+    sheaf__rejects aside = {0};
+    uint64_t n_rows = 0;
     sheaf_status status = sheaf__reader_can_rewind(reader) ? sheaf__reader_rewind(reader, &ignored)
                                                            : SHEAF_END;
     sheaf__batch_clear(batch, SIZE_MAX);
     if (status == SHEAF_OK)
         status = sheaf__reader_header(reader, parser, batch, &ignored);
-    for (uint64_t i = 0; i < record && status == SHEAF_OK; i++) {
+    sheaf__reader_set_aside(reader, &aside);
+    while (n_rows < row && status == SHEAF_OK) {
         before = sheaf__reader_tell(reader);
+        sheaf__rejects_end(&aside); /* one ends next(), as a row does */
         sheaf__batch_clear(batch, SIZE_MAX);
         status = sheaf__reader_next(reader, parser, batch, 1, &ignored);
+        n_rows += batch->n_rows;
     }
-    uint64_t blank_lines = sheaf__reader_counts_get(reader).blank_lines;
-    return batch->n_rows == 1 ? before.line + blank_lines - before.counts.blank_lines : 0;
+    sheaf__reader_set_aside(reader, NULL);
+    sheaf__rejects_end(&aside);
+    if (n_rows < row)
+        return;
+    sheaf__reader_counts counts = sheaf__reader_counts_get(reader);
+    err->record = counts.records;
+    err->line = before.line + counts.blank_lines - before.counts.blank_lines;
 }
 
 /* A value is not of the type that was asked for. Leaves the batch with other rows than before. */
 static sheaf_status refuse_value(const sheaf__misfit *misfit, sheaf__reader *reader,
-                                 sheaf__parser *parser, sheaf__batch *batch, uint64_t record,
+                                 sheaf__parser *parser, sheaf__batch *batch, uint64_t row,
                                  sheaf_error *err)
 {
     char shown[120];
@@ -55,8 +65,9 @@ static sheaf_status refuse_value(const sheaf__misfit *misfit, sheaf__reader *rea
                     sheaf_type_name(misfit->type));
     sheaf_error_hint(err, "without --type for this column its type is found out");
     err->field = misfit->column + 1;
-    err->record = record;
-    err->line = line_of(reader, parser, batch, record);
+    if (sheaf__reader_counts_get(reader).rejected == 0)
+        err->record = row;
+    tell_place(reader, parser, batch, row, err);
     return SHEAF_ETYPE;
 }
 
@@ -94,13 +105,13 @@ sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, she
         sheaf__keeper_begin(&keeper, worker, chunk, asked);
     while (status == SHEAF_OK && !is_full(chunk, asked, rejects_max)) {
         sheaf__misfit misfit;
-        uint64_t n_before = sheaf__reader_counts_get(chunk->reader).records;
+        sheaf__reader_counts before = sheaf__reader_counts_get(chunk->reader);
         sheaf__batch_clear(batch, SIZE_MAX);
         status = sheaf__reader_next(chunk->reader, parser, batch,
                                     keeper.is_on ? load->chunk_bytes : SURVEY_CHUNK_BYTES, err);
         if (!sheaf__keeper_survey(&keeper, batch, &misfit))
-            status = refuse_value(&misfit, chunk->reader, parser, batch, n_before + misfit.row + 1,
-                                  err);
+            status = refuse_value(&misfit, chunk->reader, parser, batch,
+                                  before.records - before.rejected + misfit.row + 1, err);
     }
     sheaf__load_give_batch(load, batch);
     /* Records that were set aside would have to be kept, too: such a file is read again. */

@@ -330,6 +330,16 @@ class Asked(TypesTest):
                     self.expect_fault(*command, "--type", "a=int64", "--executor", executor, source="t.csv", line=6,
                                       record=3, says="'1x' is not of type int64")
 
+    def test_a_value_behind_records_that_were_set_aside_has_its_own_place(self):
+        self.write("a.csv", "n,b\n1\n2,2\n\n1,2,3\n3,3\n\n4\n\n1x,4\n5,5\n")
+        for where, source, place in (("null:", "a.csv", ":10 (record 6, "), ("x.db", "a.csv", ":10 (record 6, "),
+                                     ("x.db", "-", ":10 (record 6, "), ("null:", "-", " (")):
+            for executor in ("threads", "processes"):
+                run = self.expect(FAULT, "ingest", source, "-o", where, "--type", "n=int64", "--on-error", "quarantine",
+                                  "-v", "--executor", executor, input=self.read("a.csv"))
+                self.assertIn(f"error: '1x' is not of type int64\n  --> {source}{place}column \"n\")", run.error_text)
+                self.assertEqual(0 if where == "x.db" else 3, run.error_text.count("set aside: "), run)
+
     def test_the_fault_is_the_first_in_order(self):
         self.write("a.csv", "a,b\n" + "1,1\n" * 5000 + "1,x\nx,1\n")
         self.write("b.csv", "a,b\nx,1\n")
