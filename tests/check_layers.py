@@ -64,6 +64,7 @@ OWNED_HEADERS = {
     "isa-l.h": ("readers/source/",),
     "zstd.h": ("readers/source/",),
     "csv.h": ("readers/record/",),
+    "xxhash.h": ("engine/table/",),
     "sqlite3.h": ("engine/sinks/",),
     "jemalloc/": ("engine/core/",),
     "pthread.h": ("engine/", "include/"),

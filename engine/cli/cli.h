@@ -103,6 +103,7 @@ void report_error(const sheaf_error *err);
 void report_on_file(void *context, const sheaf_file_report *report); /* for sheaf_ingest_options */
 void report_on_reject(void *context, const sheaf_reject *reject);    /* the same */
 void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out);
+void report_digest(const reporter *self, const sheaf_summary *summary, FILE *out); /* if asked */
 void report_schema(const reporter *self, const sheaf_column *columns, size_t n, FILE *out);
 void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out);
 

@@ -92,6 +92,8 @@ static int finish(const reporter *self, const sheaf_ingest *ingest, const sheaf_
         report_summary(self, summary, data_on_stdout ? stderr : stdout);
     else if (self->n_skipped > 0 || self->n_faults > 0)
         report_summary(self, summary, stderr);
+    else
+        report_digest(self, summary, stderr);
     bool is_answer = args->command == COMMAND_COUNT || args->command == COMMAND_SCHEMA;
     return flush_stdout() || !is_answer ? code : EXIT_FAULT;
 }

@@ -48,6 +48,7 @@ enum {
     OPTION_EXECUTOR,
     OPTION_PARSER,
     OPTION_PROGRESS,
+    OPTION_DIGEST,
     OPTION_JSON,
     OPTION_VERSION
 };
@@ -98,6 +99,8 @@ static const struct option_info {
     {OPTION_PARSER, "parser", "scan|libcsv", FOR_LOADS, "who finds the records, the same (scan)"},
     {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_LOADS,
      "on stderr (auto: a bar on a terminal)"},
+    {OPTION_DIGEST, "digest", NULL, FOR_INGEST | FOR_CAT | FOR_COUNT,
+     "of the rows in their order, told at the end"},
     {OPTION_JSON, "json", NULL, FOR_ALL & ~FOR_CAT,
      "the summary, or what is asked for, as JSON"},
     {'q', "quiet", NULL, FOR_ALL, "errors only"},
@@ -391,6 +394,9 @@ static int apply(arguments *args, const struct option_info *info, char *value)
         return -1;
     case OPTION_PROGRESS:
         args->progress = (progress_mode)position;
+        return -1;
+    case OPTION_DIGEST:
+        args->ingest.digest = true;
         return -1;
     case OPTION_JSON:
         args->json = true;

@@ -159,6 +159,19 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
         fputc('\n', out);
 }
 
+/* "digest  0c3c1a0f5bd4e8a2", if it was asked for. */
+void report_digest(const reporter *self, const sheaf_summary *sum, FILE *out)
+{
+    if (self->args->ingest.digest)
+        fprintf(out, "digest  %016" PRIx64 "\n", sum->digest);
+}
+
+static void print_json_digest(const reporter *self, const sheaf_summary *sum, FILE *out)
+{
+    if (self->args->ingest.digest)
+        fprintf(out, ",\"digest\":\"%016" PRIx64 "\"", sum->digest);
+}
+
 static void print_summary_text(const reporter *self, const sheaf_summary *sum, FILE *out)
 {
     char bytes[32];
@@ -177,6 +190,7 @@ static void print_summary_text(const reporter *self, const sheaf_summary *sum, F
             sum->workers, sum->workers == 1 ? "worker" : "workers");
     fprintf(out, "records %s = %s loaded + %s rejected + %s skipped\n", count_of(sum->records).text,
             count_of(sum->loaded).text, count_of(sum->rejected).text, count_of(sum->skipped).text);
+    report_digest(self, sum, out);
     print_notes(self, sum, out);
 }
 
@@ -235,6 +249,7 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
         fprintf(out, "\"%s\":%" PRIu64 ",", counts[i].name, counts[i].value);
     fprintf(out, "\"seconds\":%.6f,", sum->seconds);
     print_json_text(out, "destination", self->args->ingest.destination);
+    print_json_digest(self, sum, out);
     fputs("}\n", out);
 }
 
@@ -256,8 +271,8 @@ void report_summary(const reporter *self, const sheaf_summary *summary, FILE *ou
 {
     report_folded(self);
     if (self->args->quiet && !self->args->json)
-        return;
-    if (self->args->json)
+        report_digest(self, summary, out);
+    else if (self->args->json)
         print_summary_json(self, summary, out);
     else
         print_summary_text(self, summary, out);
@@ -278,6 +293,7 @@ static void print_counts_text(const reporter *self, const sheaf_summary *sum, FI
             fprintf(out, "%*" PRIu64 " %s\n", width, report->loaded, path);
     }
     fprintf(out, "%*" PRIu64 " total\n", width, sum->loaded);
+    report_digest(self, sum, out);
 }
 
 static void print_counts_json(const reporter *self, const sheaf_summary *sum, FILE *out)
@@ -296,8 +312,9 @@ static void print_counts_json(const reporter *self, const sheaf_summary *sum, FI
         fprintf(out, ",\"rejected\":%" PRIu64 ",\"skipped\":%s}", report->rejected,
                 report->skipped ? "true" : "false");
     }
-    fprintf(out, "],\n\"records\":%" PRIu64 ",\"rejected\":%" PRIu64 "}\n", sum->loaded,
-            sum->rejected);
+    fprintf(out, "],\n\"records\":%" PRIu64 ",\"rejected\":%" PRIu64, sum->loaded, sum->rejected);
+    print_json_digest(self, sum, out);
+    fputs("}\n", out);
 }
 
 void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out)

@@ -46,6 +46,7 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .range_bytes = load->range_bytes,
                                        .blocks_range_bytes = load->blocks_range_bytes,
                                        .sets_aside = load->sets_aside,
+                                       .digests = load->digests,
                                        .judges = load->judges,
                                        .parser = (int32_t)given->parser};
     size_t n_typing;
@@ -132,16 +133,27 @@ static sheaf_status make_call(const sheaf__load *load, sheaf__ask what,
     question.at.counts.dialect = file->dialect;
     question.at.counts.n_columns = file->n_columns;
     question.n_path = n_path;
-    unsigned char *bytes = malloc(sizeof question + n_path + n_encoding);
-    if (!bytes)
-        return sheaf__error_memory(err, "a file");
-    memcpy(bytes, &question, sizeof question);
-    memcpy(bytes + sizeof question, found->path, n_path);
-    if (encoding)
-        memcpy(bytes + sizeof question + n_path, encoding, n_encoding);
-    sheaf_status status = sheaf_call_create(&sheaf__remote_functions[SHEAF__REMOTE_READ], bytes,
-                                            sizeof question + n_path + n_encoding, call, err);
+    size_t n_columns;
+    uint32_t *from = sheaf__digest_columns(file, &n_columns);
+    question.n_from = from ? n_columns : 0;
+    size_t n_from = question.n_from * sizeof *from;
+    unsigned char *bytes = malloc(sizeof question + n_from + n_path + n_encoding);
+    sheaf_status status = SHEAF_ENOMEM;
+    if (bytes) {
+        unsigned char *at = bytes;
+        at = mempcpy(at, &question, sizeof question);
+        if (from)
+            at = mempcpy(at, from, n_from);
+        at = mempcpy(at, found->path, n_path);
+        if (encoding)
+            at = mempcpy(at, encoding, n_encoding);
+        status = sheaf_call_create(&sheaf__remote_functions[SHEAF__REMOTE_READ], bytes,
+                                   (size_t)(at - bytes), call, err);
+    } else {
+        sheaf__error_memory(err, "a file");
+    }
     free(bytes);
+    free(from);
     return status;
 }
 
@@ -318,6 +330,7 @@ static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, she
     chunk->misjudged = answer->misjudged;
     chunk->begin = answer->begin;
     chunk->end = answer->end;
+    chunk->digest = answer->digest;
     sheaf_status status = SHEAF_OK;
     if (answer->has_header)
         status = read_batch(load, &answer->header, &left, &chunk->header, err);

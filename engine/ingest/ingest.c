@@ -3,8 +3,8 @@
  *
  *     open the destination -> read headers -> begin -> read rows -> verify the account -> commit
  *
- * A destination that keeps nothing needs no headers beforehand. Everything that can be refused
- * without reading a file is refused before one is read.
+ * A destination that keeps nothing needs no headers beforehand, but for a digest. Everything that
+ * can be refused without reading a file is refused before one is read.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -280,7 +280,7 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
 {
     sheaf__sink *sink = load->sink;
     sheaf_status status = SHEAF_OK;
-    if (sink->wants_rows)
+    if (sink->wants_rows || load->digests)
         status = sheaf__merge_headers(load, err);
     if (status == SHEAF_OK && sink->wants_rows)
         status = sheaf__merge_surveys(load, err);
@@ -297,6 +297,8 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
         status = sheaf__ingest_keep_columns(ingest, load, err);
     if (status == SHEAF_OK)
         status = sheaf__merge_verify(load, sink->rows, err);
+    if (status == SHEAF_OK)
+        status = sheaf__digest_conclude(load, err);
     if (status == SHEAF_OK)
         status = sheaf__rejects_verify(load, err);
     if (status == SHEAF_OK && atomic_load_explicit(&load->shared->stop, memory_order_relaxed))

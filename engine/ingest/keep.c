@@ -275,6 +275,7 @@ static void append_range(sheaf__load_file *file, sheaf__chunk *chunk)
         end = &(*end)->next;
     file->kept_end = end;
     chunk->kept = NULL;
+    sheaf__digest_append(&file->kept->digest, &chunk->digest);
 }
 
 void sheaf__kept_collect(sheaf__chunk *chunk)
@@ -335,7 +336,7 @@ sheaf__chunk *sheaf__kept_take(sheaf__load_file *file)
     if (!chunk || file->load->pass != SHEAF__PASS_ROWS)
         return NULL;
     file->kept = NULL;
-    if (!widen_all(file->load, chunk)) {
+    if (!sheaf__digest_holds(file) || !widen_all(file->load, chunk)) {
         sheaf__chunk_release(chunk);
         return NULL;
     }

@@ -140,6 +140,8 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                           .typing = ingest->typing,
                           .infers = infers(ingest),
                           .surveys = sheaf__ingest_surveys(ingest),
+                          .digests = ingest->options.digest &&
+                                     ingest->target.kind != SHEAF__SINK_STREAM,
                           .records_done = &ingest->records_done,
                           .files_done = &ingest->files_done};
     load->sets_aside = sheaf__rejects_are_kept(&ingest->options,

@@ -12,6 +12,7 @@
  *     budget.c      how much may be read ahead
  *     types.c       types: found out by reading everything, and values of these types
  *     keep.c        rows that are kept meanwhile, so that their file is not read again
+ *     digest.c      the digest of all rows, if it is wanted
  *     rejects.c     records that were set aside
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink, accounts
  *
@@ -42,6 +43,7 @@
 #include "engine/sinks/quarantine.h"
 #include "engine/sinks/sink.h"
 #include "engine/table/columns.h"
+#include "engine/table/digest.h"
 #include "engine/table/schema.h"
 #include "readers/convert/survey.h"
 #include "readers/reader.h"
@@ -68,6 +70,8 @@ typedef struct sheaf__load_file {
     bool in_ranges; /* it is one that is split, as its header's reader found */
     bool here;      /* among files that processes read: this one only we can open */
     int fd;         /* of a file that is split, while its ranges are read; -1: there is none */
+    const uint32_t *from; /* in another process, for a digest: the table's columns in the file */
+    size_t n_from;
 } sheaf__load_file;
 
 /* What a task hands to the merge. */
@@ -87,6 +91,7 @@ struct sheaf__chunk {
     sheaf__reader_position at;    /* where these begin, if they are remote */
     sheaf__reader_counts counts;  /* so far */
     sheaf__rejects rejects;       /* records that were set aside */
+    sheaf__digest digest;         /* of the rows, kept ones too, if it is wanted */
     sheaf__reader_position shift; /* to be added to their lines, records and offsets */
     sheaf_error *fault;           /* behind the rows; NULL without one */
     bool misjudged;               /* that is the fault: most of the file's records have one */
@@ -156,13 +161,16 @@ struct sheaf__load {
     bool wants_columns; /* it wants them typed */
     bool surveys;       /* all values are to be looked at before the first row */
     bool infers;        /* types are found out; else they are text, or asked for */
+    bool digests;       /* the digest of the rows is wanted */
     sheaf__typing typing;
     const sheaf_type *types; /* of the united columns: once they are known, before the rows */
     const bool *asked;       /* which of them the user asked for */
     const bool *nullable;
     sheaf__sink *sink;
-    uint64_t n_rejected;           /* the merge's thread only */
-    uint64_t n_rejected_marked;    /* the same, when the current file began */
+    uint64_t n_rejected;           /* the merge's thread only, like the next two */
+    uint64_t n_rejected_marked;    /* when the current file began */
+    sheaf__digest digest;          /* of the rows so far */
+    sheaf__digest digest_marked;   /* and so many there were when the current file began */
     sheaf__quarantine *quarantine; /* NULL: what is set aside goes to the sink, or nowhere */
     sheaf__quarantine *earlier_quarantine; /* beside rows that are replaced, or NULL: it goes */
     bool sets_aside;
@@ -387,6 +395,24 @@ sheaf__chunk *sheaf__kept_take(sheaf__load_file *file);
 
 /* Go on to the next of the chunk's rows that were kept: false if there are no more. */
 bool sheaf__kept_next(sheaf__chunk *chunk);
+
+/* ---- digest.c ---- */
+
+/* Rows of the chunk's file, as text: they come behind those that its digest has. */
+void sheaf__digest_batch(sheaf__chunk *chunk, const sheaf__batch *batch);
+
+/* As sheaf__reader_next() of the rest of the file, without a batch, but for the digest of it. */
+sheaf_status sheaf__digest_file(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
+                                size_t rejects_max, sheaf_error *err);
+
+/* What another process must know for it: malloc's; NULL: nothing, or there is no memory. */
+uint32_t *sheaf__digest_columns(const sheaf__load_file *file, size_t *n_columns);
+
+/* Whether the digest of rows that were kept is that of rows of the table. */
+bool sheaf__digest_holds(const sheaf__load_file *file);
+
+/* All rows are in the digest: what is it? OK, EACCOUNT, ENOMEM. */
+sheaf_status sheaf__digest_conclude(const sheaf__load *load, sheaf_error *err);
 
 /* ---- ask.c ---- */
 

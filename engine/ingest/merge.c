@@ -215,7 +215,8 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
     sheaf__load_file *file = chunk->file;
     if (chunk->fault) { /* its turn comes in phase two, if that comes */
         sheaf__load_name_column(load, chunk, chunk->fault);
-        if (load->surveys && !leaves_out(load, chunk)) { /* it will not: who looks further? */
+        /* It will not: who looks further? */
+        if (load->surveys && load->wants_rows && !leaves_out(load, chunk)) {
             load->survey_end = sheaf__load_index(file);
             load->first_fault = chunk;
             return SHEAF_END;
@@ -305,6 +306,7 @@ static sheaf_status mark(sheaf__load *load, const sheaf__chunk *chunk, sheaf_err
     if (!sink || !sink->ops->mark || !load->sets_aside || load->pass != SHEAF__PASS_ROWS || is_good)
         return SHEAF_OK;
     load->n_rejected_marked = load->n_rejected;
+    load->digest_marked = load->digest;
     if (load->quarantine)
         sheaf__quarantine_mark(load->quarantine);
     return sink->ops->mark(sink, err);
@@ -324,6 +326,7 @@ static sheaf_status take_back(sheaf__load *load, sheaf_file_report *report, bool
     if (load->quarantine)
         status = sheaf__quarantine_take_back(load->quarantine, err);
     load->n_rejected = load->n_rejected_marked;
+    load->digest = load->digest_marked;
     atomic_fetch_sub_explicit(load->records_done, report->loaded, memory_order_relaxed);
     report->loaded = report->rejected = 0;
     return status;
@@ -422,6 +425,8 @@ static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     if (status < 0 || is_left_out(cursor))
         return status;
     take_kinds(load, chunk);
+    if (load->pass == SHEAF__PASS_ROWS)
+        sheaf__digest_append(&load->digest, &chunk->digest);
     cursor->n_rows = load->wants_rows && load->pass == SHEAF__PASS_ROWS
                          ? rows_of(chunk)
                          : chunk->counts.records - chunk->counts.rejected - cursor->report.loaded;

@@ -304,6 +304,7 @@ static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_
     sheaf_status status = sheaf__reader_next(chunk->reader, parser_of(worker), chunk->batch,
                                              batch_bytes_max(load, chunk), err);
     sheaf_error fill_error;
+    sheaf__digest_batch(chunk, chunk->batch); /* while they are text */
     if (!load->wants_columns)
         return status;
     sheaf_status filled = sheaf__chunk_fill(load, chunk, &fill_error);
@@ -343,6 +344,8 @@ static sheaf_status read_rows(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_e
         status = read_batch(worker, chunk, err);
     else if (load->surveys)
         status = sheaf__survey_file(worker, parser_of(worker), chunk, rejects_max, err);
+    else if (load->digests && load->pass == SHEAF__PASS_ROWS)
+        status = sheaf__digest_file(worker, parser_of(worker), chunk, rejects_max, err);
     else
         status = sheaf__reader_next(chunk->reader, parser_of(worker), NULL, rejects_max, err);
     chunk->flush = sheaf__reader_is_waiting(chunk->reader);

@@ -78,6 +78,7 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
                                .range_bytes = settings->range_bytes,
                                .sets_aside = settings->sets_aside,
                                .judges = settings->judges,
+                               .digests = settings->digests,
                                .blocks_range_bytes = settings->blocks_range_bytes,
                                .surveys = settings->surveys};
     self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
@@ -238,6 +239,7 @@ static sheaf_status answer(remote *self, const sheaf__remote_question *question,
                                  .dense = chunk->dense,
                                  .begin = chunk->begin,
                                  .end = chunk->end,
+                                 .digest = chunk->digest,
                                  .n_kinds = chunk->kinds ? chunk->n_kinds : 0,
                                  .n_rejects = chunk->rejects.n,
                                  .n_reject_bytes = chunk->rejects.n_bytes};
@@ -277,7 +279,8 @@ static sheaf_status read_for(sheaf_worker *worker, const void *bytes, size_t n_b
     remote *self = sheaf_worker_local(worker);
     const sheaf__remote_question *question = bytes;
     sheaf__chunk *chunk;
-    self->found = (sheaf_file){.path = (const char *)(question + 1),
+    const uint32_t *from = (const uint32_t *)(question + 1);
+    self->found = (sheaf_file){.path = (const char *)(from + question->n_from),
                                .kind = (sheaf_file_kind)question->kind,
                                .size_bytes = question->size_bytes,
                                .mtime_ns = question->mtime_ns,
@@ -288,8 +291,10 @@ static sheaf_status read_for(sheaf_worker *worker, const void *bytes, size_t n_b
                                     .dialect = question->at.counts.dialect,
                                     .n_columns = question->at.counts.n_columns,
                                     .layout = SHEAF__NO_NAME,
-                                    .fd = -1};
-    size_t n_before = sizeof *question + question->n_path;
+                                    .fd = -1,
+                                    .from = question->n_from > 0 ? from : NULL,
+                                    .n_from = question->n_from};
+    size_t n_before = sizeof *question + question->n_from * sizeof *from + question->n_path;
     self->encoding = (sheaf_file_encoding){.encoding = (const char *)bytes + n_before};
     self->options.encodings = &self->encoding;
     self->options.n_encodings = n_bytes > n_before;

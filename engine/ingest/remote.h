@@ -41,9 +41,13 @@ typedef struct sheaf__remote_settings {
     bool surveys;
     bool sets_aside;
     bool judges;
+    bool digests;
 } sheaf__remote_settings;
 
-/* What it is asked; the path follows, with its NUL, and so does its encoding, if that was given. */
+/*
+ * What it is asked; then come, if a digest is wanted and the table is known, where the table's
+ * columns are in the file; the path, with its NUL; and so its encoding, if that was given.
+ */
 typedef struct sheaf__remote_question {
     uint32_t what; /* a sheaf__ask */
     uint32_t kind; /* of the file */
@@ -51,6 +55,7 @@ typedef struct sheaf__remote_question {
     bool guess;    /* of ASK_RANGE */
     uint64_t end_bytes;
     uint64_t index;
+    uint64_t n_from; /* columns of the table */
     uint64_t n_path;
     uint64_t size_bytes;
     int64_t mtime_ns;
@@ -77,6 +82,7 @@ typedef struct sheaf__remote_answer {
     sheaf__reader_position at; /* behind these rows, if there are more */
     sheaf__reader_position begin;
     sheaf__reader_position end;
+    sheaf__digest digest;
     bool split;
     bool dense;
     bool has_header;

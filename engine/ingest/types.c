@@ -112,6 +112,8 @@ sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, she
         if (!sheaf__keeper_survey(&keeper, batch, &misfit))
             status = refuse_value(&misfit, chunk->reader, parser, batch,
                                   before.records - before.rejected + misfit.row + 1, err);
+        else if (keeper.is_on || load->pass == SHEAF__PASS_ROWS)
+            sheaf__digest_batch(chunk, batch);
     }
     sheaf__load_give_batch(load, batch);
     /* Records that were set aside would have to be kept, too: such a file is read again. */

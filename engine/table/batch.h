@@ -42,6 +42,8 @@ typedef struct sheaf__batch {
     size_t cells_capacity;
     size_t n_columns;
     size_t n_rows;
+    size_t n_plain_rows; /* of them, at least: whose fields stand behind each other, a byte between
+                            each two; 0 when somebody has changed cells */
 } sheaf__batch;
 
 /* A new, empty batch; heap may be NULL and must outlive it. NULL when there is no memory. */

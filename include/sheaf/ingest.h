@@ -124,6 +124,7 @@ typedef struct sheaf_summary {
     int workers;
     double seconds;        /* wall time of the run */
     char destination[512]; /* for people: "trips.db:trips"; escaped */
+    uint64_t digest;       /* if it was asked for; else 0 */
 } sheaf_summary;
 
 typedef struct sheaf_progress {
@@ -235,6 +236,27 @@ typedef struct sheaf_ingest_options {
     double rejects_percent_max; /* or with more than so many of a hundred records; 0: any */
     /* Called for every record that is set aside, in order, by the same thread; or NULL. */
     void (*on_reject)(void *context, const sheaf_reject *reject);
+
+    /*
+     * Make a digest of the table: its column names, and its rows in their order (the summary's
+     * digest; not of a stream). It is the same whoever reads, into whatever destination, and says
+     * nothing of how a file writes its rows: whether fields are quoted, what parts them, the order
+     * of its columns, how it is compressed or encoded. Files are opened twice for it even if the
+     * destination keeps nothing.
+     *
+     * The first line has the names, each other one a row, as text before any type: fields in the
+     * order of the table's columns, parted by commas; null is nothing; a field that is empty
+     * without being null, or has a comma, a quote, CR or LF, stands in quotes, in which quotes are
+     * doubled. (As RFC 4180 writes records, without the line ends.) h(line) is XXH3's hash of 64
+     * bits with the seed 0 (https://xxhash.com), p is 2^61 - 1, and B is 0x043f6a8885a308d3:
+     *
+     *     digest = 0
+     *     for each line:
+     *         digest = (digest * B + h(line)) mod p
+     *
+     * It finds accidents, of which one in 2^61 is missed, not forgeries.
+     */
+    bool digest;
 } sheaf_ingest_options;
 
 /*

@@ -17,6 +17,7 @@ void sheaf__nulls_apply(const sheaf__nulls *nulls, sheaf__batch *batch)
     for (size_t i = 0; i < nulls->n; i++)
         if (strlen(nulls->tokens[i]) > longest)
             longest = strlen(nulls->tokens[i]);
+    batch->n_plain_rows = 0; /* the text of such a field stays */
     for (size_t i = 0; i < batch->n_cells; i++) {
         sheaf__cell *cell = &batch->cells[i]; /* a null is longer than anything */
         if (cell->n_bytes <= longest &&

@@ -260,10 +260,12 @@ sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, she
     }
     size_t base = batch->n_bytes;
     memcpy(batch->bytes + base, text, run->n_bytes);
-    if (!index->quotes && !index->crs && run->blank_lines == 0)
+    if (!index->quotes && !index->crs && run->blank_lines == 0) {
         add_plain_cells(batch, base, index, run->records * rules->n_columns);
-    else
+        batch->n_plain_rows += run->records;
+    } else {
         add_cells(batch, base, quote_mark(rules->dialect), index, n_lines);
+    }
     batch->n_bytes += run->n_bytes;
     batch->n_rows += run->records;
     return SHEAF_OK;
