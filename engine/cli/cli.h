@@ -5,6 +5,7 @@
  *     main.c       commands, signals, exit codes
  *     options.c    the command line, from one table that --help shows too
  *     report.c     the summary, counts, errors: for people and as JSON
+ *     check.c      every fault, as it is found
  *     progress.c   the bar on a terminal
  */
 #ifndef SHEAF_CLI_CLI_H
@@ -31,6 +32,7 @@ typedef enum command {
     COMMAND_COUNT,
     COMMAND_SCHEMA,
     COMMAND_SNIFF,
+    COMMAND_CHECK,
     COMMAND_HELP,
     COMMAND_VERSION
 } command;
@@ -86,7 +88,7 @@ typedef struct kind_of_fault {
     const sheaf_file *last_file;
 } kind_of_fault;
 
-enum { FAULTS_MAX = 8 };
+enum { FAULTS_MAX = 16 };
 
 typedef struct reporter {
     const arguments *args;
@@ -95,9 +97,19 @@ typedef struct reporter {
     uint64_t n_skipped;
     kind_of_fault faults[FAULTS_MAX]; /* of records that were set aside */
     size_t n_faults;
+    kind_of_fault file_faults[FAULTS_MAX]; /* of `check`: of whole files */
+    size_t n_file_faults;
+    sheaf_ingest *ingest;       /* of `check`, while it runs */
+    int output_errno;           /* of `check`: with which stdout failed, which ends the run */
     sheaf_file_report *reports; /* of `count`: one for each file, without pointers into the run */
     size_t n_reports;
 } reporter;
+
+/* One more fault of a kind; counted among the last if there are too many kinds. */
+kind_of_fault *count_fault(kind_of_fault *kinds, size_t *n_kinds, const char *code,
+                           const sheaf_file *file);
+
+void print_json_text(FILE *out, const char *name, const char *bytes); /* "name":"bytes" */
 
 void report_error(const sheaf_error *err);
 void report_on_file(void *context, const sheaf_file_report *report); /* for sheaf_ingest_options */
@@ -114,6 +126,13 @@ void json_put(FILE *out, const char *name, const char *bytes, size_t n_bytes);
 
 /* `sheaf sniff`: the exit code. */
 int sniff_run(const arguments *args, const sheaf_files *files);
+
+void report_check(const reporter *self, const sheaf_summary *summary, FILE *out);
+
+/* ---- check.c ---- */
+
+void check_on_file(void *context, const sheaf_file_report *report); /* for sheaf_ingest_options */
+void check_on_reject(void *context, const sheaf_reject *reject);    /* the same */
 
 /* ---- progress.c ---- */
 

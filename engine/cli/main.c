@@ -67,14 +67,21 @@ static int exit_of(sheaf_status status, const sheaf_summary *summary)
     }
 }
 
-/* The rest of stdout, and whether all of it arrived. A reader that went away is not an error. */
+/* Not all of stdout could be written. A reader that went away is not an error. */
+static int end_of_output(int error, int code)
+{
+    if (error == EPIPE)
+        return code;
+    fprintf(stderr, "error: cannot write to standard output: %s\n", strerror(error));
+    return EXIT_FAULT;
+}
+
+/* The rest of stdout: whether all of it arrived, or its reader went away. */
 static bool flush_stdout(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return true;
-    if (errno != EPIPE)
-        fprintf(stderr, "error: cannot write to standard output: %s\n", strerror(errno));
-    return errno == EPIPE;
+    return end_of_output(errno, EXIT_CLEAN) == EXIT_CLEAN;
 }
 
 static int finish(const reporter *self, const sheaf_ingest *ingest, const sheaf_summary *summary,
@@ -84,6 +91,12 @@ static int finish(const reporter *self, const sheaf_ingest *ingest, const sheaf_
     const sheaf_column *columns = sheaf_ingest_columns(ingest, &n_columns);
     const arguments *args = self->args;
     bool data_on_stdout = strcmp(args->ingest.destination, "-") == 0;
+    if (args->command == COMMAND_CHECK) {
+        if (!flush_stdout())
+            code = EXIT_FAULT;
+        report_check(self, summary, stderr);
+        return code;
+    }
     if (args->command == COMMAND_COUNT)
         report_counts(self, summary, stdout);
     else if (args->command == COMMAND_SCHEMA)
@@ -104,24 +117,28 @@ static int run(const arguments *args, reporter *self)
     sheaf_summary summary;
     sheaf_error err;
     sheaf_ingest_options options = args->ingest;
-    options.on_file = report_on_file;
-    options.on_reject = report_on_reject;
+    bool is_check = args->command == COMMAND_CHECK;
+    options.on_file = is_check ? check_on_file : report_on_file;
+    options.on_reject = is_check ? check_on_reject : report_on_reject;
     options.context = self;
     if (sheaf_ingest_create(&options, &ingest, &err) < 0) {
         report_error(&err);
         return err.status == SHEAF_EINVAL ? EXIT_USAGE : EXIT_FAULT;
     }
+    self->ingest = ingest;
     handle_signals(ingest);
     progress_start(ingest, args);
     sheaf_status status = sheaf_ingest_run(ingest, self->files, &summary, &err);
     progress_stop();
     running = NULL;
-    if (status == SHEAF_ECANCELLED)
+    int code = exit_of(status, &summary);
+    if (self->output_errno)
+        code = end_of_output(self->output_errno, EXIT_PARTLY);
+    else if (status == SHEAF_ECANCELLED)
         fputs("interrupted: nothing was committed\n", stderr);
     else if (status < 0 && status != SHEAF_EPIPE)
         report_error(&err);
-    int code = exit_of(status, &summary);
-    if (status == SHEAF_OK)
+    if (status == SHEAF_OK && !self->output_errno)
         code = finish(self, ingest, &summary, code);
     sheaf_ingest_destroy(ingest);
     return code;

@@ -18,7 +18,8 @@ enum {
     FOR_COUNT = 1 << COMMAND_COUNT,
     FOR_SCHEMA = 1 << COMMAND_SCHEMA,
     FOR_SNIFF = 1 << COMMAND_SNIFF,
-    FOR_LOADS = FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_SCHEMA,
+    FOR_CHECK = 1 << COMMAND_CHECK,
+    FOR_LOADS = FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_SCHEMA | FOR_CHECK,
     FOR_ALL = FOR_LOADS | FOR_SNIFF
 };
 
@@ -84,14 +85,14 @@ static const struct option_info {
     {OPTION_NO_SNIFF, "no-sniff", NULL, FOR_ALL, "what is not said is as RFC 4180 has it"},
     {OPTION_ENCODING, "encoding", "[PATTERN=]NAME", FOR_ALL,
      "of files, or of those called so (found out)"},
-    {OPTION_TYPE, "type", "NAME=TYPE", FOR_INGEST | FOR_SCHEMA,
+    {OPTION_TYPE, "type", "NAME=TYPE", FOR_INGEST | FOR_SCHEMA | FOR_CHECK,
      "of a column, whatever its values look like"},
     {OPTION_TEXT, "text", NULL, FOR_INGEST | FOR_SCHEMA, "all columns are text, but for --type"},
     {OPTION_NULL, "null", "TOKEN", FOR_ALL & ~FOR_COUNT, "fields with this text are null, too"},
     {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_ALL, "the largest record that is read (64M)"},
     {OPTION_MEMORY, "memory", "BYTES", FOR_LOADS,
      "for rows that are read and not yet written (64M)"},
-    {OPTION_ON_ERROR, "on-error", "quarantine|stop|skip-file", FOR_LOADS,
+    {OPTION_ON_ERROR, "on-error", "quarantine|stop|skip-file", FOR_LOADS & ~FOR_CHECK,
      "what a fault in a record does (quarantine)"},
     {OPTION_QUARANTINE, "quarantine", "FILE", FOR_INGEST | FOR_CAT | FOR_COUNT,
      "where records with faults go, as JSON lines"},
@@ -99,7 +100,7 @@ static const struct option_info {
     {OPTION_PARSER, "parser", "scan|libcsv", FOR_LOADS, "who finds the records, the same (scan)"},
     {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_LOADS,
      "on stderr (auto: a bar on a terminal)"},
-    {OPTION_DIGEST, "digest", NULL, FOR_INGEST | FOR_CAT | FOR_COUNT,
+    {OPTION_DIGEST, "digest", NULL, FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_CHECK,
      "of the rows in their order, told at the end"},
     {OPTION_JSON, "json", NULL, FOR_ALL & ~FOR_CAT,
      "the summary, or what is asked for, as JSON"},
@@ -125,6 +126,8 @@ static const struct command_info {
      "the columns of the united table, and their types"},
     {COMMAND_SNIFF, "sniff", "sheaf sniff SRC...",
      "the dialect, encoding and columns of each file"},
+    {COMMAND_CHECK, "check", "sheaf check SRC...",
+     "read everything, load nothing, tell every fault"},
     {COMMAND_HELP, "help", "sheaf help [COMMAND]", "about one command"},
 };
 
@@ -514,8 +517,11 @@ int arguments_parse(arguments *args, int argc, char **argv)
         args->ingest.destination = args->command == COMMAND_CAT ? "-" : "null:";
     if (args->no_sniff)
         dialect_leave_nothing_open(&args->ingest.dialect);
-    if (args->command == COMMAND_COUNT) /* the number of records does not depend on types */
+    bool is_check = args->command == COMMAND_CHECK;
+    if (args->command == COMMAND_COUNT || is_check) /* what they tell does not depend on types */
         args->ingest.typing = SHEAF_TYPING_TEXT;
+    if (is_check)
+        args->ingest.on_error = SHEAF_ON_ERROR_CONTINUE;
     return -1;
 }
 

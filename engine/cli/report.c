@@ -89,26 +89,34 @@ void report_on_file(void *context, const sheaf_file_report *report)
         report_skipped(self, report);
 }
 
-static kind_of_fault *kind_of(reporter *self, const char *code)
+static kind_of_fault *kind_of(kind_of_fault *kinds, size_t *n_kinds, const char *code)
 {
-    for (size_t i = 0; i < self->n_faults; i++)
-        if (strcmp(self->faults[i].code, code) == 0)
-            return &self->faults[i];
-    if (self->n_faults == FAULTS_MAX) /* there are not so many codes */
-        return &self->faults[FAULTS_MAX - 1];
-    kind_of_fault *made = &self->faults[self->n_faults++];
+    for (size_t i = 0; i < *n_kinds; i++)
+        if (strcmp(kinds[i].code, code) == 0)
+            return &kinds[i];
+    if (*n_kinds == FAULTS_MAX) /* there are not so many codes */
+        return &kinds[FAULTS_MAX - 1];
+    kind_of_fault *made = &kinds[(*n_kinds)++];
     snprintf(made->code, sizeof made->code, "%s", code);
     return made;
+}
+
+kind_of_fault *count_fault(kind_of_fault *kinds, size_t *n_kinds, const char *code,
+                           const sheaf_file *file)
+{
+    kind_of_fault *kind = kind_of(kinds, n_kinds, code);
+    kind->n++;
+    kind->n_files += kind->last_file != file;
+    kind->last_file = file;
+    return kind;
 }
 
 /* The first of each kind is shown, with --verbose all; the others are counted. */
 void report_on_reject(void *context, const sheaf_reject *reject)
 {
     reporter *self = context;
-    kind_of_fault *kind = kind_of(self, reject->code);
-    kind->n++;
-    kind->n_files += kind->last_file != reject->file;
-    kind->last_file = reject->file;
+    const kind_of_fault *kind = count_fault(self->faults, &self->n_faults, reject->code,
+                                            reject->file);
     if (self->args->quiet || (!self->args->verbose && kind->n > 1))
         return;
     char text[4096];
@@ -172,22 +180,28 @@ static void print_json_digest(const reporter *self, const sheaf_summary *sum, FI
         fprintf(out, ",\"digest\":\"%016" PRIx64 "\"", sum->digest);
 }
 
-static void print_summary_text(const reporter *self, const sheaf_summary *sum, FILE *out)
+/* "0.008 s, 25 MB/s, 2 workers" */
+static void print_speed(const sheaf_summary *sum, FILE *out)
 {
-    char bytes[32];
     char rate[32];
     double seconds = sum->seconds > 1e-6 ? sum->seconds : 1e-6;
-    fprintf(out, "%s %s, %s -> %s   %s %s, %s %s   %.*f s, %s/s, %d %s\n",
-            count_of(sum->files).text, sum->files == 1 ? "file" : "files",
-            format_bytes(sum->read_bytes, bytes, sizeof bytes), sum->destination,
-            count_of(sum->loaded).text, sum->loaded == 1 ? "row" : "rows",
-            count_of(sum->columns).text, sum->columns == 1 ? "column" : "columns",
+    fprintf(out, "%.*f s, %s/s, %d %s\n",
             sum->seconds < 0.1 ? 3
             : sum->seconds < 1 ? 2
                                : 1,
             sum->seconds,
             format_bytes((uint64_t)((double)sum->read_bytes / seconds), rate, sizeof rate),
             sum->workers, sum->workers == 1 ? "worker" : "workers");
+}
+
+static void print_summary_text(const reporter *self, const sheaf_summary *sum, FILE *out)
+{
+    char bytes[32];
+    fprintf(out, "%s %s, %s -> %s   %s %s, %s %s   ", count_of(sum->files).text,
+            sum->files == 1 ? "file" : "files", format_bytes(sum->read_bytes, bytes, sizeof bytes),
+            sum->destination, count_of(sum->loaded).text, sum->loaded == 1 ? "row" : "rows",
+            count_of(sum->columns).text, sum->columns == 1 ? "column" : "columns");
+    print_speed(sum, out);
     fprintf(out, "records %s = %s loaded + %s rejected + %s skipped\n", count_of(sum->records).text,
             count_of(sum->loaded).text, count_of(sum->rejected).text, count_of(sum->skipped).text);
     report_digest(self, sum, out);
@@ -205,7 +219,7 @@ void json_put(FILE *out, const char *name, const char *bytes, size_t length)
     }
 }
 
-static void print_json_text(FILE *out, const char *name, const char *bytes)
+void print_json_text(FILE *out, const char *name, const char *bytes)
 {
     json_put(out, name, bytes, strlen(bytes));
 }
@@ -276,6 +290,57 @@ void report_summary(const reporter *self, const sheaf_summary *summary, FILE *ou
         print_summary_json(self, summary, out);
     else
         print_summary_text(self, summary, out);
+}
+
+/* ---- faults ---- */
+
+/* "3 records (2 short, 1 quote)", if there are any. */
+static void print_kinds(const kind_of_fault *kinds, size_t n_kinds, const char *one,
+                        const char *many, const char *before, FILE *out)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < n_kinds; i++)
+        n += kinds[i].n;
+    if (n == 0)
+        return;
+    fprintf(out, "%s%s %s (", before, count_of(n).text, n == 1 ? one : many);
+    for (size_t i = 0; i < n_kinds; i++)
+        fprintf(out, "%s%s %s", i > 0 ? ", " : "", count_of(kinds[i].n).text, kinds[i].code);
+    fputc(')', out);
+}
+
+static void print_faults(const reporter *self, FILE *out)
+{
+    bool any = self->n_faults > 0;
+    fprintf(out, "faults  %s", any || self->n_file_faults > 0 ? "" : "none");
+    print_kinds(self->faults, self->n_faults, "record", "records", "", out);
+    print_kinds(self->file_faults, self->n_file_faults, "file that cannot be read to its end",
+                "files that cannot be read to their end", any ? ", " : "", out);
+    fputc('\n', out);
+}
+
+void report_check(const reporter *self, const sheaf_summary *summary, FILE *out)
+{
+    char bytes[32];
+    sheaf_summary rest = *summary;
+    rest.rejected = rest.files_skipped = 0; /* told as faults */
+    if (self->args->json) {
+        print_summary_json(self, summary, out);
+        return;
+    }
+    if (!self->args->quiet) {
+        fprintf(out, "%s %s, %s   %s %s, %s %s   ", count_of(summary->files).text,
+                summary->files == 1 ? "file" : "files",
+                format_bytes(summary->read_bytes, bytes, sizeof bytes),
+                count_of(summary->records).text, summary->records == 1 ? "record" : "records",
+                count_of(summary->columns).text, summary->columns == 1 ? "column" : "columns");
+        print_speed(summary, out);
+    }
+    if (!self->args->quiet || self->n_faults > 0 || self->n_file_faults > 0)
+        print_faults(self, out);
+    report_digest(self, summary, out);
+    if (!self->args->quiet)
+        print_notes(self, &rest, out);
 }
 
 /* ---- counts ---- */

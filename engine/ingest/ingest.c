@@ -162,6 +162,10 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
     if (status == SHEAF_OK && !is_stream)
         status = sheaf__sink_parse(made->destination, made->format, made->table, &made->target,
                                    err);
+    if (status == SHEAF_OK && options->on_error == SHEAF_ON_ERROR_CONTINUE &&
+        made->target.kind != SHEAF__SINK_NULL)
+        status = sheaf_error_set(
+            err, SHEAF_EINVAL, "a run can go on behind a damaged file only if nothing is written");
     if (status == SHEAF_OK)
         status = copy_typing(made, err);
     if (status == SHEAF_OK)

@@ -91,8 +91,10 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
         load->chunk_bytes = options->chunk_bytes;
     bool can_split = load->summary->workers > 1 && load->typing.asked.n == 0 &&
                      options->on_error != SHEAF_ON_ERROR_SKIP_FILE;
+    /* Who goes on behind all faults may have very many of them. */
+    bool keeps_something = load->wants_rows || options->on_error == SHEAF_ON_ERROR_CONTINUE;
     if (can_split)
-        load->range_bytes = load->wants_rows ? range_for_rows(load) : RANGE_BYTES;
+        load->range_bytes = keeps_something ? range_for_rows(load) : RANGE_BYTES;
     load->blocks_range_bytes = load->range_bytes / BLOCKS_RATIO > CHUNK_BYTES_MIN
                                    ? load->range_bytes / BLOCKS_RATIO
                                    : CHUNK_BYTES_MIN;
@@ -146,8 +148,8 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                           .files_done = &ingest->files_done};
     load->sets_aside = sheaf__rejects_are_kept(&ingest->options,
                                                ingest->target.kind == SHEAF__SINK_STREAM);
-    load->judges = load->sets_aside && ingest->options.rejects_max == 0 &&
-                   ingest->options.rejects_percent_max <= 0;
+    load->judges = load->sets_aside && ingest->options.on_error != SHEAF_ON_ERROR_CONTINUE &&
+                   ingest->options.rejects_max == 0 && ingest->options.rejects_percent_max <= 0;
     SHEAF__ATOMIC(load->budget);
     SHEAF__ATOMIC(load->kept_bytes);
     SHEAF__ATOMIC(load->guess);

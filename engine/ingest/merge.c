@@ -340,7 +340,7 @@ static sheaf_status leave_out(sheaf__load *load, const sheaf__chunk *chunk,
         *load->left_out = *chunk->fault;
     report->skipped = true;
     report->error = chunk->fault;
-    report->skipped_records = report->records;
+    report->skipped_records = report->records - report->loaded - report->rejected;
     return report_file(load, report, err);
 }
 
@@ -348,11 +348,12 @@ static sheaf_status leave_out(sheaf__load *load, const sheaf__chunk *chunk,
 static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_report *report,
                           sheaf_error *err)
 {
-    bool may = load->sets_aside || load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
-    bool done = false;
+    sheaf_on_error on_error = load->options->on_error;
+    bool may = load->sets_aside || on_error == SHEAF_ON_ERROR_SKIP_FILE;
+    bool done = on_error == SHEAF_ON_ERROR_CONTINUE; /* what was found of it counts */
     if (!chunk->fault->column[0])
         sheaf__load_name_column(load, chunk, chunk->fault);
-    sheaf_status status = may ? take_back(load, report, &done, err) : SHEAF_OK;
+    sheaf_status status = may && !done ? take_back(load, report, &done, err) : SHEAF_OK;
     fill_report(load, chunk, report);
     if (status < 0)
         return status;

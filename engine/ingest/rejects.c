@@ -25,7 +25,7 @@ static bool have_place(const sheaf_ingest_options *options, bool is_stream)
 
 bool sheaf__rejects_are_kept(const sheaf_ingest_options *options, bool is_stream)
 {
-    return options->on_error == SHEAF_ON_ERROR_QUARANTINE ||
+    return options->on_error >= SHEAF_ON_ERROR_QUARANTINE ||
            (options->on_error == SHEAF_ON_ERROR_DEFAULT && have_place(options, is_stream));
 }
 
@@ -323,7 +323,7 @@ static sheaf_status nothing_is_left(const sheaf__load *load, sheaf_error *err)
 sheaf_status sheaf__rejects_verify(const sheaf__load *load, sheaf_error *err)
 {
     const sheaf_summary *sum = load->summary;
-    if (load->sets_aside && load->left_out && sum->files_skipped == sum->files)
+    if (load->sets_aside && load->left_out && sum->files_skipped == sum->files && sum->records == 0)
         return nothing_is_left(load, err);
     double most = load->options->rejects_percent_max;
     if (most <= 0 || (double)sum->rejected <= (double)sum->records * most / 100)

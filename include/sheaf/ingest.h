@@ -60,7 +60,12 @@ typedef enum sheaf_on_error {
      * than 128 KiB of them) or to who reads a stream cannot be taken back: a file that is damaged
      * behind them ends the run.
      */
-    SHEAF_ON_ERROR_QUARANTINE
+    SHEAF_ON_ERROR_QUARANTINE,
+    /*
+     * As QUARANTINE, and a file that is damaged behind a record is read up to there: it is reported
+     * as skipped, the records before the damage as loaded. For "null:" alone, to find all faults.
+     */
+    SHEAF_ON_ERROR_CONTINUE
 } sheaf_on_error;
 
 /* A record that was set aside. */
@@ -77,8 +82,8 @@ typedef struct sheaf_reject {
 /* What became of one file. */
 typedef struct sheaf_file_report {
     const sheaf_file *file;
-    size_t index;             /* in the list */
-    bool skipped;             /* left out whole: error says why */
+    size_t index; /* in the list */
+    bool skipped; /* left out whole, with CONTINUE perhaps only its rest: error says why */
     const sheaf_error *error; /* NULL unless skipped; valid during the call */
     const char *compression;  /* "gzip", "zstd"; NULL: it is stored as it is */
     const char *encoding;     /* it was decoded from; NULL: it is UTF-8 */
