@@ -6,6 +6,7 @@
  *     options.c    the command line, from one table that --help shows too
  *     report.c     the summary, counts, errors: for people and as JSON
  *     check.c      every fault, as it is found
+ *     show.c       one record and its parse
  *     progress.c   the bar on a terminal
  */
 #ifndef SHEAF_CLI_CLI_H
@@ -33,6 +34,7 @@ typedef enum command {
     COMMAND_SCHEMA,
     COMMAND_SNIFF,
     COMMAND_CHECK,
+    COMMAND_SHOW,
     COMMAND_HELP,
     COMMAND_VERSION
 } command;
@@ -54,6 +56,9 @@ typedef struct arguments {
     sheaf_column_type *types;       /* for ingest.types: one for each --type */
     const char **nulls;             /* for ingest.nulls: one for each --null */
     sheaf_file_encoding *encodings; /* for ingest.encodings: one for each --encoding */
+    sheaf_record_by show_by;        /* of `show`, if it has a place: */
+    uint64_t show_at;
+    bool has_place; /* else each source has its own */
     progress_mode progress;
     bool no_sniff;
     bool json;
@@ -109,7 +114,8 @@ typedef struct reporter {
 kind_of_fault *count_fault(kind_of_fault *kinds, size_t *n_kinds, const char *code,
                            const sheaf_file *file);
 
-void print_json_text(FILE *out, const char *name, const char *bytes); /* "name":"bytes" */
+/* "name":"bytes" */
+void print_json_text(FILE *out, const char *name, const char *bytes);
 
 void report_error(const sheaf_error *err);
 void report_on_file(void *context, const sheaf_file_report *report); /* for sheaf_ingest_options */
@@ -133,6 +139,10 @@ void report_check(const reporter *self, const sheaf_summary *summary, FILE *out)
 
 void check_on_file(void *context, const sheaf_file_report *report); /* for sheaf_ingest_options */
 void check_on_reject(void *context, const sheaf_reject *reject);    /* the same */
+
+/* ---- show.c ---- */
+
+int show(const arguments *args); /* the exit code */
 
 /* ---- progress.c ---- */
 

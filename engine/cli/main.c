@@ -198,6 +198,10 @@ int main(int argc, char **argv)
         else
             print_version();
         code = flush_stdout() ? EXIT_CLEAN : EXIT_FAULT;
+    } else if (code < 0 && args.command == COMMAND_SHOW) {
+        code = show(&args);
+        if (!flush_stdout())
+            code = EXIT_FAULT;
     } else if (code < 0) {
         code = load(&args);
     }

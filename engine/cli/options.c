@@ -20,7 +20,9 @@ enum {
     FOR_SNIFF = 1 << COMMAND_SNIFF,
     FOR_CHECK = 1 << COMMAND_CHECK,
     FOR_LOADS = FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_SCHEMA | FOR_CHECK,
-    FOR_ALL = FOR_LOADS | FOR_SNIFF
+    FOR_SHOW = 1 << COMMAND_SHOW,
+    FOR_ALL = FOR_LOADS | FOR_SNIFF,
+    FOR_FILES = FOR_ALL | FOR_SHOW
 };
 
 /* Options without a letter, numbered behind all letters. */
@@ -50,6 +52,9 @@ enum {
     OPTION_PARSER,
     OPTION_PROGRESS,
     OPTION_DIGEST,
+    OPTION_LINE,
+    OPTION_RECORD,
+    OPTION_OFFSET,
     OPTION_JSON,
     OPTION_VERSION
 };
@@ -73,23 +78,23 @@ static const struct option_info {
     {OPTION_ORDER, "order", "given|path|natural|mtime", FOR_ALL,
      "of the files, and so of the rows (given)"},
     {'0', "null-separated", NULL, FOR_ALL, "paths in an @list end with NUL, as from find -print0"},
-    {OPTION_DELIM, "delim", "C", FOR_ALL, "separates fields: a character, tab (found out)"},
-    {OPTION_QUOTE, "quote", "C", FOR_ALL, "around fields, or none (found out)"},
-    {OPTION_ESCAPE, "escape", "C", FOR_ALL, "makes what follows text, or doubled (found out)"},
-    {OPTION_COMMENT, "comment", "C", FOR_ALL,
+    {OPTION_DELIM, "delim", "C", FOR_FILES, "separates fields: a character, tab (found out)"},
+    {OPTION_QUOTE, "quote", "C", FOR_FILES, "around fields, or none (found out)"},
+    {OPTION_ESCAPE, "escape", "C", FOR_FILES, "makes what follows text, or doubled (found out)"},
+    {OPTION_COMMENT, "comment", "C", FOR_FILES,
      "begins lines that are no records, or none (found out)"},
-    {OPTION_PADDING, "padding", "yes|no", FOR_ALL,
+    {OPTION_PADDING, "padding", "yes|no", FOR_FILES,
      "blanks around fields are no part of them (found out)"},
-    {OPTION_SKIP, "skip", "N", FOR_ALL, "lines before the table (found out)"},
-    {OPTION_HEADER, "header", "yes|no", FOR_ALL, "the first record has the names (found out)"},
-    {OPTION_NO_SNIFF, "no-sniff", NULL, FOR_ALL, "what is not said is as RFC 4180 has it"},
-    {OPTION_ENCODING, "encoding", "[PATTERN=]NAME", FOR_ALL,
+    {OPTION_SKIP, "skip", "N", FOR_FILES, "lines before the table (found out)"},
+    {OPTION_HEADER, "header", "yes|no", FOR_FILES, "the first record has the names (found out)"},
+    {OPTION_NO_SNIFF, "no-sniff", NULL, FOR_FILES, "what is not said is as RFC 4180 has it"},
+    {OPTION_ENCODING, "encoding", "[PATTERN=]NAME", FOR_FILES,
      "of files, or of those called so (found out)"},
     {OPTION_TYPE, "type", "NAME=TYPE", FOR_INGEST | FOR_SCHEMA | FOR_CHECK,
      "of a column, whatever its values look like"},
     {OPTION_TEXT, "text", NULL, FOR_INGEST | FOR_SCHEMA, "all columns are text, but for --type"},
     {OPTION_NULL, "null", "TOKEN", FOR_ALL & ~FOR_COUNT, "fields with this text are null, too"},
-    {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_ALL, "the largest record that is read (64M)"},
+    {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_FILES, "the largest record that is read (64M)"},
     {OPTION_MEMORY, "memory", "BYTES", FOR_LOADS,
      "for rows that are read and not yet written (64M)"},
     {OPTION_ON_ERROR, "on-error", "quarantine|stop|skip-file", FOR_LOADS & ~FOR_CHECK,
@@ -97,17 +102,20 @@ static const struct option_info {
     {OPTION_QUARANTINE, "quarantine", "FILE", FOR_INGEST | FOR_CAT | FOR_COUNT,
      "where records with faults go, as JSON lines"},
     {OPTION_MAX_ERRORS, "max-errors", "N|P%", FOR_LOADS, "with more of them, nothing is committed"},
-    {OPTION_PARSER, "parser", "scan|libcsv", FOR_LOADS, "who finds the records, the same (scan)"},
+    {OPTION_PARSER, "parser", "scan|libcsv", FOR_LOADS | FOR_SHOW, "who finds the records, the same (scan)"},
     {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_LOADS,
      "on stderr (auto: a bar on a terminal)"},
     {OPTION_DIGEST, "digest", NULL, FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_CHECK,
      "of the rows in their order, told at the end"},
-    {OPTION_JSON, "json", NULL, FOR_ALL & ~FOR_CAT,
+    {OPTION_JSON, "json", NULL, FOR_FILES & ~FOR_CAT,
      "the summary, or what is asked for, as JSON"},
+    {OPTION_LINE, "line", "N", FOR_SHOW, "the record of this line, from 1"},
+    {OPTION_RECORD, "record", "N", FOR_SHOW, "the record of this number, from 1; 0: the header"},
+    {OPTION_OFFSET, "offset", "N", FOR_SHOW, "the record of this byte of the text, from 0"},
     {'q', "quiet", NULL, FOR_ALL, "errors only"},
     {'v', "verbose", NULL, FOR_ALL, "tell of every file that is skipped"},
-    {'h', "help", NULL, FOR_ALL, "this text"},
-    {OPTION_VERSION, "version", NULL, FOR_ALL, "version and build"},
+    {'h', "help", NULL, FOR_ALL | FOR_SHOW, "this text"},
+    {OPTION_VERSION, "version", NULL, FOR_ALL | FOR_SHOW, "version and build"},
 };
 
 enum { N_OPTIONS = sizeof options / sizeof options[0] };
@@ -128,6 +136,8 @@ static const struct command_info {
      "the dialect, encoding and columns of each file"},
     {COMMAND_CHECK, "check", "sheaf check SRC...",
      "read everything, load nothing, tell every fault"},
+    {COMMAND_SHOW, "show", "sheaf show FILE:LINE...",
+     "one record as it stands there, and its fields"},
     {COMMAND_HELP, "help", "sheaf help [COMMAND]", "about one command"},
 };
 
@@ -188,7 +198,7 @@ void help_print(FILE *out, command about)
     for (size_t i = 0; i < N_COMMANDS; i++)
         fprintf(out, "%-28s %s\n", commands[i].synopsis, commands[i].help);
     fprintf(out, "\n%s\n", sources_text);
-    print_options(out, FOR_ALL);
+    print_options(out, FOR_ALL | FOR_SHOW);
     fprintf(out, "\n%s\nman sheaf tells more.\n", exit_text);
 }
 
@@ -310,6 +320,25 @@ static int add_encoding(arguments *args, char *value)
     return -1;
 }
 
+/* --line, --record, --offset: one of them. */
+static int set_place(arguments *args, const struct option_info *info, const char *value)
+{
+    char *end;
+    errno = 0;
+    args->show_at = strtoull(value, &end, 10);
+    args->show_by = info->id == OPTION_LINE     ? SHEAF_RECORD_BY_LINE
+                    : info->id == OPTION_RECORD ? SHEAF_RECORD_BY_NUMBER
+                                                : SHEAF_RECORD_BY_OFFSET;
+    bool is_number = value[0] >= '0' && value[0] <= '9' && !*end && !errno;
+    if (!is_number || (info->id == OPTION_LINE && args->show_at == 0))
+        return usage("this is no line, record or byte:", value, "sheaf show trips.csv --line 39");
+    if (args->has_place)
+        return usage("show takes one of --line, --record and --offset", NULL,
+                     "sheaf show trips.csv --line 39");
+    args->has_place = true;
+    return -1;
+}
+
 static int apply(arguments *args, const struct option_info *info, char *value)
 {
     int position = 0;
@@ -401,6 +430,10 @@ static int apply(arguments *args, const struct option_info *info, char *value)
     case OPTION_DIGEST:
         args->ingest.digest = true;
         return -1;
+    case OPTION_LINE:
+    case OPTION_RECORD:
+    case OPTION_OFFSET:
+        return set_place(args, info, value);
     case OPTION_JSON:
         args->json = true;
         return -1;
@@ -513,7 +546,7 @@ int arguments_parse(arguments *args, int argc, char **argv)
                      "name files, directories, 'globs', @lists, or - for stdin");
     if (args->command == COMMAND_INGEST && !args->ingest.destination)
         return usage("ingest needs a destination", NULL, "-o trips.db");
-    if (args->command != COMMAND_INGEST)
+    if (args->command != COMMAND_INGEST && args->command != COMMAND_SHOW)
         args->ingest.destination = args->command == COMMAND_CAT ? "-" : "null:";
     if (args->no_sniff)
         dialect_leave_nothing_open(&args->ingest.dialect);

@@ -14,6 +14,7 @@
  *     keep.c        rows that are kept meanwhile, so that their file is not read again
  *     digest.c      the digest of all rows, if it is wanted
  *     rejects.c     records that were set aside
+ *     record.c      one record, for whoever wants to look at it: <sheaf/record.h>
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink, accounts
  *
  * A chunk is the unit of work: about chunk_bytes of a file's rows. A file that is larger gives
@@ -285,6 +286,8 @@ bool sheaf__load_reads_twice(const sheaf__load *load);
 
 /* Whether a file is split, unless it turns out to be compressed, and not BGZF. */
 bool sheaf__load_may_split(const sheaf__load *load, const sheaf_file *file);
+/* How a file is read; `counted`: what is read is progress. */
+sheaf__reader_options sheaf__load_options_for(const sheaf__load_file *file, bool counted);
 size_t sheaf__load_range_bytes(const sheaf__load *load, const sheaf_file *file); /* as stored */
 
 /* Worker hooks: the parser is the worker's local. */
@@ -496,6 +499,9 @@ sheaf_status sheaf__rejects_check(const sheaf_ingest_options *options, bool is_s
 /* Where the run's rejects go, if there is such a place. Also after it was opened in vain. */
 sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *ingest,
                                          sheaf_error *err);
+
+/* "short", "long", "quote", "encoding", "limit". */
+const char *sheaf__reject_code(const sheaf__fault *fault);
 
 /* Send the records that a chunk has set aside where they belong, and count them. */
 sheaf_status sheaf__rejects_deliver(sheaf__load *load, sheaf__chunk *chunk,

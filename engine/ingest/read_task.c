@@ -199,7 +199,7 @@ static sheaf_status finish(sheaf__chunk *chunk, sheaf_status status, void **resu
 
 /* ---- reading ---- */
 
-static sheaf__reader_options options_for(const sheaf__load_file *file, bool counted)
+sheaf__reader_options sheaf__load_options_for(const sheaf__load_file *file, bool counted)
 {
     const sheaf__load *load = file->load;
     sheaf__reader_options options = sheaf__file_options(load->options, file->found->path,
@@ -219,7 +219,7 @@ static sheaf_status open_file(sheaf__load_file *file, sheaf__reader *reader, boo
 {
     const sheaf__load *load = file->load;
     const sheaf_file *found = file->found;
-    sheaf__reader_options options = options_for(file, counted);
+    sheaf__reader_options options = sheaf__load_options_for(file, counted);
     if (sheaf__load_reads_twice(load))
         return sheaf__reader_open_spooled(reader, found, &options, err);
     return sheaf__reader_open(reader, found, &options, err);
@@ -488,7 +488,8 @@ sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *rang
         sheaf__chunk_release(chunk);
         return sheaf__error_memory(err, "a reader");
     }
-    sheaf__reader_options options = options_for(file, range->guess); /* or it was counted before */
+    sheaf__reader_options options = sheaf__load_options_for(
+        file, range->guess); /* or it was counted before */
     sheaf_status status = sheaf__reader_open_range(chunk->reader, file->found, &options,
                                                    &range->from, range->end_bytes, file->fd, err);
     if (range->guess)
@@ -531,7 +532,7 @@ sheaf_status sheaf__load_at(sheaf_worker *worker, sheaf__load_file *file,
         sheaf__chunk_release(chunk);
         return sheaf__error_memory(err, "a reader");
     }
-    sheaf__reader_options options = options_for(file, true);
+    sheaf__reader_options options = sheaf__load_options_for(file, true);
     sheaf_status status = sheaf__reader_open_at(chunk->reader, file->found, &options, position,
                                                 err);
     if (status == SHEAF_OK)

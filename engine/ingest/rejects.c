@@ -168,7 +168,7 @@ sheaf_status sheaf__rejects_commit(sheaf__load *load, sheaf_error *err)
 
 /* ---- delivery ---- */
 
-static const char *code_of(const sheaf__fault *fault)
+const char *sheaf__reject_code(const sheaf__fault *fault)
 {
     switch (fault->status) {
     case SHEAF_ESHAPE:
@@ -243,7 +243,7 @@ static sheaf_status deliver(sheaf__load *load, const sheaf__chunk *chunk, const 
     sheaf__load_name_column(load, chunk, &told);
     hint_place(load, &told);
     sheaf__rejected rejected = {.path = file->path,
-                                .code = code_of(fault),
+                                .code = sheaf__reject_code(fault),
                                 .error = &told,
                                 .line = whole.record_line,
                                 .offset_bytes = whole.offset_bytes,

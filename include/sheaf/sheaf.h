@@ -36,6 +36,7 @@
 #include <sheaf/future.h>
 #include <sheaf/ingest.h>
 #include <sheaf/map.h>
+#include <sheaf/record.h>
 #include <sheaf/sniff.h>
 #include <sheaf/status.h>
 #include <sheaf/stream.h>
