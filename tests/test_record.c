@@ -53,7 +53,7 @@ Test(record, what_cannot_be_is_refused)
 {
     sheaf_record *record;
     sheaf_error err;
-    sheaf_ingest_options options = {.size = sizeof options, .delimiter = '"'};
+    sheaf_ingest_options options = {.size = sizeof options, .dialect.delimiter = '"'};
     sheaf_ingest_options somewhere = {.size = sizeof options, .destination = "x.csv"};
     sheaf_files *files = files_of("a.csv", "a,b\n1,2\n");
     cr_assert_eq(sheaf_record_at(files, 1, NULL, SHEAF_RECORD_BY_LINE, 1, &record, &err),

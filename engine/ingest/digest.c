@@ -11,7 +11,10 @@
 #include <stdlib.h>
 
 #include "engine/core/error.h"
+#include "engine/executor/worker_heap.h"
 #include "engine/ingest/load.h"
+
+enum { CHUNK_BYTES = 128 << 10 };
 
 /*
  * The columns of the file for those of the table: malloc's. NULL: there is no memory, or the file

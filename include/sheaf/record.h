@@ -43,7 +43,9 @@ typedef struct sheaf_record {
     uint64_t line;         /* where it begins, from 1 */
     uint64_t offset_bytes; /* its first byte in the text, which is decompressed and decoded */
     bool is_header;
-    /* There is no record: the line is blank, a comment, or before the table. Then it has no bytes. */
+    /*
+     * There is no record: the line is blank, a comment, or before the table. Then it has no bytes.
+     */
     bool is_blank;
     const char *raw;
     size_t n_raw; /* without its line end */

@@ -35,6 +35,7 @@ SHEAF = str(pathlib.Path(os.environ.get("SHEAF", REPOSITORY / "build/test/sheaf"
 TIMEOUT = 60  # seconds for one run: far more than any needs, on a busy machine with a sanitizer too
 
 CLEAN, USAGE, FAULT, SKIPPED, ACCOUNT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+LOADS = ("ingest", "cat", "count", "schema")
 WORKERS = ("1", "2", "8")
 NOBODY = 65534
 NUMBER = r"[\d,]+"
@@ -235,12 +236,12 @@ class SheafTest(unittest.TestCase):
         unless a test says what else they do: how they are set aside is test_quarantine's. And bytes that are
         not UTF-8 are faults unless it says that the encoding is to be found out: that is test_encodings'.
         """
-        if args and args[0] in ("ingest", "cat", "count", "schema") and "--encoding" not in args \
+        if args and args[0] in LOADS and "--encoding" not in args \
                 and not self.finds_encodings:
             args = (args[0], "--encoding", "utf-8", *args[1:])
-        if args and args[0] in ("ingest", "cat", "count", "schema") and not self.sniffs:
+        if args and args[0] in (*LOADS, "check", "show") and not self.sniffs:
             args = (args[0], "--no-sniff", *args[1:])
-        if args and args[0] in ("ingest", "cat", "count", "schema") and "--on-error" not in args:
+        if args and args[0] in LOADS and "--on-error" not in args:
             args = (args[0], "--on-error", "stop", *args[1:])
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
                    "cwd": self.dir, **options}
