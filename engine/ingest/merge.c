@@ -142,9 +142,10 @@ void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk,
  */
 static bool leaves_out(const sheaf__load *load, const sheaf__chunk *chunk)
 {
-    return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE ||
-           (load->sets_aside && (chunk->counts.records == 0 || chunk->misjudged ||
-                                 (load->sink && load->sink->takes_back)));
+    sheaf_on_error on_error = load->options->on_error;
+    bool takes_back = load->sink && load->sink->takes_back && on_error != SHEAF_ON_ERROR_CONTINUE;
+    return on_error == SHEAF_ON_ERROR_SKIP_FILE ||
+           (load->sets_aside && (chunk->counts.records == 0 || chunk->misjudged || takes_back));
 }
 
 /* The header was read before: it must be the same. */

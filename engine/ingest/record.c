@@ -171,24 +171,44 @@ static bool is_line_end(uint8_t byte)
     return byte == '\n' || byte == '\r';
 }
 
-/* How many lines that are no records were met up to a position. */
+/* Behind the line that begins at `at`. */
+static size_t next_line(const uint8_t *text, size_t n_bytes, size_t at)
+{
+    while (at < n_bytes && !is_line_end(text[at]))
+        at++;
+    bool is_pair = at + 1 < n_bytes && text[at] == '\r' && text[at + 1] == '\n';
+    return at < n_bytes ? at + 1 + is_pair : at;
+}
+
+/* Whether the line is blank, or a comment. */
+static bool is_no_record(const uint8_t *text, size_t n_bytes, size_t at,
+                         const sheaf_dialect *dialect)
+{
+    if (at < n_bytes && text[at] == dialect->comment)
+        return true;
+    while (at < n_bytes && sheaf__is_padding(text[at], dialect) && text[at] != dialect->delimiter)
+        at++;
+    return at < n_bytes && is_line_end(text[at]);
+}
+
+/* The lines that are no records and come before it in the text: the first of them may be gone. */
+static size_t skip_lines(const finder *self, const uint8_t *text, size_t n_bytes)
+{
+    const sheaf_dialect *dialect = &self->file->dialect;
+    size_t at = 0;
+    bool is_first = self->after.counts.preamble_lines > self->before.counts.preamble_lines;
+    if (is_first && self->after.offset_bytes - n_bytes == self->before.offset_bytes)
+        for (int64_t i = 0; i < dialect->skip_lines; i++)
+            at = next_line(text, n_bytes, at);
+    while (is_no_record(text, n_bytes, at, dialect))
+        at = next_line(text, n_bytes, at);
+    return at;
+}
+
 static uint64_t lines_between_records(const sheaf__reader_position *position)
 {
     const sheaf__reader_counts *counts = &position->counts;
     return counts->blank_lines + counts->comment_lines + counts->preamble_lines;
-}
-
-/* Where the text goes on behind n_lines lines. */
-static size_t skip_lines(const uint8_t *text, size_t n_bytes, uint64_t n_lines)
-{
-    size_t at = 0;
-    for (; n_lines > 0 && at < n_bytes; n_lines--) {
-        while (at < n_bytes && !is_line_end(text[at]))
-            at++;
-        bool is_pair = at + 1 < n_bytes && text[at] == '\r' && text[at + 1] == '\n';
-        at += at < n_bytes ? 1 + is_pair : 0;
-    }
-    return at;
 }
 
 /* The record that was read last, from its text: what is before it, its bytes, its line end. */
@@ -196,12 +216,12 @@ static void take_raw(const finder *self, sheaf_record *record)
 {
     size_t n;
     const uint8_t *text = sheaf__reader_raw(self->reader, self->before.offset_bytes, &n);
-    uint64_t n_lines = lines_between_records(&self->after) - lines_between_records(&self->before);
-    size_t begin = skip_lines(text, n, n_lines);
+    size_t begin = skip_lines(self, text, n);
     size_t end = n;
     if (end > begin && is_line_end(text[end - 1]))
         end -= 1 + (end - begin >= 2 && text[end - 1] == '\n' && text[end - 2] == '\r');
-    record->line = self->before.line + n_lines;
+    record->line = self->before.line + lines_between_records(&self->after) -
+                   lines_between_records(&self->before);
     record->offset_bytes = self->after.offset_bytes - (n - begin);
     record->raw = (const char *)text + begin;
     record->n_raw = end - begin;
