@@ -336,6 +336,11 @@ static sheaf_status set_aside(sheaf__reader *reader, sheaf_status status, sheaf_
     return status;
 }
 
+static sheaf__row_place place_of_next(const sheaf__reader *reader)
+{
+    return (sheaf__row_place){.line = reader->record_line, .record = reader->counts.records + 1};
+}
+
 /* Read and check one record into the batch; a record at fault leaves nothing in it. */
 static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                                sheaf_error *err)
@@ -348,6 +353,11 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
         status = check_encoding(reader, &rec);
     if (status == SHEAF_OK && rec.n_fields != reader->n_columns)
         status = sheaf__fault_shape(reader, &rec);
+    if (status == SHEAF_OK && batch && batch->wants_places) {
+        if (sheaf__batch_reserve_places(batch, 1) < 0)
+            return sheaf__error_memory(err, "a batch");
+        batch->places[batch->n_rows] = place_of_next(reader);
+    }
     if (status == SHEAF_OK) {
         reader->counts.records++;
         sheaf__reader_next_record(reader);
@@ -404,6 +414,7 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
         size_t cell_bytes = rules.n_columns * sizeof(sheaf__cell);
         size_t left = chunk_bytes - batch->n_cells * sizeof(sheaf__cell);
         limit.n_bytes = chunk_bytes - batch->n_bytes;
+        batch->next_place = place_of_next(reader);
         limit.records = left / cell_bytes + (left % cell_bytes != 0);
     }
     limit_run(reader, &limit.n_bytes);

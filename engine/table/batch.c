@@ -4,7 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_CHUNK_BYTES = 64 << 10, BYTES_MIN = 32 << 10, CELLS_MIN = 4 << 10 };
+enum {
+    ARENA_CHUNK_BYTES = 64 << 10,
+    BYTES_MIN = 32 << 10,
+    CELLS_MIN = 4 << 10,
+    PLACES_MIN = 1 << 10
+};
 
 sheaf__batch *sheaf__batch_create(const sheaf__heap *heap)
 {
@@ -35,7 +40,8 @@ void sheaf__batch_clear(sheaf__batch *batch, size_t keep_bytes)
     sheaf__arena_reset(batch->arena, 0);
     batch->bytes = NULL;
     batch->cells = NULL;
-    batch->bytes_capacity = batch->cells_capacity = 0;
+    batch->places = NULL;
+    batch->bytes_capacity = batch->cells_capacity = batch->places_capacity = 0;
 }
 
 /* An array of at least `need` elements: double the old one or the minimum, whichever is larger. */
@@ -82,4 +88,20 @@ sheaf_status sheaf__batch_reserve(sheaf__batch *batch, size_t more_bytes, size_t
     if (status == SHEAF_OK && batch->cells_capacity - batch->n_cells < more_cells)
         status = grow_cells(batch, batch->n_cells + more_cells);
     return status;
+}
+
+sheaf_status sheaf__batch_reserve_places(sheaf__batch *batch, size_t more_rows)
+{
+    size_t need = batch->n_rows + more_rows;
+    if (need <= batch->places_capacity)
+        return SHEAF_OK;
+    size_t capacity = grown(batch->places_capacity, need, PLACES_MIN);
+    sheaf__row_place *places = sheaf_arena_new(batch->arena, sheaf__row_place, capacity);
+    if (!places)
+        return SHEAF_ENOMEM;
+    if (batch->n_rows > 0)
+        memcpy(places, batch->places, batch->n_rows * sizeof *places);
+    batch->places = places;
+    batch->places_capacity = capacity;
+    return SHEAF_OK;
 }

@@ -31,6 +31,12 @@ typedef struct sheaf__cell {
     uint32_t n_bytes; /* SHEAF__NULL_CELL: the field is null */
 } sheaf__cell;
 
+/* Where a row's record stands in its file; of a range, counted from where that begins. */
+typedef struct sheaf__row_place {
+    uint64_t line;   /* from 1 */
+    uint64_t record; /* from 1; those that were set aside count */
+} sheaf__row_place;
+
 typedef struct sheaf__batch {
     sheaf__free_node node; /* of the pool it goes back to */
     sheaf_arena *arena;
@@ -44,6 +50,11 @@ typedef struct sheaf__batch {
     size_t n_rows;
     size_t n_plain_rows; /* of them, at least: whose fields stand behind each other, a byte between
                             each two; 0 when somebody has changed cells */
+    /* One for each row, if whoever fills the batch is asked for them. */
+    bool wants_places;
+    sheaf__row_place *places;
+    size_t places_capacity;
+    sheaf__row_place next_place; /* of the record that is taken next: for whoever fills it */
 } sheaf__batch;
 
 /* A new, empty batch; heap may be NULL and must outlive it. NULL when there is no memory. */
@@ -58,6 +69,9 @@ void sheaf__batch_clear(sheaf__batch *batch, size_t keep_bytes);
 
 /* Room for so many more bytes and cells, none included: OK, ENOMEM, or ELIMIT beyond 4 GiB. */
 sheaf_status sheaf__batch_reserve(sheaf__batch *batch, size_t more_bytes, size_t more_cells);
+
+/* Room for the places of so many more rows: OK, ENOMEM. */
+sheaf_status sheaf__batch_reserve_places(sheaf__batch *batch, size_t more_rows);
 
 /* Add a field. The caller has reserved the space. text NULL: a null. */
 static inline void sheaf__batch_add_unsafe(sheaf__batch *batch, const void *text, size_t n_bytes)

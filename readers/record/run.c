@@ -182,6 +182,24 @@ static void add_cells(sheaf__batch *batch, size_t base, uint8_t mark, const shea
     batch->n_cells = (size_t)(cell - batch->cells);
 }
 
+/* Where the records of a run of n_lines lines begin, the first of them at batch->next_place. */
+static void add_places(sheaf__batch *batch, const sheaf__scan_kernel *kernel,
+                       const sheaf__scan *index, const uint8_t *text, size_t n_lines)
+{
+    sheaf__row_place *place = batch->places + batch->n_rows;
+    sheaf__row_place at = batch->next_place;
+    size_t begin = 0;
+    for (size_t i = 0; i < n_lines; i++) {
+        size_t end = index->lines[i].at + (size_t)1;
+        if (line_length(text, begin, end - 1, index->crs) > 0) {
+            *place++ = at;
+            at.record++;
+        }
+        at.line += index->quoted_lines ? kernel->count_lines(text + begin, end - begin) : 1;
+        begin = end;
+    }
+}
+
 /*
  * How far to scan from an offset on: not much further than a run is wanted, and then, in a record
  * of which nobody knows the length, as far again.
@@ -254,6 +272,8 @@ sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, she
         return SHEAF_OK;
     sheaf_status status = sheaf__batch_reserve(batch, run->n_bytes,
                                                run->records * rules->n_columns);
+    if (status == SHEAF_OK && batch->wants_places)
+        status = sheaf__batch_reserve_places(batch, run->records);
     if (status < 0) {
         *run = (sheaf__run){0};
         return status == SHEAF_ELIMIT ? SHEAF_OK : status; /* the parser says what is too large */
@@ -266,6 +286,8 @@ sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, she
     } else {
         add_cells(batch, base, quote_mark(rules->dialect), index, n_lines);
     }
+    if (batch->wants_places)
+        add_places(batch, kernel, index, text, n_lines);
     batch->n_bytes += run->n_bytes;
     batch->n_rows += run->records;
     return SHEAF_OK;

@@ -49,8 +49,9 @@ void sheaf__run_index_destroy(sheaf__scan *index);
 
 /*
  * Take a run from the text, which begins with a record, into the batch (NULL: they are only
- * checked). A run of no bytes: the first record is for the parser, or is cut. *run is {0}, or what
- * the last call said of the same text if that was cut and there is more of it now.
+ * checked; if it wants places, the first record's is its next_place). A run of no bytes: the first
+ * record is for the parser, or is cut. *run is {0}, or what the last call said of the same text if
+ * that was cut and there is more of it now.
  *
  * Returns    OK, ENOMEM.
  */
