@@ -222,7 +222,7 @@ Test(schema, names_columns_uniquely_and_never_emptily)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         sheaf__schema schema;
-        cr_assert_eq(sheaf__schema_init(&schema, NULL), SHEAF_OK);
+        cr_assert_eq(sheaf__schema_init(&schema, NULL, NULL), SHEAF_OK);
         uint32_t index = add_header(&schema, cases[i][0]);
         cr_assert_eq(index, 0);
         cr_assert_str_eq(layout_of(&schema, 0), cases[i][1], "%s: %s", cases[i][0],
@@ -250,7 +250,7 @@ Test(schema, names_random_headers_well)
             strcat(strcat(text, column ? "|" : ""), asked[column]);
         }
         sheaf__schema schema;
-        cr_assert_eq(sheaf__schema_init(&schema, NULL), SHEAF_OK);
+        cr_assert_eq(sheaf__schema_init(&schema, NULL, NULL), SHEAF_OK);
         add_header(&schema, text);
         cr_assert_eq(schema.layouts[0].n_columns, n_columns);
         cr_assert_eq(schema.columns.n_items, n_columns, "%s: two columns became one", text);
@@ -270,7 +270,7 @@ Test(schema, names_random_headers_well)
 Test(schema, unites_columns_by_name)
 {
     sheaf__schema schema;
-    cr_assert_eq(sheaf__schema_init(&schema, NULL), SHEAF_OK);
+    cr_assert_eq(sheaf__schema_init(&schema, NULL, NULL), SHEAF_OK);
     cr_assert_eq(add_header(&schema, "id|name"), 0);
     cr_assert_eq(add_header(&schema, "name|id|city"), 1);
     cr_assert_eq(add_header(&schema, "zip"), 2);
@@ -288,7 +288,7 @@ Test(schema, unites_columns_by_name)
 Test(schema, shares_the_layout_of_equal_headers)
 {
     sheaf__schema schema;
-    cr_assert_eq(sheaf__schema_init(&schema, NULL), SHEAF_OK);
+    cr_assert_eq(sheaf__schema_init(&schema, NULL, NULL), SHEAF_OK);
     static const char *const headers[] = {"a|b",  "b|a",  "ab|",  "|ab", "a|b",
                                           "~|ab", "a|b|", "ab|~", "",    "~"};
     static const uint32_t layouts[] = {0, 1, 2, 3, 0, 3, 4, 2, 5, 5};
@@ -303,7 +303,7 @@ Test(schema, tells_headers_apart_that_hold_nul_bytes)
 {
     static const char bytes[] = "a\0\0\0\0b";
     sheaf__schema schema;
-    cr_assert_eq(sheaf__schema_init(&schema, NULL), SHEAF_OK);
+    cr_assert_eq(sheaf__schema_init(&schema, NULL, NULL), SHEAF_OK);
     for (uint32_t cut = 0; cut < sizeof bytes; cut++) {
         sheaf__batch *header = sheaf__batch_create(NULL);
         uint32_t index;
@@ -324,7 +324,7 @@ Test(schema, keeps_many_layouts)
     enum { N = 2000 };
     sheaf__schema schema;
     char text[32];
-    cr_assert_eq(sheaf__schema_init(&schema, NULL), SHEAF_OK);
+    cr_assert_eq(sheaf__schema_init(&schema, NULL, NULL), SHEAF_OK);
     for (uint32_t round = 0; round < 2; round++)
         for (uint32_t i = 0; i < N; i++) {
             snprintf(text, sizeof text, "id|x%u", i);
@@ -354,7 +354,7 @@ Test(schema, names_a_million_columns_in_linear_time, .timeout = 90)
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         sheaf__schema schema;
         uint32_t index;
-        cr_assert_eq(sheaf__schema_init(&schema, NULL), SHEAF_OK);
+        cr_assert_eq(sheaf__schema_init(&schema, NULL, NULL), SHEAF_OK);
         sheaf__batch *header = sheaf__batch_create(NULL);
         add_wide(header, 500000, formats[i][0]);
         add_wide(header, 500000, formats[i][1]);

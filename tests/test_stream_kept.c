@@ -190,6 +190,28 @@ static unsigned write_random_files(void)
     return n_files;
 }
 
+/* Which columns, perhaps: some of them may not be there, which is an error then. */
+static void choose_columns(sheaf_ingest_options *options)
+{
+    static const char *const names[] = {"c2", "c0", "c1"};
+    static const sheaf_added_column added[] = {{.origin = SHEAF_ORIGIN_LINE},
+                                               {.origin = SHEAF_ORIGIN_FILE},
+                                               {.origin = SHEAF_ORIGIN_ROW, .name = "c1"}};
+    if (below(3) == 0) {
+        options->select = names;
+        options->n_select = 1 + below(3);
+    }
+    if (below(4) == 0) {
+        options->drop = names + 2;
+        options->n_drop = 1;
+    }
+    if (below(2) == 0) {
+        options->added = added;
+        options->n_added = 1 + below(3);
+    }
+    options->columns = below(4) == 0 ? SHEAF_COLUMNS_COMMON : SHEAF_COLUMNS_UNION;
+}
+
 Test(stream_kept, rows_are_those_of_reading_again)
 {
     static const size_t chunks[] = {30, 100, 1000, 0};
@@ -207,6 +229,8 @@ Test(stream_kept, rows_are_those_of_reading_again)
         }
         if (below(8) == 0)
             options.on_error = SHEAF_ON_ERROR_SKIP_FILE;
+        if (round % 2)
+            choose_columns(&options);
         blob read_again = outcome(options);
         options.memory_bytes = below(2) ? 0 : ((size_t)1 << 20) + below(60000);
         options.workers = 1 + (int)below(3);
@@ -219,6 +243,15 @@ Test(stream_kept, rows_are_those_of_reading_again)
 }
 
 /* ---- which rows are kept ---- */
+
+static sheaf_ingest_options with_origins(sheaf_ingest_options options)
+{
+    static const sheaf_added_column added[] = {
+        {.origin = SHEAF_ORIGIN_ROW}, {.origin = SHEAF_ORIGIN_FILE}, {.origin = SHEAF_ORIGIN_LINE}};
+    options.added = added;
+    options.n_added = 3;
+    return options;
+}
 
 typedef struct folder {
     const char *files[3];
@@ -238,7 +271,8 @@ static void check_folder(const folder *each, sheaf_ingest_options options)
         if (each->files[i])
             write_text(name, each->files[i]);
     }
-    blob expected = outcome((sheaf_ingest_options){.memory_bytes = NOTHING_KEPT});
+    blob expected = outcome((sheaf_ingest_options){
+        .memory_bytes = NOTHING_KEPT, .added = options.added, .n_added = options.n_added});
     sheaf_files *files = files_of_folder();
     struct ArrowArrayStream stream = open_stream(files, options);
     blob all = {0};
@@ -273,8 +307,10 @@ Test(stream_kept, rows_are_not_read_again)
         {{"a\n1\n2\n3\n4\n5\n6\n7\nx\n"}, false},                  /* text, too late */
         {{"a\n2024-01-01\n", "a\n5\n"}, false},
     };
-    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         check_folder(&folders[i], one_by_one);
+        check_folder(&folders[i], with_origins(one_by_one));
+    }
 }
 
 static char *numbers(int n)
@@ -296,6 +332,7 @@ Test(stream_kept, rows_take_no_more_than_their_share)
     for (int workers = 1; workers <= 3; workers++) { /* two and more split the file */
         sheaf_ingest_options options = {.workers = workers, .chunk_bytes = 20000};
         check_folder(&fits, options);
+        check_folder(&fits, with_origins(options));
         options.memory_bytes = MIB + 2 * ROWS * (8 + 3);
         check_folder(&fits, options);
         options.executor = SHEAF_EXECUTOR_SEQUENTIAL;

@@ -265,11 +265,19 @@ static sheaf_status read_batch(sheaf__load *load, const sheaf__remote_batch *siz
                             ? take(left, sizes->n_cells * sizeof(sheaf__cell))
                             : NULL;
     const void *bytes = cells ? take(left, sizes->n_bytes) : NULL;
-    if (!bytes)
+    size_t n_places = sizes->has_places ? sizes->n_rows : 0;
+    const void *places = bytes && n_places <= sizes->n_cells
+                             ? take(left, n_places * sizeof(sheaf__row_place))
+                             : NULL;
+    if (!places)
         return damaged(err);
     sheaf__batch *made = *batch = sheaf__load_take_batch(load, NULL);
     if (!made || sheaf__batch_reserve(made, sizes->n_bytes + 1, sizes->n_cells + 1) < 0)
         return sheaf__error_memory(err, "a batch");
+    if (n_places > 0 && sheaf__batch_reserve_places(made, n_places) < 0)
+        return sheaf__error_memory(err, "a batch");
+    if (n_places > 0)
+        memcpy(made->places, places, n_places * sizeof *made->places);
     memcpy(made->cells, cells, sizes->n_cells * sizeof(sheaf__cell));
     memcpy(made->bytes, bytes, sizes->n_bytes);
     made->n_cells = sizes->n_cells;

@@ -28,6 +28,18 @@ enum {
 
 /* ---- create ---- */
 
+static sheaf__rules rules_of(const sheaf_ingest_options *options)
+{
+    return (sheaf__rules){.columns = options->columns,
+                          .match = options->match,
+                          .select = {.items = options->select, .n = options->n_select},
+                          .drop = {.items = options->drop, .n = options->n_drop},
+                          .renames = options->renames,
+                          .n_renames = options->n_renames,
+                          .added = options->added,
+                          .n_added = options->n_added};
+}
+
 static sheaf_status check_options(const sheaf_ingest_options *options, bool is_stream,
                                   sheaf_error *err)
 {
@@ -54,7 +66,10 @@ static sheaf_status check_options(const sheaf_ingest_options *options, bool is_s
             return sheaf_error_set(err, SHEAF_EINVAL, "there is no such type to ask for");
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
-    sheaf_status status = sheaf__rejects_check(options, is_stream, err);
+    sheaf__rules rules = rules_of(options);
+    sheaf_status status = sheaf__rules_check(&rules, err);
+    if (status == SHEAF_OK)
+        status = sheaf__rejects_check(options, is_stream, err);
     return status < 0 ? status : sheaf__file_options_check(options, err);
 }
 
@@ -85,7 +100,8 @@ static sheaf_status copy_typing(sheaf_ingest *ingest, sheaf_error *err)
 {
     const sheaf_ingest_options *options = &ingest->options;
     sheaf__typing given = {.nulls = {.tokens = options->nulls, .n = options->n_nulls},
-                           .asked = {.items = options->types, .n = options->n_types}};
+                           .asked = {.items = options->types, .n = options->n_types},
+                           .rules = rules_of(options)};
     if (given.asked.n > 0 && !sheaf__ingest_has_types(ingest)) {
         sheaf_error_set(err, SHEAF_EINVAL, "a type is asked for, but the destination has no types");
         sheaf__error_source(err, ingest->destination);
@@ -255,12 +271,12 @@ static uint64_t size_of_all(const sheaf_ingest *ingest, const sheaf_files *files
 sheaf_status sheaf__ingest_keep_columns(sheaf_ingest *ingest, const sheaf__load *load,
                                         sheaf_error *err)
 {
-    size_t n = load->schema.columns.n_items;
+    size_t n = load->schema.table->n_items;
     sheaf_column *columns = sheaf_arena_new(ingest->arena, sheaf_column, n);
     if (!columns)
         return sheaf__error_memory(err, "the columns");
     for (size_t i = 0; i < n; i++) {
-        const sheaf__name *name = &load->schema.columns.items[i];
+        const sheaf__name *name = &load->schema.table->items[i];
         columns[i] = (sheaf_column){
             .name = sheaf__arena_copy(ingest->arena, name->bytes, name->n_bytes),
             .n_name = name->n_bytes,
@@ -288,13 +304,17 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
         status = sheaf__merge_headers(load, err);
     if (status == SHEAF_OK && sink->wants_rows)
         status = sheaf__merge_surveys(load, err);
+    if (status == SHEAF_OK && sink->wants_rows)
+        status = sheaf__load_settle(load, err);
     if (status == SHEAF_OK && sink->wants_columns)
         status = sheaf__types_decide(load, err);
     sink->has_names = load->has_names;
     if (status == SHEAF_OK)
-        status = sink->ops->begin(sink, &load->schema.columns, load->types, err);
+        status = sink->ops->begin(sink, load->schema.table, load->types, err);
     if (status == SHEAF_OK)
         status = sheaf__merge_rows(load, err);
+    if (status == SHEAF_OK && !sink->wants_rows)
+        status = sheaf__load_settle(load, err);
     if (status == SHEAF_OK && !sink->wants_columns)
         status = sheaf__types_decide(load, err);
     if (status == SHEAF_OK)
@@ -340,7 +360,7 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
             status = run_phases(ingest, &load, err);
         else
             load.sink->ops->abort(load.sink);
-        summary->columns = load.schema.columns.n_items;
+        summary->columns = load.schema.table->n_items;
         summary->columns_renamed = load.sink->columns_renamed;
         load.sink->ops->destroy(load.sink);
     }

@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "engine/core/error.h"
-#include "engine/ingest/load.h"
+#include "engine/ingest/added.h"
 #include "engine/table/widen.h"
 #include "readers/convert/fill.h"
 
@@ -57,6 +57,8 @@ static bool keeps(const sheaf__load *load, const sheaf__chunk *chunk)
 static sheaf_type type_of(const sheaf__keeper *keeper, size_t i)
 {
     const sheaf__kinds *guess = keeper->guess;
+    if (keeper->chunk->kinds[i] & SHEAF__KIND_UNWANTED)
+        return SHEAF_TYPE_NULL;
     if (keeper->is_asked[i])
         return keeper->asked[i];
     if (!keeper->load->infers)
@@ -130,8 +132,9 @@ void sheaf__keeper_begin(sheaf__keeper *keeper, sheaf_worker *worker, const shea
                          const sheaf_type *asked)
 {
     sheaf__load *load = chunk->file->load;
-    size_t n = chunk->n_kinds;
-    *keeper = (sheaf__keeper){.load = load, .chunk = chunk, .asked = asked};
+    size_t n_kinds = chunk->n_kinds;
+    size_t n = n_kinds + load->typing.rules.n_added;
+    *keeper = (sheaf__keeper){.load = load, .chunk = chunk, .asked = asked, .n_columns = n};
     if (!keeps(load, chunk))
         return;
     keeper->guess = guess_of(load, chunk);
@@ -140,11 +143,15 @@ void sheaf__keeper_begin(sheaf__keeper *keeper, sheaf_worker *worker, const shea
     keeper->is_asked = sheaf_arena_new(scratch, bool, n);
     keeper->from = sheaf_arena_new(scratch, uint32_t, n);
     keeper->is_on = keeper->types && keeper->is_asked && keeper->from;
-    for (size_t i = 0; keeper->is_on && i < n; i++) {
+    for (size_t i = 0; keeper->is_on && i < n_kinds; i++) {
         keeper->is_asked[i] = asked && asked[i] != SHEAF_TYPE_NULL;
-        keeper->from[i] = (uint32_t)i;
+        keeper->from[i] = chunk->kinds[i] & SHEAF__KIND_UNWANTED ? UINT32_MAX : (uint32_t)i;
         keeper->types[i] = type_of(keeper, i);
     }
+    for (size_t i = n_kinds; keeper->is_on && i < n; i++)
+        keeper->from[i] = UINT32_MAX;
+    if (keeper->is_on)
+        sheaf__added_types(&load->typing.rules, n_kinds, keeper->types, keeper->is_asked, NULL);
 }
 
 static void drop(sheaf__keeper *keeper)
@@ -176,9 +183,10 @@ static sheaf__columns *convert(sheaf__keeper *keeper, const sheaf__batch *batch)
                               .asked = keeper->is_asked,
                               .from = keeper->from,
                               .kinds = chunk->kinds,
-                              .n_columns = chunk->n_kinds};
+                              .n_columns = keeper->n_columns};
     sheaf__columns *columns = sheaf__columns_take(keeper->load->columns);
-    if (columns && sheaf__fill(columns, batch, &view, &ignored) == SHEAF_OK)
+    if (columns && sheaf__fill(columns, batch, &view, &ignored) == SHEAF_OK &&
+        sheaf__added_fill(chunk->file, batch, columns, chunk->n_kinds) == SHEAF_OK)
         return columns;
     sheaf__columns_give(columns);
     return NULL;
@@ -284,6 +292,7 @@ void sheaf__kept_collect(sheaf__chunk *chunk)
     if (file->load->pass != SHEAF__PASS_SURVEY)
         return;
     if (keeps(file->load, chunk)) {
+        sheaf__added_shift(&file->load->typing.rules, &chunk->shift, chunk->kept, chunk->n_kinds);
         if (!file->guess && chunk->kinds)
             begin_file(file, chunk);
         bool is_empty = chunk->end.offset_bytes == chunk->begin.offset_bytes;
@@ -307,11 +316,15 @@ void sheaf__kept_conclude(const sheaf__chunk *last)
 /* All rows as the table has them. False: they cannot be had from what was kept. */
 static bool widen_all(const sheaf__load *load, const sheaf__chunk *chunk)
 {
-    size_t n = load->schema.columns.n_items;
+    const sheaf__schema *schema = &load->schema;
+    uint32_t layout = chunk->file->layout;
+    size_t n = schema->table->n_items;
     uint32_t *from = malloc((n + 1) * sizeof *from);
     sheaf_status status = from ? SHEAF_OK : SHEAF_ENOMEM;
     if (from)
-        sheaf__schema_project(&load->schema, chunk->file->layout, from);
+        sheaf__schema_project(schema, layout, from);
+    for (size_t i = 0; from && i < schema->n_added; i++) /* they stand behind the file's own */
+        from[n - schema->n_added + i] = (uint32_t)(schema->layouts[layout].n_columns + i);
     for (sheaf__columns *each = chunk->kept; each && status == SHEAF_OK; each = each->next)
         status = sheaf__columns_widen(each, from, load->types, n);
     free(from);

@@ -8,7 +8,7 @@
 #include "engine/core/annotate.h"
 #include "engine/core/error.h"
 #include "engine/core/system.h"
-#include "engine/ingest/load.h"
+#include "engine/ingest/added.h"
 
 enum {
     CHUNK_BYTES = 1 << 20,
@@ -150,12 +150,13 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                                                ingest->target.kind == SHEAF__SINK_STREAM);
     load->judges = load->sets_aside && ingest->options.on_error != SHEAF_ON_ERROR_CONTINUE &&
                    ingest->options.rejects_max == 0 && ingest->options.rejects_percent_max <= 0;
+    load->wants_places = sheaf__rules_want_places(&load->typing.rules);
     SHEAF__ATOMIC(load->budget);
     SHEAF__ATOMIC(load->kept_bytes);
     SHEAF__ATOMIC(load->guess);
     sheaf__freelist_init(&load->readers);
     sheaf__freelist_init(&load->batches);
-    sheaf_status status = sheaf__schema_init(&load->schema, err);
+    sheaf_status status = sheaf__schema_init(&load->schema, &load->typing.rules, err);
     if (status < 0)
         return status;
     load->states = calloc(n_files > 0 ? n_files : 1, sizeof *load->states);
@@ -167,7 +168,7 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                                              .dialect = ingest->options.dialect,
                                              .layout = SHEAF__NO_NAME,
                                              .fd = -1};
-    return SHEAF_OK;
+    return sheaf__added_name_files(load, err);
 }
 
 /* The workers' heaps must outlive the batches, and the tasks everything else. */

@@ -11,6 +11,8 @@
  *     help.c        who decompresses ahead
  *     budget.c      how much may be read ahead
  *     types.c       types: found out by reading everything, and values of these types
+ *     headers.c     which columns files may have, and which the table has
+ *     added.c       columns that tell where a row comes from
  *     keep.c        rows that are kept meanwhile, so that their file is not read again
  *     digest.c      the digest of all rows, if it is wanted
  *     rejects.c     records that were set aside
@@ -57,12 +59,15 @@ typedef struct sheaf__guess sheaf__guess;
 typedef struct sheaf__load_file {
     sheaf__load *load;
     const sheaf_file *found;
+    const char *path;          /* its text for a column that is added */
     sheaf__reader *reader;     /* of a stream whose header was read: it cannot be opened twice */
     sheaf__chunk *faulty;      /* with a fault that was met early, until the file's turn comes */
     sheaf__chunk *kept;        /* with all its rows, from the survey, until then */
     sheaf__columns **kept_end; /* if it is split: where the next ones go */
     sheaf__kinds *guess;       /* and what its first range holds; const once others are asked for */
     sheaf__kinds *kinds;       /* what its ranges hold that were surveyed */
+    const bool
+        *unwanted; /* columns that are none of the table's, if any are; set with the layout */
     atomic_bool keeps_nothing; /* and whether there is no room for it; any thread */
     sheaf_dialect dialect;     /* known whole once it was opened; else only what is told */
     uint64_t n_columns;        /* the same: of most records, or 0 */
@@ -161,6 +166,7 @@ struct sheaf__load {
     bool wants_rows;    /* the sink does */
     bool wants_columns; /* it wants them typed */
     bool surveys;       /* all values are to be looked at before the first row */
+    bool wants_places;  /* the table has lines or records as columns */
     bool infers;        /* types are found out; else they are text, or asked for */
     bool digests;       /* the digest of the rows is wanted */
     sheaf__typing typing;
@@ -328,6 +334,9 @@ void sheaf__chunk_release(void *chunk);
 /* A split file was read: close its descriptor. */
 void sheaf__load_close_file(sheaf__load_file *file);
 
+/* Its file has another fault, in the header: nothing else of it counts, and nobody reads on. */
+sheaf_status sheaf__chunk_refuse(sheaf__chunk *chunk, sheaf_error *err);
+
 /* Give back its rows: what is left is its counts and its fault. */
 void sheaf__chunk_strip(sheaf__chunk *chunk);
 
@@ -359,8 +368,9 @@ typedef struct sheaf__keeper {
     const sheaf__chunk *chunk; /* with the reader and the kinds of what was surveyed */
     const sheaf_type *asked;   /* one for each column, or NULL */
     const sheaf__kinds *guess; /* what its columns hold in the table at least, or NULL */
+    size_t n_columns;          /* of the file and added ones */
     bool *is_asked;
-    uint32_t *from;    /* each column is its own */
+    uint32_t *from;    /* each column is its own, or unwanted */
     sheaf_type *types; /* that were kept last: all before can become these */
     sheaf__columns *first;
     sheaf__columns *last;
@@ -455,10 +465,18 @@ void sheaf__ask_close(sheaf__ask_cursor *cursor);
 /* The executor, by the options. */
 sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err);
 
-/* ---- merge.c ---- */
+/* ---- headers.c ---- */
 
-/* The name of the column that an error is in, if that is known. */
+/* The name of the column that an error is in, as its file has it, if that is known. */
 void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk, sheaf_error *err);
+
+/* If the chunk brings a header that is not the first file's, as it should be: its file's fault. */
+sheaf_status sheaf__load_check_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err);
+
+/* All headers are known: the table. And count what it has not. EINVAL, ENOMEM. */
+sheaf_status sheaf__load_settle(sheaf__load *load, sheaf_error *err);
+
+/* ---- merge.c ---- */
 
 /* Phase one, for sinks that must know all columns before the first row: read every header. */
 sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err);

@@ -10,10 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sheaf/text.h>
-
 #include "engine/core/error.h"
-#include "engine/ingest/load.h"
+#include "engine/ingest/added.h"
 
 /*
  * Where the sink finds the united columns in a file's batch; made anew only when the layout
@@ -101,7 +99,7 @@ static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
 {
     projection *p = &m->projection;
     const sheaf__schema *schema = &m->load->schema;
-    size_t n_columns = schema->columns.n_items;
+    size_t n_columns = schema->table->n_items;
     if (p->from && p->layout == layout_index && p->n_columns == n_columns)
         return SHEAF_OK;
     if (!p->from || p->n_columns != n_columns) {
@@ -111,29 +109,11 @@ static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
             return sheaf__error_memory(err, "the columns");
     }
     sheaf__schema_project(schema, layout_index, p->from);
+    if (schema->n_added > 0)
+        sheaf__added_project(schema->rules, n_columns - schema->n_added, p->from);
     p->layout = layout_index;
     p->n_columns = n_columns;
     return SHEAF_OK;
-}
-
-/*
- * The name of the column that a fault is in: from the header that comes with the chunk, or an
- * earlier one's.
- */
-void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk, sheaf_error *fault)
-{
-    if (fault->field == 0)
-        return;
-    if (chunk->header) {
-        sheaf__schema_show_name(chunk->header, fault->field - 1, fault->column,
-                                sizeof fault->column);
-    } else if (chunk->file->layout != SHEAF__NO_NAME) {
-        const sheaf__layout *layout = &load->schema.layouts[chunk->file->layout];
-        if (fault->field > layout->n_columns)
-            return;
-        const sheaf__name *name = &load->schema.columns.items[layout->column_of[fault->field - 1]];
-        sheaf_text_escape(name->bytes, name->n_bytes, fault->column, sizeof fault->column);
-    }
 }
 
 /*
@@ -174,10 +154,13 @@ static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_er
     if (file->header_read)
         return compare_header(load, chunk, err);
     sheaf_status status = sheaf__schema_add(&load->schema, chunk->header, &layout, err);
-    if (status < 0)
+    if (status < 0) {
+        sheaf__error_source(err, file->found->path);
         return status;
+    }
     file->layout = layout;
     load->has_names |= chunk->counts.dialect.header != SHEAF_NONE;
+    file->unwanted = load->schema.layouts[layout].unwanted;
     return SHEAF_OK;
 }
 
@@ -214,6 +197,11 @@ static void take_kinds(sheaf__load *load, sheaf__chunk *chunk)
 static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__load_file *file = chunk->file;
+    sheaf_status status = sheaf__load_check_header(load, chunk, err);
+    if (status < 0) {
+        sheaf__chunk_release(chunk);
+        return status;
+    }
     if (chunk->fault) { /* its turn comes in phase two, if that comes */
         sheaf__load_name_column(load, chunk, chunk->fault);
         /* It will not: who looks further? */
@@ -226,7 +214,7 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
         file->faulty = chunk;
         return SHEAF_OK;
     }
-    sheaf_status status = take_header(load, chunk, err);
+    status = take_header(load, chunk, err);
     file->header_read = true;
     file->in_ranges = chunk->split;
     if (status == SHEAF_OK)
@@ -426,6 +414,9 @@ static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     /* Of a file that is left out, not even the rows before the fault are wanted. */
     if (status < 0 || is_left_out(cursor))
         return status;
+    if (chunk->columns)
+        sheaf__added_shift(&load->typing.rules, &chunk->shift, chunk->columns,
+                           load->schema.table->n_items - load->schema.n_added);
     take_kinds(load, chunk);
     if (load->pass == SHEAF__PASS_ROWS)
         sheaf__digest_append(&load->digest, &chunk->digest);
@@ -536,7 +527,9 @@ static sheaf_status enter_file(sheaf__rows_cursor *cursor, sheaf_error *err)
     cursor->file = cursor->chunk->file;
     cursor->at = cursor->chunk->end;
     cursor->n_asked = cursor->n_taken = 0;
-    status = mark(cursor->load, cursor->chunk, err);
+    status = sheaf__load_check_header(cursor->load, cursor->chunk, err);
+    if (status == SHEAF_OK)
+        status = mark(cursor->load, cursor->chunk, err);
     return status < 0 ? status : take_header(cursor->load, cursor->chunk, err);
 }
 
@@ -627,7 +620,11 @@ static sheaf_status write_rows(merge *m, const sheaf__rows_cursor *cursor, sheaf
 {
     sheaf__load *load = m->load;
     const sheaf__chunk *chunk = cursor->chunk;
+    char number[24];
     sheaf__rows rows = {.n_rows = cursor->n_rows,
+                        .path = chunk->file->path,
+                        .shift = {.line = chunk->shift.line, .record = chunk->shift.counts.records},
+                        .number = number,
                         .batch = chunk->batch,
                         .columns = chunk->columns,
                         .flush = chunk->flush};

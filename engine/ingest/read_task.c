@@ -67,7 +67,11 @@ size_t sheaf__load_index(const sheaf__load_file *file)
 sheaf__batch *sheaf__load_take_batch(sheaf__load *load, const sheaf__heap *heap)
 {
     sheaf__batch *batch = sheaf__freelist_pop(&load->batches);
-    return batch ? batch : sheaf__batch_create(heap);
+    if (!batch)
+        batch = sheaf__batch_create(heap);
+    if (batch)
+        batch->wants_places = load->wants_places && load->wants_rows;
+    return batch;
 }
 
 static sheaf__batch *take_batch(sheaf__load *load, sheaf_worker *worker)
@@ -145,6 +149,24 @@ void sheaf__chunk_release(void *object)
     free(chunk->kinds);
     sheaf__rejects_end(&chunk->rejects);
     free(chunk);
+}
+
+sheaf_status sheaf__chunk_refuse(sheaf__chunk *chunk, sheaf_error *err)
+{
+    sheaf__chunk *fault = sheaf__chunk_of_fault(chunk->file, err);
+    if (!fault)
+        return sheaf__error_memory(err, "an error");
+    free(chunk->fault);
+    chunk->fault = fault->fault;
+    fault->fault = NULL;
+    sheaf__chunk_release(fault);
+    sheaf__chunk_strip(chunk);
+    give_reader(chunk->file->load, chunk->reader);
+    chunk->reader = NULL;
+    chunk->more = chunk->split = false;
+    sheaf__reader_counts *counts = &chunk->counts; /* how much was read by then is chance */
+    counts->records = counts->rejected = counts->blank_lines = counts->lone_crs = 0;
+    return SHEAF_OK;
 }
 
 /* Failures of the run, not faults of the file: what is loaded must not depend on the machine. */
@@ -243,6 +265,7 @@ static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool c
     chunk->header = take_batch(file->load, worker);
     if (!chunk->reader || !chunk->header)
         return sheaf__error_memory(err, "a reader");
+    chunk->header->wants_places = false;
     sheaf_status status = open_file(file, chunk->reader, counted, err);
     if (status == SHEAF_OK)
         status = sheaf__reader_header(chunk->reader, parser_of(worker), chunk->header, err);

@@ -85,6 +85,7 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
     if (!self->arena || sheaf__typing_unpack(&self->load.typing, settings + 1,
                                              n_bytes - sizeof *settings, self->arena) < 0)
         return sheaf__error_memory(err, "a worker process");
+    self->load.wants_places = sheaf__rules_want_places(&self->load.typing.rules);
     sheaf__freelist_init(&self->load.readers);
     sheaf__freelist_init(&self->load.batches);
     return self->worker.parser ? SHEAF_OK : sheaf__error_memory(err, "a worker's parser");
@@ -216,6 +217,7 @@ static sheaf__remote_batch sizes_of(const sheaf__batch *batch)
     return (sheaf__remote_batch){.n_rows = batch->n_rows,
                                  .n_columns = batch->n_columns,
                                  .n_cells = batch->n_cells,
+                                 .has_places = batch->wants_places,
                                  .n_bytes = batch->n_bytes};
 }
 
@@ -223,6 +225,8 @@ static void append_batch(sheaf_reply *reply, sheaf_status *status, const sheaf__
 {
     append(reply, status, batch->cells, batch->n_cells * sizeof *batch->cells);
     append(reply, status, batch->bytes, batch->n_bytes);
+    if (batch->wants_places)
+        append(reply, status, batch->places, batch->n_rows * sizeof *batch->places);
 }
 
 /* The header's question is answered when the file is known: nothing follows it. */

@@ -65,12 +65,13 @@ typedef struct sheaf__remote_question {
         at; /* of ASK_MORE, and of ASK_RANGE; of all: what is known of the dialect */
 } sheaf__remote_question;
 
-/* The size of a batch, whose cells and bytes follow, each filled up to a multiple of 8. */
+/* The size of a batch, whose cells, bytes and places follow, each filled up to a multiple of 8. */
 typedef struct sheaf__remote_batch {
     uint64_t n_rows;
     uint64_t n_columns;
     uint64_t n_cells;
     uint64_t n_bytes;
+    bool has_places;
 } sheaf__remote_batch;
 
 /*

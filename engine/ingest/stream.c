@@ -139,6 +139,8 @@ static sheaf_status begin(stream *self, const sheaf_files *files, sheaf_error *e
     if (status == SHEAF_OK)
         status = sheaf__merge_surveys(load, err);
     if (status == SHEAF_OK)
+        status = sheaf__load_settle(load, err);
+    if (status == SHEAF_OK)
         status = sheaf__types_decide(load, err);
     if (status == SHEAF_OK)
         status = sheaf__ingest_keep_columns(self->ingest, load, err);

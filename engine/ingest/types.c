@@ -12,7 +12,7 @@
 
 #include "engine/core/error.h"
 #include "engine/executor/worker_heap.h"
-#include "engine/ingest/load.h"
+#include "engine/ingest/added.h"
 #include "readers/convert/fill.h"
 
 enum { SURVEY_CHUNK_BYTES = 128 << 10 }; /* text, cells and values stay in the L2 cache */
@@ -52,10 +52,8 @@ static void tell_place(sheaf__reader *reader, sheaf__parser *parser, sheaf__batc
     err->line = before.line + counts.blank_lines - before.counts.blank_lines;
 }
 
-/* A value is not of the type that was asked for. Leaves the batch with other rows than before. */
-static sheaf_status refuse_value(const sheaf__misfit *misfit, sheaf__reader *reader,
-                                 sheaf__parser *parser, sheaf__batch *batch, uint64_t row,
-                                 sheaf_error *err)
+static sheaf_status tell_value(const sheaf__misfit *misfit, const sheaf__batch *batch,
+                               sheaf_error *err)
 {
     char shown[120];
     const sheaf__cell *cell = &batch->cells[misfit->row * batch->n_columns + misfit->column];
@@ -65,6 +63,15 @@ static sheaf_status refuse_value(const sheaf__misfit *misfit, sheaf__reader *rea
                     sheaf_type_name(misfit->type));
     sheaf_error_hint(err, "without --type for this column its type is found out");
     err->field = misfit->column + 1;
+    return SHEAF_ETYPE;
+}
+
+/* A value is not of the type that was asked for. Leaves the batch with other rows than before. */
+static sheaf_status refuse_value(const sheaf__misfit *misfit, sheaf__reader *reader,
+                                 sheaf__parser *parser, sheaf__batch *batch, uint64_t row,
+                                 sheaf_error *err)
+{
+    tell_value(misfit, batch, err);
     if (sheaf__reader_counts_get(reader).rejected == 0)
         err->record = row;
     tell_place(reader, parser, batch, row, err);
@@ -73,14 +80,31 @@ static sheaf_status refuse_value(const sheaf__misfit *misfit, sheaf__reader *rea
 
 /* ---- the survey ---- */
 
-static sheaf_status asked_types(const sheaf__load *load, const sheaf__chunk *chunk,
-                                sheaf_worker *worker, sheaf_type **types)
+/*
+ * What is asked for the chunk's columns: *types, NULL if nothing is. Ranges have no header; what is
+ * asked for is looked at when a file is not split.
+ */
+static sheaf_status foresee(const sheaf__load *load, const sheaf__chunk *chunk,
+                            sheaf_worker *worker, sheaf_type **types)
 {
+    const sheaf__rules *rules = &load->typing.rules;
+    const sheaf__asked_types *asked = &load->typing.asked;
+    const bool *unwanted = chunk->file->unwanted;
+    sheaf_status status = SHEAF_OK;
     *types = NULL;
-    if (load->typing.asked.n == 0 || !chunk->header)
-        return SHEAF_OK;
-    *types = sheaf_arena_new(sheaf_worker_scratch(worker), sheaf_type, chunk->n_kinds);
-    return *types ? sheaf__schema_asked(&load->typing.asked, chunk->header, *types) : SHEAF_ENOMEM;
+    if (chunk->header && (asked->n > 0 || rules->select.n > 0 || rules->drop.n > 0)) {
+        sheaf_arena *scratch = sheaf_worker_scratch(worker);
+        bool *found = sheaf_arena_new(scratch, bool, chunk->n_kinds);
+        *types = sheaf_arena_new(scratch, sheaf_type, chunk->n_kinds);
+        if (!*types || !found)
+            return SHEAF_ENOMEM;
+        status = sheaf__schema_foresee(rules, asked, chunk->header, *types, found);
+        unwanted = found;
+    }
+    for (size_t i = 0; unwanted && i < chunk->n_kinds && status == SHEAF_OK; i++)
+        if (unwanted[i])
+            chunk->kinds[i] = SHEAF__KINDS_UNWANTED;
+    return status;
 }
 
 /* Of a type that was asked for nobody knows behind the header's chunk: there it goes on. */
@@ -99,7 +123,7 @@ sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, she
     chunk->n_kinds = sheaf__reader_columns(chunk->reader);
     chunk->kinds = calloc(chunk->n_kinds, sizeof *chunk->kinds);
     sheaf__batch *batch = sheaf__load_take_batch(load, sheaf__worker_heap(worker));
-    if (!chunk->kinds || !batch || asked_types(load, chunk, worker, &asked) < 0)
+    if (!chunk->kinds || !batch || foresee(load, chunk, worker, &asked) < 0)
         status = sheaf__error_memory(err, "a survey");
     else
         sheaf__keeper_begin(&keeper, worker, chunk, asked);
@@ -127,12 +151,12 @@ static sheaf_status check_names(const sheaf__load *load, sheaf_error *err)
     for (size_t i = 0; i < load->typing.asked.n; i++) {
         const char *name = load->typing.asked.items[i].column;
         char shown[120];
-        if (sheaf__names_find(&load->schema.columns, name, strlen(name)) != SHEAF__NO_NAME)
+        if (sheaf__schema_knows(&load->schema, name))
             continue;
         sheaf_text_escape(name, strlen(name), shown, sizeof shown);
         sheaf_error_set(err, SHEAF_EINVAL, "a type is asked for a column '%s' that no file has",
                         shown);
-        sheaf_error_hint(err, "sheaf schema SRC... shows the columns; upper and lower case differ");
+        sheaf__schema_hint(&load->schema, name, err);
         return SHEAF_EINVAL;
     }
     return SHEAF_OK;
@@ -140,7 +164,7 @@ static sheaf_status check_names(const sheaf__load *load, sheaf_error *err)
 
 sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err)
 {
-    size_t n = load->schema.columns.n_items;
+    size_t n = load->schema.table->n_items;
     sheaf_arena *arena = load->schema.arena;
     sheaf_type *types = sheaf_arena_new(arena, sheaf_type, n);
     bool *asked = sheaf_arena_new(arena, bool, n);
@@ -148,6 +172,8 @@ sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err)
     if (!types || !asked || !nullable)
         return sheaf__error_memory(err, "the types");
     sheaf__schema_types(&load->schema, &load->typing.asked, load->infers, types, asked, nullable);
+    if (load->schema.n_added > 0)
+        sheaf__added_types(&load->typing.rules, n - load->schema.n_added, types, asked, nullable);
     load->types = types;
     load->asked = asked;
     load->nullable = nullable;
@@ -156,8 +182,23 @@ sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err)
 
 /* ---- columns ---- */
 
-static sheaf_status has_changed(const sheaf__misfit *misfit, sheaf_error *err)
+/*
+ * A value is not of its column's type, though all were looked at. Of the type that was asked for
+ * they were not if nobody knew then which column that was (sheaf__naming.is_open).
+ */
+static sheaf_status refuse_misfit(const sheaf__load *load, const sheaf__chunk *chunk,
+                                  const uint32_t *from, const sheaf__misfit *misfit,
+                                  sheaf_error *err)
 {
+    const sheaf__batch *batch = chunk->batch;
+    const sheaf__cell *cell = &batch->cells[misfit->row * batch->n_columns + misfit->column];
+    sheaf__value value;
+    bool is_good = cell->n_bytes == SHEAF__NULL_CELL || misfit->type == SHEAF_TYPE_NULL ||
+                   sheaf__value_as(misfit->type, batch->bytes + cell->offset_bytes, cell->n_bytes,
+                                   &value);
+    for (size_t i = 0; i < load->schema.table->n_items && !is_good; i++)
+        if (load->asked[i] && from[i] == misfit->column)
+            return tell_value(misfit, batch, err);
     sheaf_error_set(err, SHEAF_ECHANGED,
                     "the file changed while it was read: a value is not of the type found before");
     sheaf_error_hint(err, "run again when nobody writes to the file");
@@ -165,21 +206,32 @@ static sheaf_status has_changed(const sheaf__misfit *misfit, sheaf_error *err)
     return SHEAF_ECHANGED;
 }
 
-/* Fill the chunk's columns; what sheaf__fill() gives. */
-static sheaf_status fill(sheaf__load *load, sheaf__chunk *chunk, sheaf__misfit *misfit)
+/* Fill the chunk's columns. */
+static sheaf_status fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__table_view view = {.types = load->types,
                               .asked = load->asked,
                               .nullable = load->nullable,
-                              .n_columns = load->schema.columns.n_items};
+                              .n_columns = load->schema.table->n_items};
+    sheaf__misfit misfit = {0};
     uint32_t *from = malloc((view.n_columns + 1) * sizeof *from);
     sheaf_status status = SHEAF_ENOMEM;
     chunk->columns = sheaf__columns_take(load->columns);
     if (from && chunk->columns) {
         sheaf__schema_project(&load->schema, chunk->file->layout, from);
         view.from = from;
-        status = sheaf__fill(chunk->columns, chunk->batch, &view, misfit);
+        status = sheaf__fill(chunk->columns, chunk->batch, &view, &misfit);
     }
+    if (status == SHEAF_OK)
+        status = sheaf__added_fill(chunk->file, chunk->batch, chunk->columns,
+                                   view.n_columns - load->schema.n_added);
+    if (status == SHEAF_END)
+        status = refuse_misfit(load, chunk, from, &misfit, err);
+    else if (status == SHEAF_ELIMIT)
+        sheaf_error_set(err, SHEAF_ELIMIT,
+                        "the text of one column has more than 2 GiB in one chunk");
+    else if (status < 0)
+        sheaf__error_memory(err, "columns");
     free(from);
     return status;
 }
@@ -188,21 +240,15 @@ sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_err
 {
     const sheaf__batch *batch = chunk->batch;
     uint32_t layout = chunk->file->layout;
-    sheaf__misfit misfit = {0};
     if (!batch || batch->n_rows == 0 || layout == SHEAF__NO_NAME ||
         load->schema.layouts[layout].n_columns != batch->n_columns)
         return SHEAF_OK; /* no rows, or of another header than before: the merge says so */
-    sheaf_status status = fill(load, chunk, &misfit);
+    sheaf_status status = fill(load, chunk, err);
     sheaf__load_give_batch(load, chunk->batch);
     chunk->batch = NULL;
-    if (status == SHEAF_OK)
-        return SHEAF_OK;
-    sheaf__columns_give(chunk->columns); /* half of a chunk's rows are none */
-    chunk->columns = NULL;
-    if (status == SHEAF_END)
-        return has_changed(&misfit, err);
-    if (status == SHEAF_ELIMIT)
-        return sheaf_error_set(err, SHEAF_ELIMIT,
-                               "the text of one column has more than 2 GiB in one chunk");
-    return sheaf__error_memory(err, "columns");
+    if (status < 0) {
+        sheaf__columns_give(chunk->columns); /* half of a chunk's rows are none */
+        chunk->columns = NULL;
+    }
+    return status;
 }

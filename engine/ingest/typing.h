@@ -1,6 +1,6 @@
 /*
- * What a user says about values: which texts are null, which types columns have. It is sent to
- * processes that read for us as bytes.
+ * What a user says about values and columns: which texts are null, which types columns have, which
+ * columns the table has. It is sent to processes that read for us as bytes.
  */
 #ifndef SHEAF_INGEST_TYPING_H
 #define SHEAF_INGEST_TYPING_H
@@ -13,6 +13,7 @@
 typedef struct sheaf__typing {
     sheaf__nulls nulls;
     sheaf__asked_types asked;
+    sheaf__rules rules;
 } sheaf__typing;
 
 /* As bytes, from malloc. NULL when there is no memory. */

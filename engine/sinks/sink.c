@@ -1,6 +1,7 @@
 /* Choosing a sink by the destination's spelling, and the sink that keeps nothing: see sink.h. */
 #include "engine/sinks/sink.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,4 +174,20 @@ sheaf_status sheaf__null_open(sheaf__sink **sink, sheaf_error *err)
     snprintf(self->base.label, sizeof self->base.label, "null:");
     *sink = &self->base;
     return SHEAF_OK;
+}
+
+/* ---- rows ---- */
+
+sheaf__text sheaf__rows_origin(const sheaf__rows *rows, size_t row, size_t column)
+{
+    uint32_t from = rows->from[column];
+    if (from == SHEAF__NO_COLUMN)
+        return (sheaf__text){0};
+    if (from == SHEAF__FILE_COLUMN)
+        return (sheaf__text){.bytes = rows->path, .n_bytes = strlen(rows->path)};
+    const sheaf__row_place *place = &rows->batch->places[row];
+    uint64_t number = from == SHEAF__LINE_COLUMN ? place->line + rows->shift.line
+                                                 : place->record + rows->shift.record;
+    int n = sprintf(rows->number, "%" PRIu64, number);
+    return (sheaf__text){.bytes = rows->number, .n_bytes = (size_t)n};
 }

@@ -25,8 +25,11 @@
 #include "engine/table/columns.h"
 #include "engine/table/names.h"
 
-/* A column that the batch does not have. */
+/* A column that the batch does not have; and some that tell where a row comes from. */
 #define SHEAF__NO_COLUMN UINT32_MAX
+#define SHEAF__FILE_COLUMN (UINT32_MAX - 1)
+#define SHEAF__LINE_COLUMN (UINT32_MAX - 2)
+#define SHEAF__ROW_COLUMN (UINT32_MAX - 3)
 
 /*
  * Rows for a sink: as text, a batch seen through the united table (column c of a row is the batch's
@@ -38,6 +41,9 @@ typedef struct sheaf__rows {
     const uint32_t *from;
     const sheaf__columns *columns; /* NULL for a sink that does not want types */
     size_t n_columns;              /* of the united table */
+    const char *path;              /* for FILE_COLUMN */
+    sheaf__row_place shift;        /* to be added to the batch's places */
+    char *number;                  /* room for one of 24 bytes: where its text is until the next */
     bool flush;                    /* what comes next may be long in coming: let these be seen */
 } sheaf__rows;
 
@@ -46,12 +52,15 @@ typedef struct sheaf__text {
     size_t n_bytes;
 } sheaf__text;
 
-/* The value in a row (of the batch) and a column (of the united table). */
+/* What is not in the batch: null, or where the row comes from. */
+sheaf__text sheaf__rows_origin(const sheaf__rows *rows, size_t row, size_t column);
+
+/* The value in a row (of the batch) and a column (of the united table), until the next is taken. */
 static inline sheaf__text sheaf__rows_text(const sheaf__rows *rows, size_t row, size_t column)
 {
     const sheaf__batch *batch = rows->batch;
-    if (rows->from[column] == SHEAF__NO_COLUMN)
-        return (sheaf__text){0};
+    if (rows->from[column] >= SHEAF__ROW_COLUMN)
+        return sheaf__rows_origin(rows, row, column);
     const sheaf__cell *cell = &batch->cells[row * batch->n_columns + rows->from[column]];
     if (cell->n_bytes == SHEAF__NULL_CELL)
         return (sheaf__text){0};

@@ -23,7 +23,10 @@ enum {
     SHEAF__KIND_TIMESTAMP = 1 << 6,
     SHEAF__KIND_TIMESTAMP_UTC = 1 << 7,
     SHEAF__KIND_TIME = 1 << 8,
-    SHEAF__KIND_TEXT = 1 << 9
+    SHEAF__KIND_TEXT = 1 << 9,
+    /* Of a column that is not the table's. It has all that can be found, so nobody looks at it. */
+    SHEAF__KIND_UNWANTED = 1 << 10,
+    SHEAF__KINDS_UNWANTED = SHEAF__KIND_UNWANTED | SHEAF__KIND_TEXT | SHEAF__KIND_NULL
 };
 
 /* The smallest type that holds all of these. */

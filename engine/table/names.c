@@ -9,9 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/table/match.h"
+
 void sheaf__names_init(sheaf__names *names, sheaf_arena *arena)
 {
     *names = (sheaf__names){.arena = arena};
+}
+
+void sheaf__names_init_matched(sheaf__names *names, sheaf_arena *arena, sheaf_match match)
+{
+    *names = (sheaf__names){.arena = arena, .match = match};
 }
 
 void sheaf__names_end(sheaf__names *names)
@@ -29,7 +36,30 @@ static uint64_t hash_of(const char *bytes, size_t n_bytes)
     return hash ^ hash >> 32;
 }
 
-/* The slot that holds the name, or the free one where it belongs. */
+/* The key of a name that is looked for. */
+typedef struct key {
+    const char *bytes; /* NULL: no memory */
+    size_t n_bytes;
+    char *heap; /* of a long one */
+    char stack[256];
+} key;
+
+static void key_make(key *made, const sheaf__names *names, const char *bytes, size_t n_bytes)
+{
+    made->heap = NULL;
+    made->bytes = bytes;
+    made->n_bytes = n_bytes;
+    if (names->match == SHEAF_MATCH_EXACT)
+        return;
+    char *to = made->stack;
+    if (n_bytes > sizeof made->stack / SHEAF__KEY_GROWTH)
+        to = made->heap = malloc(n_bytes * SHEAF__KEY_GROWTH);
+    made->bytes = to;
+    if (to)
+        made->n_bytes = sheaf__match_key(names->match, bytes, n_bytes, to);
+}
+
+/* The slot that holds the key, or the free one where it belongs. */
 static uint32_t *slot_of(const sheaf__names *names, const char *bytes, size_t n_bytes)
 {
     size_t mask = names->n_slots - 1;
@@ -38,16 +68,20 @@ static uint32_t *slot_of(const sheaf__names *names, const char *bytes, size_t n_
         if (*slot == 0)
             return slot;
         const sheaf__name *item = &names->items[*slot - 1];
-        if (item->n_bytes == n_bytes && (n_bytes == 0 || memcmp(item->bytes, bytes, n_bytes) == 0))
+        if (item->n_key == n_bytes && (n_bytes == 0 || memcmp(item->key, bytes, n_bytes) == 0))
             return slot;
     }
 }
 
 uint32_t sheaf__names_find(const sheaf__names *names, const char *bytes, size_t n_bytes)
 {
+    key wanted;
     if (names->n_slots == 0)
         return SHEAF__NO_NAME;
-    uint32_t held = *slot_of(names, bytes, n_bytes);
+    key_make(&wanted, names, bytes, n_bytes);
+    uint32_t held = wanted.bytes || n_bytes == 0 ? *slot_of(names, wanted.bytes, wanted.n_bytes)
+                                                 : 0;
+    free(wanted.heap);
     return held > 0 ? held - 1 : SHEAF__NO_NAME;
 }
 
@@ -61,7 +95,7 @@ static bool grow_slots(sheaf__names *names)
     names->slots = slots;
     names->n_slots = n_slots;
     for (size_t i = 0; i < names->n_items; i++)
-        *slot_of(names, names->items[i].bytes, names->items[i].n_bytes) = (uint32_t)i + 1;
+        *slot_of(names, names->items[i].key, names->items[i].n_key) = (uint32_t)i + 1;
     return true;
 }
 
@@ -78,25 +112,39 @@ static bool grow_items(sheaf__names *names)
     return true;
 }
 
+/* A new name, in the slot where its key belongs. False: no memory. */
+static bool append(sheaf__names *names, const char *bytes, size_t n_bytes, const key *made,
+                   uint32_t *slot)
+{
+    if (names->n_items == names->items_capacity && !grow_items(names))
+        return false;
+    const char *copy = sheaf__arena_copy(names->arena, bytes, n_bytes);
+    const char *own_key = names->match == SHEAF_MATCH_EXACT
+                              ? copy
+                              : sheaf__arena_copy(names->arena, made->bytes, made->n_bytes);
+    if (!copy || !own_key)
+        return false;
+    names->items[names->n_items++] = (sheaf__name){
+        .bytes = copy, .n_bytes = n_bytes, .key = own_key, .n_key = made->n_bytes};
+    *slot = (uint32_t)names->n_items;
+    return true;
+}
+
 uint32_t sheaf__names_add(sheaf__names *names, const char *bytes, size_t n_bytes, bool *added)
 {
+    key made;
     if (added)
         *added = false;
     if ((names->n_items + 1) * 2 > names->n_slots && !grow_slots(names))
         return SHEAF__NO_NAME;
-    uint32_t *slot = slot_of(names, bytes, n_bytes);
-    if (*slot > 0)
-        return *slot - 1;
-    if (names->n_items == names->items_capacity && !grow_items(names))
+    key_make(&made, names, bytes, n_bytes);
+    if (!made.bytes && n_bytes > 0)
         return SHEAF__NO_NAME;
-    char *copy = sheaf__arena_copy(names->arena, bytes, n_bytes);
-    if (!copy)
-        return SHEAF__NO_NAME;
-    names->items[names->n_items++] = (sheaf__name){.bytes = copy, .n_bytes = n_bytes};
-    *slot = (uint32_t)names->n_items;
-    if (added)
+    uint32_t *slot = slot_of(names, made.bytes, made.n_bytes);
+    if (*slot == 0 && append(names, bytes, n_bytes, &made, slot) && added)
         *added = true;
-    return *slot - 1;
+    free(made.heap);
+    return *slot > 0 ? *slot - 1 : SHEAF__NO_NAME;
 }
 
 static bool is_free(const sheaf__names *names, const sheaf__names *avoid, const char *bytes,
@@ -106,8 +154,19 @@ static bool is_free(const sheaf__names *names, const sheaf__names *avoid, const 
            (!avoid || sheaf__names_find(avoid, bytes, n_bytes) == SHEAF__NO_NAME);
 }
 
+/* The name of which there are more than one, in either set, or NULL. */
+static sheaf__name *base_of(sheaf__names *names, sheaf__names *avoid, const char *bytes,
+                            size_t n_bytes)
+{
+    uint32_t index = sheaf__names_find(names, bytes, n_bytes);
+    if (index != SHEAF__NO_NAME)
+        return &names->items[index];
+    index = avoid ? sheaf__names_find(avoid, bytes, n_bytes) : SHEAF__NO_NAME;
+    return index != SHEAF__NO_NAME ? &avoid->items[index] : NULL;
+}
+
 uint32_t sheaf__names_add_unique(sheaf__names *names, const char *bytes, size_t n_bytes,
-                                 const sheaf__names *avoid)
+                                 sheaf__names *avoid)
 {
     if (is_free(names, avoid, bytes, n_bytes))
         return sheaf__names_add(names, bytes, n_bytes, NULL);
@@ -120,16 +179,16 @@ uint32_t sheaf__names_add_unique(sheaf__names *names, const char *bytes, size_t 
     /*
      * Numbering goes on where it stopped, or a million columns of one name would cost their square.
      */
-    uint32_t base = sheaf__names_find(names, bytes, n_bytes);
-    uint32_t number = base != SHEAF__NO_NAME ? names->items[base].next_number : 0;
+    sheaf__name *base = base_of(names, avoid, bytes, n_bytes);
+    uint32_t number = base ? base->next_number : 0;
     size_t n_spelling;
     if (number < 2)
         number = 2;
     do {
         n_spelling = n_bytes + (size_t)snprintf(spelling + n_bytes, SUFFIX_MAX, "_%u", number++);
     } while (!is_free(names, avoid, spelling, n_spelling));
-    if (base != SHEAF__NO_NAME)
-        names->items[base].next_number = number;
+    if (base)
+        base->next_number = number;
     uint32_t index = sheaf__names_add(names, spelling, n_spelling, NULL);
     free(spelling);
     return index;

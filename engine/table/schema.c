@@ -1,27 +1,43 @@
-/* Uniting columns by name: see schema.h. */
+/* Uniting columns by name, and what they hold: see schema.h. */
 #include "engine/table/schema.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
+#include "engine/table/naming.h"
 
 enum { ARENA_CHUNK_BYTES = 64 << 10 };
 
-sheaf_status sheaf__schema_init(sheaf__schema *schema, sheaf_error *err)
+sheaf_status sheaf__schema_init(sheaf__schema *schema, const sheaf__rules *rules, sheaf_error *err)
 {
-    *schema = (sheaf__schema){.arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES)};
-    sheaf__names_init(&schema->columns, schema->arena);
+    static const sheaf__rules none;
+    *schema = (sheaf__schema){.arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES),
+                              .rules = rules ? rules : &none};
+    sheaf_match match = schema->rules->match;
+    sheaf__names_init_matched(&schema->columns, schema->arena, match);
+    sheaf__names_init_matched(&schema->chosen, schema->arena, match);
     sheaf__names_init(&schema->headers, schema->arena);
-    return schema->arena ? SHEAF_OK : sheaf__error_memory(err, "a schema");
+    schema->table = &schema->columns;
+    if (!schema->arena)
+        return sheaf__error_memory(err, "a schema");
+    size_t n_renames = schema->rules->n_renames;
+    schema->was_renamed = sheaf_arena_new(schema->arena, bool, n_renames);
+    sheaf_status status = sheaf__rule_names_init(&schema->asked_names, schema->rules,
+                                                 schema->arena);
+    if (status < 0 || !schema->was_renamed)
+        return sheaf__error_memory(err, "a schema");
+    memset(schema->was_renamed, 0, n_renames);
+    return SHEAF_OK;
 }
 
 void sheaf__schema_end(sheaf__schema *schema)
 {
+    sheaf__rule_names_end(&schema->asked_names);
     sheaf__names_end(&schema->columns);
+    sheaf__names_end(&schema->chosen);
     sheaf__names_end(&schema->headers);
     free(schema->layouts);
     free(schema->kinds);
@@ -71,95 +87,81 @@ static char *pack(const sheaf__batch *header, size_t *n_bytes)
     return key;
 }
 
-static sheaf__name name_of(const sheaf__batch *header, size_t i)
+/* A copy of a file's names, unless they are those of the united columns. */
+static sheaf_status keep_names(sheaf__schema *schema, const sheaf__names *own,
+                               const uint32_t *column_of, const sheaf__name **names)
 {
-    size_t length = cell_length(&header->cells[i]);
-    const char *text = length > 0 ? (const char *)header->bytes + header->cells[i].offset_bytes
-                                  : "";
-    return (sheaf__name){.bytes = text, .n_bytes = length};
-}
-
-/*
- * The names of one file: `given` is every name that stands in the header, so that a made-up one
- * ("a_2" for the second "a") never takes the place of a real one.
- */
-static sheaf_status name_columns(const sheaf__batch *header, sheaf__names *given, sheaf__names *own)
-{
-    for (size_t i = 0; i < header->n_columns; i++) {
-        sheaf__name name = name_of(header, i);
-        if (name.n_bytes > 0 &&
-            sheaf__names_add(given, name.bytes, name.n_bytes, NULL) == SHEAF__NO_NAME)
+    bool differ = false;
+    *names = NULL;
+    for (size_t i = 0; i < own->n_items && !differ; i++) {
+        const sheaf__name *united = &schema->columns.items[column_of[i]];
+        const sheaf__name *name = &own->items[i];
+        differ = name->n_bytes != united->n_bytes ||
+                 memcmp(name->bytes, united->bytes, name->n_bytes) != 0;
+    }
+    if (!differ)
+        return SHEAF_OK;
+    sheaf__name *copies = sheaf_arena_new(schema->arena, sheaf__name, own->n_items);
+    for (size_t i = 0; copies && i < own->n_items; i++) {
+        const sheaf__name *name = &own->items[i];
+        copies[i] = (sheaf__name){
+            .bytes = sheaf__arena_copy(schema->arena, name->bytes, name->n_bytes),
+            .n_bytes = name->n_bytes};
+        if (!copies[i].bytes)
             return SHEAF_ENOMEM;
     }
-    for (size_t i = 0; i < header->n_columns; i++) {
-        char positional[32];
-        sheaf__name name = name_of(header, i);
-        bool first = name.n_bytes > 0 &&
-                     sheaf__names_find(own, name.bytes, name.n_bytes) == SHEAF__NO_NAME;
-        if (name.n_bytes == 0) {
-            name.n_bytes = (size_t)snprintf(positional, sizeof positional, "column%zu", i + 1);
-            name.bytes = positional;
-        }
-        uint32_t index = sheaf__names_add_unique(own, name.bytes, name.n_bytes,
-                                                 first ? NULL : given);
-        if (index == SHEAF__NO_NAME)
-            return SHEAF_ENOMEM;
-    }
-    return SHEAF_OK;
+    *names = copies;
+    return copies ? SHEAF_OK : SHEAF_ENOMEM;
 }
 
-/* Unite the file's own names, in their order, with the table's. */
-static sheaf_status unite(sheaf__schema *schema, const sheaf__names *own, sheaf__layout *layout)
+/* Which columns were called anew; once for each, to know of those that no file has. */
+static void note_renamed(sheaf__schema *schema, const sheaf__names *own)
 {
-    uint32_t *column_of = sheaf_arena_new(schema->arena, uint32_t, own->n_items);
+    const sheaf__names *renamed = &schema->asked_names.renamed;
+    for (size_t i = 0; renamed->n_items > 0 && i < own->n_items; i++) {
+        uint32_t rule = sheaf__names_find(renamed, own->items[i].bytes, own->items[i].n_bytes);
+        if (rule != SHEAF__NO_NAME)
+            schema->was_renamed[rule] = true;
+    }
+}
+
+/* Whether a column of this name cannot be one of the table's, whatever other files have. */
+static bool is_unwanted(const sheaf__rule_names *rules, const sheaf__name *name)
+{
+    bool selected = rules->select.n_items == 0 ||
+                    sheaf__names_find(&rules->select, name->bytes, name->n_bytes) != SHEAF__NO_NAME;
+    return !selected ||
+           sheaf__names_find(&rules->drop, name->bytes, name->n_bytes) != SHEAF__NO_NAME;
+}
+
+/* Unite the file's columns, in their order, with the others'. */
+static sheaf_status unite(sheaf__schema *schema, const sheaf__naming *naming, sheaf__layout *layout)
+{
+    const sheaf__names *names = naming->names;
+    uint32_t *column_of = sheaf_arena_new(schema->arena, uint32_t, names->n_items);
     if (!column_of)
         return SHEAF_ENOMEM;
-    for (size_t i = 0; i < own->n_items; i++) {
-        column_of[i] = sheaf__names_add(&schema->columns, own->items[i].bytes,
-                                        own->items[i].n_bytes, NULL);
+    for (size_t i = 0; i < names->n_items; i++) {
+        column_of[i] = sheaf__names_add(&schema->columns, names->items[i].bytes,
+                                        names->items[i].n_bytes, NULL);
         if (column_of[i] == SHEAF__NO_NAME)
             return SHEAF_ENOMEM;
     }
-    *layout = (sheaf__layout){.n_columns = own->n_items, .column_of = column_of};
-    return grow_kinds(schema);
+    *layout = (sheaf__layout){.n_columns = names->n_items, .column_of = column_of};
+    if (schema->rules->select.n > 0 || schema->rules->drop.n > 0) {
+        bool *unwanted = sheaf_arena_new(schema->arena, bool, names->n_items);
+        if (!unwanted)
+            return SHEAF_ENOMEM;
+        for (size_t i = 0; i < names->n_items; i++)
+            unwanted[i] = is_unwanted(&schema->asked_names, &names->items[i]);
+        layout->unwanted = unwanted;
+    }
+    note_renamed(schema, &naming->own);
+    sheaf_status status = keep_names(schema, &naming->own, column_of, &layout->names);
+    return status == SHEAF_OK ? grow_kinds(schema) : status;
 }
 
-/*
- * Name the columns of a header, in an arena of their own, and let `use` do something with the
- * names.
- */
-static sheaf_status with_names(const sheaf__batch *header,
-                               sheaf_status (*use)(void *context, const sheaf__names *own),
-                               void *context)
-{
-    sheaf_arena *scratch = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
-    if (!scratch)
-        return SHEAF_ENOMEM;
-    sheaf__names given;
-    sheaf__names own;
-    sheaf__names_init(&given, scratch);
-    sheaf__names_init(&own, scratch);
-    sheaf_status status = name_columns(header, &given, &own);
-    if (status == SHEAF_OK)
-        status = use(context, &own);
-    sheaf__names_end(&given);
-    sheaf__names_end(&own);
-    sheaf__arena_destroy(scratch);
-    return status;
-}
-
-typedef struct new_layout {
-    sheaf__schema *schema;
-    uint32_t index;
-} new_layout;
-
-static sheaf_status unite_new(void *context, const sheaf__names *own)
-{
-    new_layout *made = context;
-    return unite(made->schema, own, &made->schema->layouts[made->index]);
-}
-
-static sheaf_status add_layout(sheaf__schema *schema, const sheaf__batch *header, uint32_t index)
+static sheaf_status add_layout(sheaf__schema *schema, const sheaf__naming *naming, uint32_t index)
 {
     if (index >= schema->layouts_capacity) {
         size_t capacity = schema->layouts_capacity > 0 ? schema->layouts_capacity * 2 : 16;
@@ -169,28 +171,17 @@ static sheaf_status add_layout(sheaf__schema *schema, const sheaf__batch *header
         schema->layouts = layouts;
         schema->layouts_capacity = capacity;
     }
-    return with_names(header, unite_new, &(new_layout){.schema = schema, .index = index});
+    return unite(schema, naming, &schema->layouts[index]);
 }
 
-typedef struct wanted_name {
-    size_t index;
-    char *text;
-    size_t size;
-} wanted_name;
-
-static sheaf_status show_name(void *context, const sheaf__names *own)
+static sheaf_status refuse_clash(const char *name, sheaf_error *err)
 {
-    const wanted_name *wanted = context;
-    const sheaf__name *name = &own->items[wanted->index];
-    sheaf_text_escape(name->bytes, name->n_bytes, wanted->text, wanted->size);
-    return SHEAF_OK;
-}
-
-void sheaf__schema_show_name(const sheaf__batch *header, size_t i, char *text, size_t size)
-{
-    text[0] = '\0';
-    if (i < header->n_columns)
-        (void)with_names(header, show_name, &(wanted_name){.index = i, .text = text, .size = size});
+    char shown[120];
+    sheaf_text_escape(name, strlen(name), shown, sizeof shown);
+    sheaf_error_set(err, SHEAF_EINVAL, "two columns of this file would be called '%s'", shown);
+    sheaf_error_hint(err, "what is renamed to it becomes one column with that of other files, but "
+                          "this one has both");
+    return SHEAF_EINVAL;
 }
 
 sheaf_status sheaf__schema_add(sheaf__schema *schema, const sheaf__batch *header,
@@ -200,13 +191,22 @@ sheaf_status sheaf__schema_add(sheaf__schema *schema, const sheaf__batch *header
     char *key = pack(header, &n_key);
     if (!key)
         return sheaf__error_memory(err, "a header");
-    bool added;
-    uint32_t index = sheaf__names_add(&schema->headers, key, n_key, &added);
+    uint32_t index = sheaf__names_find(&schema->headers, key, n_key);
+    sheaf__naming naming = {0};
+    sheaf_status status = SHEAF_OK;
+    if (index == SHEAF__NO_NAME) {
+        status = sheaf__naming_make(&naming, &schema->asked_names, header, &schema->columns);
+        if (status == SHEAF_OK && naming.clash)
+            status = refuse_clash(naming.clash, err);
+        else if (status == SHEAF_OK)
+            index = sheaf__names_add(&schema->headers, key, n_key, NULL);
+        if (status == SHEAF_OK)
+            status = index != SHEAF__NO_NAME ? add_layout(schema, &naming, index) : SHEAF_ENOMEM;
+        sheaf__naming_end(&naming);
+    }
     free(key);
-    if (index == SHEAF__NO_NAME || (added && add_layout(schema, header, index) < 0))
-        return sheaf__error_memory(err, "the columns of a header");
     *layout_index = index;
-    return SHEAF_OK;
+    return status == SHEAF_ENOMEM ? sheaf__error_memory(err, "the columns of a header") : status;
 }
 
 uint32_t sheaf__schema_find(const sheaf__schema *schema, const sheaf__batch *header)
@@ -221,10 +221,28 @@ uint32_t sheaf__schema_find(const sheaf__schema *schema, const sheaf__batch *hea
 void sheaf__schema_project(const sheaf__schema *schema, uint32_t layout_index, uint32_t *from)
 {
     const sheaf__layout *layout = &schema->layouts[layout_index];
-    for (size_t i = 0; i < schema->columns.n_items; i++)
+    for (size_t i = 0; i < schema->table->n_items; i++)
         from[i] = SHEAF__NO_NAME;
-    for (size_t i = 0; i < layout->n_columns; i++)
-        from[layout->column_of[i]] = (uint32_t)i;
+    for (size_t i = 0; i < layout->n_columns; i++) {
+        uint32_t united = layout->column_of[i];
+        uint32_t place = schema->place_of ? schema->place_of[united] : united;
+        if (place != SHEAF__NO_NAME)
+            from[place] = (uint32_t)i;
+    }
+}
+
+void sheaf__schema_show_name(const sheaf__schema *schema, const sheaf__batch *header, size_t i,
+                             char *text, size_t size)
+{
+    text[0] = '\0';
+    if (i >= header->n_columns)
+        return;
+    sheaf__naming naming;
+    sheaf_status status = sheaf__naming_make(&naming, &schema->asked_names, header,
+                                             &schema->columns);
+    if (status == SHEAF_OK)
+        sheaf_text_escape(naming.own.items[i].bytes, naming.own.items[i].n_bytes, text, size);
+    sheaf__naming_end(&naming);
 }
 
 /* ---- types ---- */
@@ -236,33 +254,46 @@ void sheaf__schema_widen(sheaf__schema *schema, uint32_t layout_index, const she
         schema->kinds[layout->column_of[i]] |= kinds[i];
 }
 
-typedef struct asked_of_header {
-    const sheaf__asked_types *asked;
-    sheaf_type *types;
-} asked_of_header;
-
-static sheaf_status look_up_asked(void *context, const sheaf__names *own)
+static void foresee(const sheaf__rule_names *rules, const sheaf__asked_types *asked,
+                    const sheaf__names *names, sheaf_type *types, bool *unwanted)
 {
-    const asked_of_header *wanted = context;
-    for (size_t i = 0; i < own->n_items; i++)
-        wanted->types[i] = SHEAF_TYPE_NULL;
-    for (size_t i = 0; i < wanted->asked->n; i++) {
-        const sheaf_column_type *each = &wanted->asked->items[i];
-        uint32_t index = sheaf__names_find(own, each->column, strlen(each->column));
+    for (size_t i = 0; i < asked->n; i++) {
+        const sheaf_column_type *each = &asked->items[i];
+        uint32_t index = sheaf__names_find(names, each->column, strlen(each->column));
         if (index != SHEAF__NO_NAME)
-            wanted->types[index] = each->type;
+            types[index] = each->type;
     }
-    return SHEAF_OK;
+    for (size_t i = 0; i < names->n_items; i++)
+        unwanted[i] = is_unwanted(rules, &names->items[i]);
+    for (size_t i = 0; i < names->n_items; i++)
+        if (unwanted[i])
+            types[i] = SHEAF_TYPE_NULL;
 }
 
-sheaf_status sheaf__schema_asked(const sheaf__asked_types *asked, const sheaf__batch *header,
-                                 sheaf_type *types)
+sheaf_status sheaf__schema_foresee(const sheaf__rules *rules, const sheaf__asked_types *asked,
+                                   const sheaf__batch *header, sheaf_type *types, bool *unwanted)
 {
-    return with_names(header, look_up_asked, &(asked_of_header){.asked = asked, .types = types});
+    sheaf__rule_names rule_names;
+    sheaf__naming naming = {0};
+    sheaf_arena *arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
+    if (!arena)
+        return SHEAF_ENOMEM;
+    for (size_t i = 0; i < header->n_columns; i++) {
+        types[i] = SHEAF_TYPE_NULL;
+        unwanted[i] = false;
+    }
+    sheaf_status status = sheaf__rule_names_init(&rule_names, rules, arena);
+    if (status == SHEAF_OK)
+        status = sheaf__naming_make(&naming, &rule_names, header, NULL);
+    if (status == SHEAF_OK && !naming.is_open && !naming.clash)
+        foresee(&rule_names, asked, naming.names, types, unwanted);
+    sheaf__naming_end(&naming);
+    sheaf__rule_names_end(&rule_names);
+    sheaf__arena_destroy(arena);
+    return status;
 }
 
-/* In how many of the headers each column is; NULL when there is no memory. */
-static uint32_t *count_uses(const sheaf__schema *schema)
+uint32_t *sheaf__schema_uses(const sheaf__schema *schema)
 {
     uint32_t *uses = calloc(schema->columns.n_items + 1, sizeof *uses);
     for (size_t i = 0; uses && i < schema->headers.n_items; i++)
@@ -274,19 +305,21 @@ static uint32_t *count_uses(const sheaf__schema *schema)
 void sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *asked, bool found,
                          sheaf_type *types, bool *is_asked, bool *nullable)
 {
-    uint32_t *uses = count_uses(schema);
-    for (size_t i = 0; i < schema->columns.n_items; i++) {
-        types[i] = found ? sheaf__kinds_type(schema->kinds[i]) : SHEAF_TYPE_TEXT;
+    uint32_t *uses = sheaf__schema_uses(schema);
+    for (size_t i = 0; i < schema->table->n_items - schema->n_added; i++) {
+        size_t united = schema->source_of ? schema->source_of[i] : i;
+        sheaf__kinds kinds = schema->kinds[united];
+        types[i] = found ? sheaf__kinds_type(kinds) : SHEAF_TYPE_TEXT;
         is_asked[i] = false;
-        bool is_everywhere = uses && uses[i] == schema->headers.n_items;
+        bool is_everywhere = uses && uses[united] == schema->headers.n_items;
         nullable[i] = !found || !is_everywhere || types[i] == SHEAF_TYPE_NULL ||
-                      (schema->kinds[i] & SHEAF__KIND_NULL);
+                      (kinds & SHEAF__KIND_NULL);
     }
     free(uses);
     for (size_t i = 0; i < asked->n; i++) {
         const sheaf_column_type *each = &asked->items[i];
-        uint32_t index = sheaf__names_find(&schema->columns, each->column, strlen(each->column));
-        if (index == SHEAF__NO_NAME)
+        uint32_t index = sheaf__names_find(schema->table, each->column, strlen(each->column));
+        if (index == SHEAF__NO_NAME || index >= schema->table->n_items - schema->n_added)
             continue;
         types[index] = each->type;
         is_asked[index] = true;

@@ -22,7 +22,8 @@
  *
  * Columns: an empty header name becomes "column<position>"; the second and later columns of one
  * name in one file become "name_2", "name_3", ... (the next number that no column of that file
- * has). A column that a file lacks is null in its rows.
+ * has). A column that a file lacks is null in its rows. A file without rows has columns, too, but
+ * says nothing of their types. What else can become of columns: <sheaf/schema.h>.
  */
 #ifndef SHEAF_INGEST_H
 #define SHEAF_INGEST_H
@@ -36,6 +37,7 @@
 #include <sheaf/dialect.h>
 #include <sheaf/discover.h>
 #include <sheaf/executor.h>
+#include <sheaf/schema.h>
 #include <sheaf/status.h>
 #include <sheaf/type.h>
 
@@ -122,10 +124,12 @@ typedef struct sheaf_summary {
     uint64_t boms;
     uint64_t comment_lines;
     uint64_t preamble_lines;
-    uint64_t columns;         /* of the united table */
-    uint64_t ranges;          /* of large files that were split among the workers */
-    uint64_t ranges_reread;   /* of those: because a guess where a record begins was wrong */
-    uint64_t columns_renamed; /* by the destination, because it tells names apart less finely */
+    uint64_t columns;          /* of the united table */
+    uint64_t ranges;           /* of large files that were split among the workers */
+    uint64_t ranges_reread;    /* of those: because a guess where a record begins was wrong */
+    uint64_t columns_renamed;  /* by the destination, because it tells names apart less finely */
+    uint64_t columns_left_out; /* of the files', that the table has not, by options.columns */
+    uint64_t files_cut;        /* files that have such columns */
     int workers;
     double seconds;        /* wall time of the run */
     char destination[512]; /* for people: "trips.db:trips"; escaped */
@@ -262,6 +266,20 @@ typedef struct sheaf_ingest_options {
      * It finds accidents, of which one in 2^61 is missed, not forgeries.
      */
     bool digest;
+    /*
+     * From the files' columns to the table's: <sheaf/schema.h>. Columns that are not selected, or
+     * are dropped, are not converted. Names end with a NUL byte, as in `types`.
+     */
+    sheaf_columns columns;
+    sheaf_match match;
+    const char *const *select; /* the table has these columns, in this order; none: all */
+    size_t n_select;
+    const char *const *drop; /* and not these */
+    size_t n_drop;
+    const sheaf_rename *renames;
+    size_t n_renames;
+    const sheaf_added_column *added; /* at the end, in this order; each origin once */
+    size_t n_added;
 } sheaf_ingest_options;
 
 /*
@@ -292,13 +310,13 @@ SHEAF_API const sheaf_function *sheaf_ingest_functions(size_t *n);
  * Read all files into the destination. Once per ingest.
  *
  * Returns    OK: all is committed. Otherwise nothing is: a fault's status (ESHAPE, EQUOTE,
- *            EENCODING, ELIMIT, ECOMPRESSED, ECHANGED, ETYPE) or EIO/ENOENT for a file; EINVAL: a
- *            type is asked for a column that no file has; EEXIST, EIO, EDATABASE for the
- *            destination; EPIPE when the reader of standard output went away; ECANCELLED;
- *            EACCOUNT; ENOMEM; EWORKER, EBROKEN: a worker process was lost, or none could be
- *            started; ESTATE when it was run before. *summary (may be NULL) is filled as
- *            far as the run came, whatever is returned. The fault is the one that a single worker,
- *            reading the files in order, would meet first.
+ *            EENCODING, ELIMIT, ECOMPRESSED, ECHANGED, ETYPE, ECOLUMNS) or EIO/ENOENT for a file;
+ *            EINVAL: a column is asked for that no file has, none is left, or two of one file
+ *            would be called the same; EEXIST, EIO, EDATABASE for the destination; EPIPE when the
+ *            reader of standard output went away; ECANCELLED; EACCOUNT; ENOMEM; EWORKER, EBROKEN: a
+ *            worker process was lost, or none could be started; ESTATE when it was run before.
+ *            *summary (may be NULL) is filled as far as the run came, whatever is returned. The
+ *            fault is the one that a single worker, reading the files in order, would meet first.
  * Threads    the caller's thread writes the destination; files must stay unchanged and alive.
  */
 SHEAF_API SHEAF_MUST_CHECK sheaf_status sheaf_ingest_run(sheaf_ingest *ingest,

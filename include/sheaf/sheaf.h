@@ -37,6 +37,7 @@
 #include <sheaf/ingest.h>
 #include <sheaf/map.h>
 #include <sheaf/record.h>
+#include <sheaf/schema.h>
 #include <sheaf/sniff.h>
 #include <sheaf/status.h>
 #include <sheaf/stream.h>

@@ -51,6 +51,7 @@ SHEAF_BEGIN_DECLS
     X(ECOMPRESSED, -44, "the compressed data is damaged")                                          \
     X(ECHANGED, -45, "the file changed while it was read")                                         \
     X(ETYPE, -46, "a value is not of the type that was asked for")                                 \
+    X(ECOLUMNS, -48, "the columns are not those of the first file")                                \
     /* the destination */                                                                          \
     X(EDATABASE, -60, "the database refused")                                                      \
     X(EACCOUNT, -61, "the records do not add up")

@@ -47,8 +47,8 @@ SHEAF_BEGIN_DECLS
  * accounted for. A failure is an errno: ENOMEM, ECANCELED, EIO for everything else;
  * get_last_error() tells it as sheaf_error_format() does. After one the stream takes only release.
  *
- * Returns    OK; EINVAL (options, or a destination, format or table, which a stream has not; a type
- *            asked for a column that no file has; a quarantine that is a source, or no file); the
+ * Returns    OK; EINVAL (options, or a destination, format or table, which a stream has not; a
+ *            column asked for that no file has; a quarantine that is a source, or no file); the
  *            first fault in file order, or ENOENT, EIO, ECANCELLED, ENOMEM, EWORKER, EBROKEN as
  *            sheaf_ingest_run() gives them.
  * Ownership  *stream is the caller's, to end with its release; so is every schema and array that it

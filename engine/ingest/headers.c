@@ -1,0 +1,69 @@
+/*
+ * The columns of files in an ingest: may a header be one of the table's, what has the table, and
+ * how a column is called when it has a fault. See load.h; the rules are the schema's.
+ */
+#include <string.h>
+
+#include <sheaf/text.h>
+
+#include "engine/core/error.h"
+#include "engine/ingest/load.h"
+
+/* From the layout, or the header that comes with the chunk. */
+void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk, sheaf_error *fault)
+{
+    const sheaf__schema *schema = &load->schema;
+    if (fault->field == 0)
+        return;
+    if (chunk->file->layout != SHEAF__NO_NAME) {
+        const sheaf__layout *layout = &schema->layouts[chunk->file->layout];
+        size_t i = fault->field - 1;
+        if (i >= layout->n_columns)
+            return;
+        const sheaf__name *name = layout->names ? &layout->names[i]
+                                                : &schema->columns.items[layout->column_of[i]];
+        sheaf_text_escape(name->bytes, name->n_bytes, fault->column, sizeof fault->column);
+    } else if (chunk->header) {
+        sheaf__schema_show_name(schema, chunk->header, fault->field - 1, fault->column,
+                                sizeof fault->column);
+    }
+}
+
+/* The path of the file whose columns those of all are to be. */
+static void tell_first(const sheaf__load *load, char *text, size_t size)
+{
+    for (size_t i = 0; i < sheaf_files_count(load->files); i++) {
+        const char *path = load->states[i].found->path;
+        if (load->states[i].layout == SHEAF__NO_NAME)
+            continue;
+        sheaf_text_escape(path, strlen(path), text, size);
+        return;
+    }
+}
+
+sheaf_status sheaf__load_check_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
+{
+    if (!chunk->header || chunk->file->header_read)
+        return SHEAF_OK;
+    sheaf_status status = sheaf__schema_check(&load->schema, chunk->header, err);
+    if (status != SHEAF_ECOLUMNS)
+        return status;
+    char first[120] = "";
+    tell_first(load, first, sizeof first);
+    sheaf_error_hint(err,
+                     "the first file is %s; --columns union takes those of all files, common "
+                     "those that all have; --on-error skip-file leaves such files out",
+                     first);
+    return sheaf__chunk_refuse(chunk, err);
+}
+
+sheaf_status sheaf__load_settle(sheaf__load *load, sheaf_error *err)
+{
+    const sheaf__schema *schema = &load->schema;
+    sheaf_status status = sheaf__schema_settle(&load->schema, err);
+    load->summary->columns_left_out = schema->n_left_out;
+    for (size_t i = 0; status == SHEAF_OK && i < sheaf_files_count(load->files); i++)
+        if (load->states[i].layout != SHEAF__NO_NAME)
+            load->summary->files_cut += sheaf__schema_leaves_out(schema, load->states[i].layout);
+    return status;
+}
