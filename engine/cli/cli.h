@@ -4,6 +4,7 @@
  *
  *     main.c       commands, signals, exit codes
  *     options.c    the command line, from one table that --help shows too
+ *     lists.c      names of columns in it
  *     report.c     the summary, counts, errors: for people and as JSON
  *     check.c      every fault, as it is found
  *     show.c       one record and its parse
@@ -46,6 +47,22 @@ typedef enum progress_mode {
     PROGRESS_OFF
 } progress_mode;
 
+/* Names of columns, as they were given. The texts are those of the command line. */
+typedef struct names {
+    const char **items;
+    size_t n;
+} names;
+
+typedef struct renames {
+    sheaf_rename *items;
+    size_t n;
+} renames;
+
+typedef struct added {
+    sheaf_added_column items[SHEAF_ORIGINS];
+    size_t n;
+} added;
+
 typedef struct arguments {
     command command;
     command help_about; /* COMMAND_HELP: about one command, or COMMAND_NONE */
@@ -59,6 +76,10 @@ typedef struct arguments {
     sheaf_record_by show_by;        /* of `show`, if it has a place: */
     uint64_t show_at;
     bool has_place; /* else each source has its own */
+    names select;                   /* for ingest, like the next three */
+    names drop;
+    renames renames;
+    added added;
     progress_mode progress;
     bool no_sniff;
     bool json;
@@ -82,6 +103,12 @@ const char *dialect_set(sheaf_dialect *dialect, const char *option, const char *
 
 /* What nobody said is as RFC 4180 has it. */
 void dialect_leave_nothing_open(sheaf_dialect *dialect);
+
+/* ---- lists.c: each false when the text is not understood, or there is no memory ---- */
+
+bool names_add(names *list, char *text);     /* NAME[,NAME...] */
+bool renames_add(renames *list, char *text); /* OLD=NEW */
+bool added_add(added *list, char *text);     /* WHAT[=NAME][,...]: none twice */
 
 /* ---- report.c ---- */
 
@@ -122,7 +149,10 @@ void report_on_file(void *context, const sheaf_file_report *report); /* for shea
 void report_on_reject(void *context, const sheaf_reject *reject);    /* the same */
 void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out);
 void report_digest(const reporter *self, const sheaf_summary *summary, FILE *out); /* if asked */
-void report_schema(const reporter *self, const sheaf_column *columns, size_t n, FILE *out);
+/* Columns that --columns has left out, for who sees no summary. */
+void report_left_out(const reporter *self, const sheaf_summary *summary);
+void report_schema(const reporter *self, const sheaf_summary *summary, const sheaf_column *columns,
+                   size_t n, FILE *out);
 void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out);
 
 /* `"name":"bytes"` */

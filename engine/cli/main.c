@@ -100,13 +100,15 @@ static int finish(const reporter *self, const sheaf_ingest *ingest, const sheaf_
     if (args->command == COMMAND_COUNT)
         report_counts(self, summary, stdout);
     else if (args->command == COMMAND_SCHEMA)
-        report_schema(self, columns, n_columns, stdout);
+        report_schema(self, summary, columns, n_columns, stdout);
     else if (args->command == COMMAND_INGEST)
         report_summary(self, summary, data_on_stdout ? stderr : stdout);
     else if (self->n_skipped > 0 || self->n_faults > 0)
         report_summary(self, summary, stderr);
-    else
+    else {
+        report_left_out(self, summary);
         report_digest(self, summary, stderr);
+    }
     bool is_answer = args->command == COMMAND_COUNT || args->command == COMMAND_SCHEMA;
     return flush_stdout() || !is_answer ? code : EXIT_FAULT;
 }

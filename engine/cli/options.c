@@ -22,7 +22,8 @@ enum {
     FOR_LOADS = FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_SCHEMA | FOR_CHECK,
     FOR_SHOW = 1 << COMMAND_SHOW,
     FOR_ALL = FOR_LOADS | FOR_SNIFF,
-    FOR_FILES = FOR_ALL | FOR_SHOW
+    FOR_FILES = FOR_ALL | FOR_SHOW,
+    FOR_TABLES = FOR_INGEST | FOR_CAT | FOR_SCHEMA
 };
 
 /* Options without a letter, numbered behind all letters. */
@@ -40,6 +41,12 @@ enum {
     OPTION_HEADER,
     OPTION_NO_SNIFF,
     OPTION_ENCODING,
+    OPTION_COLUMNS,
+    OPTION_MATCH,
+    OPTION_SELECT,
+    OPTION_DROP,
+    OPTION_RENAME,
+    OPTION_ADD,
     OPTION_TYPE,
     OPTION_TEXT,
     OPTION_NULL,
@@ -90,6 +97,16 @@ static const struct option_info {
     {OPTION_NO_SNIFF, "no-sniff", NULL, FOR_FILES, "what is not said is as RFC 4180 has it"},
     {OPTION_ENCODING, "encoding", "[PATTERN=]NAME", FOR_FILES,
      "of files, or of those called so (found out)"},
+    {OPTION_COLUMNS, "columns", "union|common|first|strict", FOR_TABLES,
+     "of the table: those of all files, ... (union)"},
+    {OPTION_MATCH, "match", "exact|nocase|loose", FOR_TABLES,
+     "of names; loose: nor blanks, punctuation (exact)"},
+    {OPTION_SELECT, "select", "NAME[,NAME...]", FOR_TABLES,
+     "these columns alone, in this order"},
+    {OPTION_DROP, "drop", "NAME[,NAME...]", FOR_TABLES, "not these columns"},
+    {OPTION_RENAME, "rename", "OLD=NEW", FOR_TABLES, "a column is called anew"},
+    {OPTION_ADD, "add", "WHAT[=NAME][,...]", FOR_TABLES,
+     "file, line, row: where each row comes from"},
     {OPTION_TYPE, "type", "NAME=TYPE", FOR_INGEST | FOR_SCHEMA | FOR_CHECK,
      "of a column, whatever its values look like"},
     {OPTION_TEXT, "text", NULL, FOR_INGEST | FOR_SCHEMA, "all columns are text, but for --type"},
@@ -339,6 +356,33 @@ static int set_place(arguments *args, const struct option_info *info, const char
     return -1;
 }
 
+/* A list of columns: whether it was understood. */
+static int list(const struct option_info *info, bool is_good, const char *given, const char *help)
+{
+    char what[64];
+    if (is_good)
+        return -1;
+    snprintf(what, sizeof what, "--%s takes %s, not", info->name, info->argument);
+    return usage(what, given, help);
+}
+
+static int add_columns(arguments *args, const struct option_info *info, char *value)
+{
+    char given[256]; /* it is written over */
+    snprintf(given, sizeof given, "%s", value);
+    switch (info->id) {
+    case OPTION_SELECT:
+        return list(info, names_add(&args->select, value), given, "--select 'id,\"a, b\"'");
+    case OPTION_DROP:
+        return list(info, names_add(&args->drop, value), given, "--drop 'id,\"a, b\"'");
+    case OPTION_RENAME:
+        return list(info, renames_add(&args->renames, value), given, "--rename fare_usd=fare");
+    default:
+        return list(info, added_add(&args->added, value), given,
+                    "--add file,line,row, or --add file=source; each once");
+    }
+}
+
 static int apply(arguments *args, const struct option_info *info, char *value)
 {
     int position = 0;
@@ -395,6 +439,17 @@ static int apply(arguments *args, const struct option_info *info, char *value)
         return -1;
     case OPTION_ENCODING:
         return add_encoding(args, value);
+    case OPTION_COLUMNS:
+        args->ingest.columns = (sheaf_columns)position;
+        return -1;
+    case OPTION_MATCH:
+        args->ingest.match = (sheaf_match)position;
+        return -1;
+    case OPTION_SELECT:
+    case OPTION_DROP:
+    case OPTION_RENAME:
+    case OPTION_ADD:
+        return add_columns(args, info, value);
     case OPTION_TYPE:
         return add_type(args, value);
     case OPTION_TEXT:
@@ -539,6 +594,14 @@ int arguments_parse(arguments *args, int argc, char **argv)
     if (args->command == COMMAND_NONE)
         return usage("no command was given", NULL,
                      "sheaf ingest SRC... -o DEST; sheaf --help tells more");
+    args->ingest.select = args->select.items;
+    args->ingest.n_select = args->select.n;
+    args->ingest.drop = args->drop.items;
+    args->ingest.n_drop = args->drop.n;
+    args->ingest.renames = args->renames.items;
+    args->ingest.n_renames = args->renames.n;
+    args->ingest.added = args->added.items;
+    args->ingest.n_added = args->added.n;
     args->sources = (const char *const *)(argv + optind);
     args->n_sources = (size_t)(argc - optind);
     if (args->n_sources == 0)
@@ -563,4 +626,7 @@ void arguments_free(arguments *args)
     free(args->types);
     free(args->nulls);
     free(args->encodings);
+    free(args->select.items);
+    free(args->drop.items);
+    free(args->renames.items);
 }

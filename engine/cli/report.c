@@ -139,6 +139,16 @@ static void note(FILE *out, bool *any, uint64_t count, const char *one, const ch
     *any = true;
 }
 
+/* "3 columns of 12 files left out" */
+static void note_left_out(FILE *out, bool *any, const sheaf_summary *sum)
+{
+    char files[64];
+    const char *what = sum->columns_left_out == 1 ? "column" : "columns";
+    snprintf(files, sizeof files, "%s of %s %s left out", what, count_of(sum->files_cut).text,
+             sum->files_cut == 1 ? "file" : "files");
+    note(out, any, sum->columns_left_out, files, files);
+}
+
 static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *out)
 {
     sheaf_discover_counts passed = sheaf_files_passed_over(self->files);
@@ -159,6 +169,7 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
          "files with lone CR line ends");
     note(out, &any, sum->columns_renamed, "column renamed for the database",
          "columns renamed for the database");
+    note_left_out(out, &any, sum);
     note(out, &any, passed.other, "file of another ending passed over",
          "files of other endings passed over");
     note(out, &any, passed.hidden, "hidden name passed over", "hidden names passed over");
@@ -253,6 +264,8 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
         {"ranges", sum->ranges},
         {"ranges_reread", sum->ranges_reread},
         {"columns_renamed", sum->columns_renamed},
+        {"columns_left_out", sum->columns_left_out},
+        {"files_cut", sum->files_cut},
         {"passed_over_other", passed.other},
         {"passed_over_hidden", passed.hidden},
         {"passed_over_special", passed.special},
@@ -343,6 +356,15 @@ void report_check(const reporter *self, const sheaf_summary *summary, FILE *out)
         print_notes(self, &rest, out);
 }
 
+void report_left_out(const reporter *self, const sheaf_summary *summary)
+{
+    bool any = false;
+    if (self->args->quiet || summary->columns_left_out == 0)
+        return;
+    note_left_out(stderr, &any, summary);
+    fputc('\n', stderr);
+}
+
 /* ---- counts ---- */
 
 static void print_counts_text(const reporter *self, const sheaf_summary *sum, FILE *out)
@@ -413,9 +435,11 @@ static void print_column_json(const sheaf_column *column, FILE *out)
             column->nullable ? "true" : "false");
 }
 
-void report_schema(const reporter *self, const sheaf_column *columns, size_t n, FILE *out)
+void report_schema(const reporter *self, const sheaf_summary *summary, const sheaf_column *columns,
+                   size_t n, FILE *out)
 {
     report_folded(self);
+    report_left_out(self, summary);
     if (!self->args->json) {
         for (size_t i = 0; i < n; i++)
             print_column_text(&columns[i], out);
