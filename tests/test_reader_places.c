@@ -46,8 +46,10 @@ static void make_example(example *made, uint64_t *seed)
 static void check_places(const example *made, bool by_libcsv, size_t chunk_bytes)
 {
     sheaf_file file = file_at("x.csv");
-    sheaf__reader_options options = {
-        .delimiter = ',', .record_bytes_max = 1 << 20, .by_libcsv = by_libcsv};
+    sheaf__reader_options options = {.encoding = SHEAF__ENCODING_UTF_8,
+                                     .dialect = SHEAF_DIALECT_RFC4180(','),
+                                     .record_bytes_max = 1 << 20,
+                                     .by_libcsv = by_libcsv};
     sheaf__reader *reader = sheaf__reader_create();
     sheaf__parser *parser = sheaf__parser_create();
     sheaf__batch *batch = sheaf__batch_create(NULL);

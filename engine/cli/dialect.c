@@ -10,13 +10,13 @@ static bool parse_character(const char *text, int *character)
     static const struct {
         const char *name;
         int character;
-    } names[] = {
+    } spelled[] = {
         {"tab", '\t'},       {"\\t", '\t'},        {"space", ' '},
         {"backslash", '\\'}, {"none", SHEAF_NONE}, {"doubled", SHEAF_NONE},
     };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i].name) == 0) {
-            *character = names[i].character;
+    for (size_t i = 0; i < sizeof spelled / sizeof spelled[0]; i++) {
+        if (strcmp(text, spelled[i].name) == 0) {
+            *character = spelled[i].character;
             return true;
         }
     }

@@ -16,6 +16,12 @@
 
 enum { CHUNK_BYTES = 128 << 10 };
 
+/* Columns that were added are no part of it: a row's values are. */
+static size_t n_table(const sheaf__schema *schema)
+{
+    return schema->table->n_items - schema->n_added;
+}
+
 /*
  * The columns of the file for those of the table: malloc's. NULL: there is no memory, or the file
  * has no layout.
@@ -25,7 +31,7 @@ static uint32_t *project(const sheaf__load_file *file)
     const sheaf__schema *schema = &file->load->schema;
     if (file->layout == SHEAF__NO_NAME)
         return NULL;
-    uint32_t *from = malloc((schema->columns.n_items + 1) * sizeof *from);
+    uint32_t *from = malloc((schema->table->n_items + 1) * sizeof *from);
     if (from)
         sheaf__schema_project(schema, file->layout, from);
     return from;
@@ -36,7 +42,7 @@ uint32_t *sheaf__digest_columns(const sheaf__load_file *file, size_t *n_columns)
     *n_columns = 0;
     if (!file->load->digests || file->load->pass == SHEAF__PASS_HEADERS)
         return NULL;
-    *n_columns = file->load->schema.columns.n_items;
+    *n_columns = n_table(&file->load->schema);
     return project(file);
 }
 
@@ -85,7 +91,7 @@ bool sheaf__digest_holds(const sheaf__load_file *file)
 {
     if (!file->load->digests || file->in_ranges) /* those are surveyed when all headers are known */
         return true;
-    size_t n = file->load->schema.columns.n_items;
+    size_t n = n_table(&file->load->schema);
     uint32_t *from = project(file);
     bool holds = from != NULL && file->load->schema.layouts[file->layout].n_columns == n;
     for (size_t i = 0; holds && i < n; i++)
@@ -107,7 +113,7 @@ sheaf_status sheaf__digest_conclude(const sheaf__load *load, sheaf_error *err)
         sheaf_error_hint(err, "this is a bug in sheaf: please report it with this message");
         return SHEAF_EACCOUNT;
     }
-    if (sheaf__digest_names(&all, &load->schema.columns) < 0)
+    if (sheaf__digest_names(&all, load->schema.table, n_table(&load->schema)) < 0)
         return sheaf__error_memory(err, "a digest");
     sheaf__digest_append(&all, &load->digest);
     load->summary->digest = all.value;

@@ -304,7 +304,7 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
         status = sheaf__merge_headers(load, err);
     if (status == SHEAF_OK && sink->wants_rows)
         status = sheaf__merge_surveys(load, err);
-    if (status == SHEAF_OK && sink->wants_rows)
+    if (status == SHEAF_OK && (sink->wants_rows || load->digests))
         status = sheaf__load_settle(load, err);
     if (status == SHEAF_OK && sink->wants_columns)
         status = sheaf__types_decide(load, err);
@@ -313,7 +313,7 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
         status = sink->ops->begin(sink, load->schema.table, load->types, err);
     if (status == SHEAF_OK)
         status = sheaf__merge_rows(load, err);
-    if (status == SHEAF_OK && !sink->wants_rows)
+    if (status == SHEAF_OK && !sink->wants_rows && !load->digests)
         status = sheaf__load_settle(load, err);
     if (status == SHEAF_OK && !sink->wants_columns)
         status = sheaf__types_decide(load, err);

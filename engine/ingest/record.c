@@ -366,8 +366,8 @@ static sheaf_status fill_fields(const finder *self, found *made, bool is_header,
         !take_names(made, load, &load->schema.layouts[layout], fields))
         return sheaf__error_memory(err, "a record");
     if (made->fault.field > 0)
-        sheaf__schema_show_name(self->header, made->fault.field - 1, made->fault.column,
-                                sizeof made->fault.column);
+        sheaf__schema_show_name(&load->schema, self->header, made->fault.field - 1,
+                                made->fault.column, sizeof made->fault.column);
     return SHEAF_OK;
 }
 

@@ -112,7 +112,7 @@ static sheaf_status begin(look *self, const sheaf_ingest_options *options, sheaf
     self->reader = sheaf__reader_create();
     self->parser = sheaf__parser_create();
     self->batch = sheaf__batch_create(NULL);
-    sheaf_status status = sheaf__schema_init(&self->schema, err);
+    sheaf_status status = sheaf__schema_init(&self->schema, NULL, err);
     if (status == SHEAF_OK && (!self->reader || !self->parser || !self->batch))
         status = sheaf__error_memory(err, "a reader");
     self->nulls = (sheaf__nulls){.tokens = options->nulls, .n = options->n_nulls};

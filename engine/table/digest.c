@@ -258,20 +258,20 @@ void sheaf__digest_rows(sheaf__digest *digest, const sheaf__batch *batch, const 
 
 /* ---- names ---- */
 
-sheaf_status sheaf__digest_names(sheaf__digest *digest, const sheaf__names *names)
+sheaf_status sheaf__digest_names(sheaf__digest *digest, const sheaf__names *names, size_t n_names)
 {
     sheaf__batch *batch = sheaf__batch_create(NULL);
     size_t n_bytes = 0;
-    for (size_t i = 0; i < names->n_items; i++)
+    for (size_t i = 0; i < n_names; i++)
         n_bytes += names->items[i].n_bytes;
-    if (!batch || sheaf__batch_reserve(batch, n_bytes + 1, names->n_items + 1) < 0) {
+    if (!batch || sheaf__batch_reserve(batch, n_bytes + 1, n_names + 1) < 0) {
         sheaf__batch_destroy(batch);
         return SHEAF_ENOMEM;
     }
-    for (size_t i = 0; i < names->n_items; i++)
+    for (size_t i = 0; i < n_names; i++)
         sheaf__batch_add_unsafe(batch, names->items[i].bytes, names->items[i].n_bytes);
-    batch->n_columns = names->n_items;
-    uint64_t hash = hash_anew(batch, batch->cells, NULL, names->n_items, false);
+    batch->n_columns = n_names;
+    uint64_t hash = hash_anew(batch, batch->cells, NULL, n_names, false);
     digest->value = reduce(next(digest->value, hash));
     digest->n_lines++;
     sheaf__batch_destroy(batch);

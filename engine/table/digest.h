@@ -41,6 +41,6 @@ void sheaf__digest_rows(sheaf__digest *digest, const sheaf__batch *batch, const 
                         size_t n_columns);
 
 /* A line of names comes behind. OK, ENOMEM. */
-sheaf_status sheaf__digest_names(sheaf__digest *digest, const sheaf__names *names);
+sheaf_status sheaf__digest_names(sheaf__digest *digest, const sheaf__names *names, size_t n_names);
 
 #endif

@@ -253,11 +253,12 @@ typedef struct sheaf_ingest_options {
      * of its columns, how it is compressed or encoded. Files are opened twice for it even if the
      * destination keeps nothing.
      *
-     * The first line has the names, each other one a row, as text before any type: fields in the
-     * order of the table's columns, parted by commas; null is nothing; a field that is empty
-     * without being null, or has a comma, a quote, CR or LF, stands in quotes, in which quotes are
-     * doubled. (As RFC 4180 writes records, without the line ends.) h(line) is XXH3's hash of 64
-     * bits with the seed 0 (https://xxhash.com), p is 2^61 - 1, and B is 0x043f6a8885a308d3:
+     * The first line has the names (not of columns that are added), each other one a row, as text
+     * before any type: fields in the order of the table's columns, parted by commas; null is
+     * nothing; a field that is empty without being null, or has a comma, a quote, CR or LF, stands
+     * in quotes, in which quotes are doubled. (As RFC 4180 writes records, without the line ends.)
+     * h(line) is XXH3's hash of 64 bits with the seed 0 (https://xxhash.com), p is 2^61 - 1, and B
+     * is 0x043f6a8885a308d3:
      *
      *     digest = 0
      *     for each line:
