@@ -3,9 +3,13 @@
 
 #include <inttypes.h>
 
+#include <sheaf/text.h>
+
 #include "engine/core/error.h"
 #include "readers/record/locate.h"
 #include "readers/state.h"
+
+enum { VALUE_BYTES = 256 }; /* of a value at fault; fewer are shown */
 
 static sheaf_status note(sheaf__reader *reader, sheaf_status status, const sheaf__record *rec,
                          const sheaf__place *place)
@@ -57,6 +61,17 @@ sheaf_status sheaf__fault_encoding(sheaf__reader *reader, const sheaf__record *r
     reader->fault.byte = rec->bytes[at];
     reader->fault.decoded = reader->counts.encoding > SHEAF__ENCODING_UTF_8;
     return SHEAF_EENCODING;
+}
+
+sheaf_status sheaf__fault_value(sheaf__reader *reader, const sheaf__record *rec, size_t column,
+                                sheaf_type type)
+{
+    sheaf__place place = sheaf__locate_field(rec->bytes, rec->n_bytes, &reader->options.dialect,
+                                             column);
+    note(reader, SHEAF_ETYPE, rec, &place);
+    reader->fault.type = type;
+    reader->fault.dialect = reader->options.dialect;
+    return SHEAF_ETYPE;
 }
 
 sheaf_status sheaf__fault_quote(sheaf__reader *reader)
@@ -123,6 +138,32 @@ static void tell_quote(const sheaf__fault *fault, sheaf_error *err)
     sheaf_error_hint(err, "close or remove the quote");
 }
 
+/* The value of the field that begins at fault->at, or as much of it as there is room for. */
+static size_t read_value(const sheaf__fault *fault, const uint8_t *raw, char *value, size_t size)
+{
+    sheaf__machine machine = {0};
+    size_t n = 0;
+    for (size_t at = fault->at; at < fault->n_raw && n < size; at++) {
+        sheaf__step step = sheaf__machine_step(&machine, raw[at], &fault->dialect);
+        if (step == SHEAF__STEP_FIELD || step == SHEAF__STEP_RECORD)
+            break;
+        if (step == SHEAF__STEP_TEXT)
+            value[n++] = (char)raw[at];
+    }
+    return n - machine.n_held;
+}
+
+static void tell_value(const sheaf__fault *fault, const uint8_t *raw, sheaf_error *err)
+{
+    char value[VALUE_BYTES];
+    char shown[120];
+    sheaf_text_escape(value, read_value(fault, raw, value, sizeof value), shown, sizeof shown);
+    sheaf_error_set(err, SHEAF_ETYPE, "'%s' is not of type %s", shown,
+                    sheaf_type_name(fault->type));
+    sheaf_error_hint(err, "without --type for this column its type is found out; --on-error "
+                          "skip-file leaves such files out");
+}
+
 static void tell_limit(const sheaf__fault *fault, sheaf_error *err)
 {
     if (fault->n_found > 0) {
@@ -151,6 +192,9 @@ void sheaf__fault_tell(const sheaf__fault *fault, const uint8_t *raw, sheaf_erro
         else
             sheaf_error_set(err, SHEAF_EENCODING, "byte 0x%02X is not UTF-8", fault->byte);
         sheaf_error_hint(err, "if the whole file has another encoding: --encoding NAME");
+        break;
+    case SHEAF_ETYPE:
+        tell_value(fault, raw, err);
         break;
     default:
         tell_limit(fault, err);

@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sheaf/dialect.h>
 #include <sheaf/status.h>
+#include <sheaf/type.h>
 
 typedef struct sheaf__reader sheaf__reader;
 
@@ -23,7 +25,7 @@ typedef struct sheaf__record {
 } sheaf__record;
 
 typedef struct sheaf__fault {
-    sheaf_status status;   /* ESHAPE, EENCODING, EQUOTE, ELIMIT */
+    sheaf_status status;   /* ESHAPE, EENCODING, EQUOTE, ELIMIT, ETYPE */
     uint8_t byte;          /* EENCODING: the one that is not UTF-8 */
     bool decoded;          /* the file was: then it is none of its bytes */
     bool open;             /* ELIMIT: a quote is */
@@ -38,6 +40,8 @@ typedef struct sheaf__fault {
     size_t n_raw;          /* bytes of the record; those that are kept, if it is too large */
     uint64_t n_found;      /* ESHAPE, ELIMIT: fields */
     uint64_t n_expected;   /* the same; ELIMIT of bytes: so many */
+    sheaf_type type;       /* ETYPE: that was asked for */
+    sheaf_dialect dialect; /* ETYPE: the value is written in */
 } sheaf__fault;
 
 /*
@@ -59,6 +63,10 @@ sheaf_status sheaf__fault_quote(sheaf__reader *reader);
  * field's end: what seemed to open it, at the offset `at` of the record, does not.
  */
 sheaf_status sheaf__fault_lone_quote(sheaf__reader *reader, size_t at);
+
+/* The value in this column, from 0, is not of the type that was asked for. */
+sheaf_status sheaf__fault_value(sheaf__reader *reader, const sheaf__record *rec, size_t column,
+                                sheaf_type type);
 
 /* It is too large. */
 sheaf_status sheaf__fault_limit(sheaf__reader *reader, const sheaf__record *rec);

@@ -58,6 +58,7 @@ void sheaf__reader_close(sheaf__reader *reader)
     sheaf__ahead_stop(&reader->ahead);
     sheaf__file_close(&reader->source);
     reader->rejects = NULL;
+    reader->asked = NULL;
     sheaf__reader_forget_failure(reader);
 }
 
@@ -272,6 +273,11 @@ sheaf_status sheaf__reader_record(sheaf__reader *reader, sheaf__parser *parser, 
 
 /* ---- records with faults ---- */
 
+void sheaf__reader_check_types(sheaf__reader *reader, const sheaf__asked_columns *asked)
+{
+    reader->asked = asked && asked->n > 0 ? asked : NULL;
+}
+
 void sheaf__reader_set_aside(sheaf__reader *reader, sheaf__rejects *rejects)
 {
     reader->rejects = rejects;
@@ -341,6 +347,16 @@ static sheaf__row_place place_of_next(const sheaf__reader *reader)
     return (sheaf__row_place){.line = reader->record_line, .record = reader->counts.records + 1};
 }
 
+/* The record, whose cells are the batch's last, has values of the types that were asked for. */
+static sheaf_status check_types(sheaf__reader *reader, const sheaf__record *rec,
+                                const sheaf__batch *batch)
+{
+    sheaf__misfit misfit;
+    if (sheaf__asked_check(reader->asked, reader->options.nulls, batch, batch->n_rows, 1, &misfit))
+        return SHEAF_OK;
+    return sheaf__fault_value(reader, rec, misfit.column, misfit.type);
+}
+
 /* Read and check one record into the batch; a record at fault leaves nothing in it. */
 static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                                sheaf_error *err)
@@ -353,6 +369,8 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
         status = check_encoding(reader, &rec);
     if (status == SHEAF_OK && rec.n_fields != reader->n_columns)
         status = sheaf__fault_shape(reader, &rec);
+    if (status == SHEAF_OK && batch && reader->asked)
+        status = check_types(reader, &rec, batch);
     if (status == SHEAF_OK && batch && batch->wants_places) {
         if (sheaf__batch_reserve_places(batch, 1) < 0)
             return sheaf__error_memory(err, "a batch");
@@ -393,6 +411,32 @@ static void count_run(sheaf__reader *reader, size_t n_bytes)
         reader->careful_bytes = n_bytes < CAREFUL_BYTES_MAX ? reader->careful_bytes * 2 : 0;
 }
 
+/*
+ * Of the run that was added to the batch behind its first rows, records up to the first with a
+ * value that is refused are taken again, and that one is left to be read by itself.
+ */
+static sheaf_status take_up_to_refused(sheaf__reader *reader, const sheaf__run_rules *rules,
+                                       sheaf__scan *index, sheaf__batch *batch, size_t n_rows,
+                                       sheaf__run_limit limit, sheaf__run *run)
+{
+    sheaf__window *window = &reader->window;
+    sheaf__misfit misfit;
+    size_t n_added = batch->n_rows - n_rows;
+    if (sheaf__asked_check(reader->asked, reader->options.nulls, batch, n_rows, n_added, &misfit))
+        return SHEAF_OK;
+    size_t n_cells = n_rows * batch->n_columns;
+    batch->n_bytes -= run->n_bytes;
+    batch->n_cells = n_cells;
+    batch->n_rows = n_rows;
+    limit.records = misfit.row - n_rows;
+    *run = (sheaf__run){0};
+    reader->careful_bytes = CAREFUL_BYTES;
+    if (limit.records == 0)
+        return SHEAF_OK;
+    return sheaf__run_take(run, rules, index, window->bytes + window->record,
+                           window->end - window->record, batch, limit);
+}
+
 /* Take the records that need no second look: the bytes of text that was, perhaps none. */
 static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                              size_t chunk_bytes, size_t *n_bytes, sheaf_error *err)
@@ -404,6 +448,7 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
                               .record_bytes_max = reader->options.record_bytes_max};
     sheaf__run_limit limit = {.n_bytes = SIZE_MAX, .records = UINT64_MAX};
     sheaf__run run = {0};
+    size_t n_rows = batch ? batch->n_rows : 0;
     *n_bytes = 0;
     if (reader->options.by_libcsv || rules.n_columns == 0 || reader->has_fault)
         return SHEAF_OK;
@@ -432,6 +477,9 @@ static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf
             return status;
     }
     count_run(reader, run.n_bytes);
+    if (batch && reader->asked && run.records > 0 &&
+        take_up_to_refused(reader, &rules, index, batch, n_rows, limit, &run) < 0)
+        return sheaf__error_memory(err, "a batch");
     if (run.n_bytes == 0)
         return SHEAF_OK;
     window->record = window->line = window->searched = window->record + run.n_bytes;

@@ -26,6 +26,7 @@
 #include "engine/core/freelist.h"
 #include "engine/table/batch.h"
 #include "readers/ahead.h"
+#include "readers/convert/asked.h"
 #include "readers/convert/nulls.h"
 #include "readers/dialect/sniff.h"
 #include "readers/record/parser.h"
@@ -68,9 +69,16 @@ typedef struct sheaf__reader_counts {
 } sheaf__reader_counts;
 
 /*
- * From here on a record with a fault (ESHAPE, EQUOTE, EENCODING, ELIMIT) is put there, counts as
- * rejected, and reading goes on behind it: behind its line end, or if a quote in it is never
- * closed, behind the line of that quote. NULL: the first fault ends reading. Not for the header.
+ * From here on a record with a value that is not of its column's type is at fault (ETYPE), where
+ * records go into a batch. NULL: none is. Not for the header.
+ */
+void sheaf__reader_check_types(sheaf__reader *reader, const sheaf__asked_columns *asked);
+
+/*
+ * From here on a record with a fault (ESHAPE, EQUOTE, EENCODING, ELIMIT, ETYPE) is put there,
+ * counts as rejected, and reading goes on behind it: behind its line end, or if a quote in it is
+ * never closed, behind the line of that quote. NULL: the first fault ends reading. Not for the
+ * header.
  */
 void sheaf__reader_set_aside(sheaf__reader *reader, sheaf__rejects *rejects);
 
@@ -194,8 +202,8 @@ sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, 
  * rest of the file. In both cases no further than until what was set aside takes twice as much.
  *
  * Returns    OK: there may be more; END: there is not. Either may come with rows.
- *            ESHAPE, EQUOTE, EENCODING, ELIMIT, ECOMPRESSED, ECHANGED, EIO, ECANCELLED, ENOMEM: a
- *            fault; the batch then holds the records before it.
+ *            ESHAPE, EQUOTE, EENCODING, ELIMIT, ETYPE, ECOMPRESSED, ECHANGED, EIO, ECANCELLED,
+ *            ENOMEM: a fault; the batch then holds the records before it.
  */
 sheaf_status sheaf__reader_next(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                                 size_t chunk_bytes, sheaf_error *err);

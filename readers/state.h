@@ -37,6 +37,7 @@ struct sheaf__reader {
     bool is_waiting;               /* see sheaf__reader_is_waiting() */
     bool has_fault;                /* the last failure was a record's, and is told here: */
     sheaf__fault fault;
+    const sheaf__asked_columns *asked; /* whose types were asked for; NULL: of none */
     size_t careful_bytes;      /* behind a fault: so many are scanned at once; 0: any number */
     sheaf__rejects *rejects;   /* records with faults go there; NULL: the first one ends it */
     sheaf_error *read_failure; /* of the source, kept until the text before it was used */

@@ -133,15 +133,19 @@ static sheaf_status make_call(const sheaf__load *load, sheaf__ask what,
     question.at.counts.dialect = file->dialect;
     question.at.counts.n_columns = file->n_columns;
     question.n_path = n_path;
+    question.n_asked = file->asked.n;
+    size_t n_asked = file->asked.n * sizeof *file->asked.items;
     size_t n_columns;
     uint32_t *from = sheaf__digest_columns(file, &n_columns);
     question.n_from = from ? n_columns : 0;
     size_t n_from = question.n_from * sizeof *from;
-    unsigned char *bytes = malloc(sizeof question + n_from + n_path + n_encoding);
+    unsigned char *bytes = malloc(sizeof question + n_asked + n_from + n_path + n_encoding);
     sheaf_status status = SHEAF_ENOMEM;
     if (bytes) {
         unsigned char *at = bytes;
         at = mempcpy(at, &question, sizeof question);
+        if (n_asked > 0)
+            at = mempcpy(at, file->asked.items, n_asked);
         if (from)
             at = mempcpy(at, from, n_from);
         at = mempcpy(at, found->path, n_path);
@@ -342,6 +346,9 @@ static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, she
     sheaf_status status = SHEAF_OK;
     if (answer->has_header)
         status = read_batch(load, &answer->header, &left, &chunk->header, err);
+    if (answer->has_header && status == SHEAF_OK &&
+        sheaf__types_ask(chunk->file, chunk->header) < 0)
+        status = sheaf__error_memory(err, "the types");
     if (status == SHEAF_OK && answer->has_batch)
         status = read_batch(load, &answer->batch, &left, &chunk->batch, err);
     if (status == SHEAF_OK && answer->n_kinds > 0)

@@ -223,15 +223,14 @@ static void append(sheaf__keeper *keeper, sheaf__columns *columns)
         drop(keeper);
 }
 
-bool sheaf__keeper_survey(sheaf__keeper *keeper, const sheaf__batch *batch, sheaf__misfit *misfit)
+void sheaf__keeper_survey(sheaf__keeper *keeper, const sheaf__batch *batch)
 {
     const sheaf__chunk *chunk = keeper->chunk;
     if (batch->n_rows == 0)
-        return true;
+        return;
     sheaf__columns *columns = keeper->is_on ? convert(keeper, batch) : NULL;
     if (!columns) {
-        if (!sheaf__survey(batch, keeper->asked, chunk->kinds, misfit))
-            return false;
+        sheaf__survey(batch, keeper->asked, chunk->kinds);
         if (keeper->is_on && update_types(keeper))
             columns = convert(keeper, batch);
     }
@@ -239,7 +238,6 @@ bool sheaf__keeper_survey(sheaf__keeper *keeper, const sheaf__batch *batch, shea
         append(keeper, columns);
     else if (keeper->is_on)
         drop(keeper);
-    return true;
 }
 
 sheaf__columns *sheaf__keeper_end(sheaf__keeper *keeper, bool is_good)

@@ -89,8 +89,7 @@ sheaf_status sheaf__load_choose_sizes(sheaf__load *load, sheaf_error *err)
     load->chunk_bytes = share > CHUNK_BYTES_MIN ? share : CHUNK_BYTES_MIN;
     if (options->chunk_bytes > 0)
         load->chunk_bytes = options->chunk_bytes;
-    bool can_split = load->summary->workers > 1 && load->typing.asked.n == 0 &&
-                     options->on_error != SHEAF_ON_ERROR_SKIP_FILE;
+    bool can_split = load->summary->workers > 1 && options->on_error != SHEAF_ON_ERROR_SKIP_FILE;
     /* Who goes on behind all faults may have very many of them. */
     bool keeps_something = load->wants_rows || options->on_error == SHEAF_ON_ERROR_CONTINUE;
     if (can_split)
@@ -183,6 +182,7 @@ void sheaf__load_end(sheaf__load *load)
         sheaf__reader_destroy(load->states[i].reader);
         sheaf__chunk_release(load->states[i].faulty);
         sheaf__chunk_release(load->states[i].kept);
+        free(load->states[i].asked.items);
         free(load->states[i].guess);
         free(load->states[i].kinds);
     }

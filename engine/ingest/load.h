@@ -71,6 +71,7 @@ typedef struct sheaf__load_file {
     atomic_bool keeps_nothing; /* and whether there is no room for it; any thread */
     sheaf_dialect dialect;     /* known whole once it was opened; else only what is told */
     uint64_t n_columns;        /* the same: of most records, or 0 */
+    sheaf__asked_columns asked; /* const once the header was read, until it is read again */
     uint32_t layout; /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
     bool in_ranges; /* it is one that is split, as its header's reader found */
@@ -345,6 +346,9 @@ size_t sheaf__load_index(const sheaf__load_file *file);
 
 /* ---- types.c ---- */
 
+/* A file's header was read: which of its columns have types that were asked for? OK, ENOMEM. */
+sheaf_status sheaf__types_ask(sheaf__load_file *file, const sheaf__batch *header);
+
 /*
  * Read the rest of the chunk's file, keeping nothing, and find out what its columns hold; unless
  * types are asked for, no further than until what was set aside takes twice rejects_max.
@@ -383,7 +387,7 @@ void sheaf__keeper_begin(sheaf__keeper *keeper, sheaf_worker *worker, const shea
                          const sheaf_type *asked);
 
 /* As sheaf__survey() of the file's next rows, which are kept if that can be. */
-bool sheaf__keeper_survey(sheaf__keeper *keeper, const sheaf__batch *batch, sheaf__misfit *misfit);
+void sheaf__keeper_survey(sheaf__keeper *keeper, const sheaf__batch *batch);
 
 /* The survey is over: all rows, or NULL. Those of a file that is not good are not kept. */
 sheaf__columns *sheaf__keeper_end(sheaf__keeper *keeper, bool is_good);

@@ -269,6 +269,8 @@ static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool c
     sheaf_status status = open_file(file, chunk->reader, counted, err);
     if (status == SHEAF_OK)
         status = sheaf__reader_header(chunk->reader, parser_of(worker), chunk->header, err);
+    if (status == SHEAF_OK && sheaf__types_ask(file, chunk->header) < 0)
+        status = sheaf__error_memory(err, "the types");
     if (status != SHEAF_OK) {
         sheaf__load_give_batch(file->load, chunk->header);
         chunk->header = NULL;
@@ -353,6 +355,7 @@ static size_t rejects_bytes_max(const sheaf__load *load, const sheaf__chunk *chu
 static void set_aside(sheaf__chunk *chunk, bool counts_only)
 {
     chunk->rejects.counts_only = counts_only;
+    sheaf__reader_check_types(chunk->reader, &chunk->file->asked);
     sheaf__reader_set_aside(chunk->reader, chunk->file->load->sets_aside ? &chunk->rejects : NULL);
 }
 

@@ -177,6 +177,8 @@ const char *sheaf__reject_code(const sheaf__fault *fault)
         return "quote";
     case SHEAF_EENCODING:
         return "encoding";
+    case SHEAF_ETYPE:
+        return "type";
     default:
         return "limit";
     }

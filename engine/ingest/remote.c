@@ -112,6 +112,7 @@ static sheaf_status end(sheaf_worker *worker, const void *bytes, size_t n_bytes,
         sheaf__reader_destroy(self->kept[i].reader);
     sheaf__freelist_end(&self->load.readers, destroy_reader);
     sheaf__freelist_end(&self->load.batches, destroy_batch);
+    free(self->file.asked.items);
     sheaf__arena_destroy(self->arena);
     sheaf__parser_destroy(self->worker.parser);
     if (self->mapped)
@@ -277,31 +278,51 @@ static bool is_mine(const sheaf_file *file)
     return stat(file->path, &st) == 0 && st.st_dev == file->device && st.st_ino == file->inode;
 }
 
+/* The file that a question is about; what is told of it behind the question stays there. */
+static sheaf_status take_question(remote *self, const sheaf__remote_question *question,
+                                  size_t n_bytes)
+{
+    const unsigned char *at = (const unsigned char *)(question + 1);
+    const unsigned char *end = (const unsigned char *)question + n_bytes;
+    size_t n_asked = question->n_asked * sizeof(sheaf__asked_column);
+    sheaf__asked_columns asked = {.items = malloc(n_asked + 1), .n = question->n_asked};
+    if (!asked.items)
+        return SHEAF_ENOMEM;
+    memcpy(asked.items, at, n_asked);
+    at += n_asked;
+    const uint32_t *from = (const void *)at;
+    at += question->n_from * sizeof *from;
+    self->found = (sheaf_file){.path = (const char *)at,
+                               .kind = (sheaf_file_kind)question->kind,
+                               .size_bytes = question->size_bytes,
+                               .mtime_ns = question->mtime_ns,
+                               .device = question->device,
+                               .inode = question->inode};
+    free(self->file.asked.items);
+    self->file = (sheaf__load_file){.load = &self->load,
+                                    .found = &self->found,
+                                    .dialect = question->at.counts.dialect,
+                                    .n_columns = question->at.counts.n_columns,
+                                    .asked = asked,
+                                    .layout = SHEAF__NO_NAME,
+                                    .fd = -1,
+                                    .from = question->n_from > 0 ? from : NULL,
+                                    .n_from = question->n_from};
+    at += question->n_path;
+    self->encoding = (sheaf_file_encoding){.encoding = (const char *)at};
+    self->options.encodings = &self->encoding;
+    self->options.n_encodings = at < end;
+    return SHEAF_OK;
+}
+
 static sheaf_status read_for(sheaf_worker *worker, const void *bytes, size_t n_bytes,
                              sheaf_reply *reply, sheaf_error *err)
 {
     remote *self = sheaf_worker_local(worker);
     const sheaf__remote_question *question = bytes;
     sheaf__chunk *chunk;
-    const uint32_t *from = (const uint32_t *)(question + 1);
-    self->found = (sheaf_file){.path = (const char *)(from + question->n_from),
-                               .kind = (sheaf_file_kind)question->kind,
-                               .size_bytes = question->size_bytes,
-                               .mtime_ns = question->mtime_ns,
-                               .device = question->device,
-                               .inode = question->inode};
-    self->file = (sheaf__load_file){.load = &self->load,
-                                    .found = &self->found,
-                                    .dialect = question->at.counts.dialect,
-                                    .n_columns = question->at.counts.n_columns,
-                                    .layout = SHEAF__NO_NAME,
-                                    .fd = -1,
-                                    .from = question->n_from > 0 ? from : NULL,
-                                    .n_from = question->n_from};
-    size_t n_before = sizeof *question + question->n_from * sizeof *from + question->n_path;
-    self->encoding = (sheaf_file_encoding){.encoding = (const char *)bytes + n_before};
-    self->options.encodings = &self->encoding;
-    self->options.n_encodings = n_bytes > n_before;
+    if (take_question(self, question, n_bytes) < 0)
+        return sheaf__error_memory(err, "a file");
     bool is_known = question->what == SHEAF__ASK_MORE || question->what == SHEAF__ASK_RANGE;
     if (!is_known && !is_mine(&self->found))
         return SHEAF_OK; /* an empty answer: the parent is to look itself */

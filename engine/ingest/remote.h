@@ -45,8 +45,9 @@ typedef struct sheaf__remote_settings {
 } sheaf__remote_settings;
 
 /*
- * What it is asked; then come, if a digest is wanted and the table is known, where the table's
- * columns are in the file; the path, with its NUL; and so its encoding, if that was given.
+ * What it is asked. There follow the columns whose types were asked for; if a digest is wanted and
+ * the table is known, where the table's columns are in the file; the path, with its NUL; and so its
+ * encoding, if that was given.
  */
 typedef struct sheaf__remote_question {
     uint32_t what; /* a sheaf__ask */
@@ -55,6 +56,7 @@ typedef struct sheaf__remote_question {
     bool guess;    /* of ASK_RANGE */
     uint64_t end_bytes;
     uint64_t index;
+    uint64_t n_asked;
     uint64_t n_from; /* columns of the table */
     uint64_t n_path;
     uint64_t size_bytes;

@@ -17,88 +17,52 @@
 
 enum { SURVEY_CHUNK_BYTES = 128 << 10 }; /* text, cells and values stay in the L2 cache */
 
-/* ---- faults ---- */
+/* ---- what was asked for ---- */
 
-/*
- * Tell the record and the line of the file's n-th row, which stands behind records that were set
- * aside, perhaps: it is read again up to there, record by record. Unless that cannot be done.
- */
-static void tell_place(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
-                       uint64_t row, sheaf_error *err)
+sheaf_status sheaf__types_ask(sheaf__load_file *file, const sheaf__batch *header)
 {
-    sheaf_error ignored;
-    sheaf__reader_position before = {0};
-    sheaf__rejects aside = {0};
-    uint64_t n_rows = 0;
-    sheaf_status status = sheaf__reader_can_rewind(reader) ? sheaf__reader_rewind(reader, &ignored)
-                                                           : SHEAF_END;
-    sheaf__batch_clear(batch, SIZE_MAX);
-    if (status == SHEAF_OK)
-        status = sheaf__reader_header(reader, parser, batch, &ignored);
-    sheaf__reader_set_aside(reader, &aside);
-    while (n_rows < row && status == SHEAF_OK) {
-        before = sheaf__reader_tell(reader);
-        sheaf__rejects_end(&aside); /* one ends next(), as a row does */
-        sheaf__batch_clear(batch, SIZE_MAX);
-        status = sheaf__reader_next(reader, parser, batch, 1, &ignored);
-        n_rows += batch->n_rows;
+    const sheaf__asked_types *asked = &file->load->typing.asked;
+    size_t n = header->n_columns;
+    if (asked->n == 0)
+        return SHEAF_OK;
+    sheaf_type *types = malloc((n + 1) * sizeof *types);
+    bool *unwanted = malloc((n + 1) * sizeof *unwanted);
+    sheaf__asked_column *items = malloc((n + 1) * sizeof *items);
+    sheaf_status status = SHEAF_ENOMEM;
+    if (types && unwanted && items)
+        status = sheaf__schema_foresee(&file->load->typing.rules, asked, header, types, unwanted);
+    if (status < 0) {
+        free(types);
+        free(unwanted);
+        free(items);
+        return status;
     }
-    sheaf__reader_set_aside(reader, NULL);
-    sheaf__rejects_end(&aside);
-    if (n_rows < row)
-        return;
-    sheaf__reader_counts counts = sheaf__reader_counts_get(reader);
-    err->record = counts.records;
-    err->line = before.line + counts.blank_lines - before.counts.blank_lines;
-}
-
-static sheaf_status tell_value(const sheaf__misfit *misfit, const sheaf__batch *batch,
-                               sheaf_error *err)
-{
-    char shown[120];
-    const sheaf__cell *cell = &batch->cells[misfit->row * batch->n_columns + misfit->column];
-    sheaf_text_escape((const char *)batch->bytes + cell->offset_bytes, cell->n_bytes, shown,
-                      sizeof shown);
-    sheaf_error_set(err, SHEAF_ETYPE, "'%s' is not of type %s", shown,
-                    sheaf_type_name(misfit->type));
-    sheaf_error_hint(err, "without --type for this column its type is found out");
-    err->field = misfit->column + 1;
-    return SHEAF_ETYPE;
-}
-
-/* A value is not of the type that was asked for. Leaves the batch with other rows than before. */
-static sheaf_status refuse_value(const sheaf__misfit *misfit, sheaf__reader *reader,
-                                 sheaf__parser *parser, sheaf__batch *batch, uint64_t row,
-                                 sheaf_error *err)
-{
-    tell_value(misfit, batch, err);
-    if (sheaf__reader_counts_get(reader).rejected == 0)
-        err->record = row;
-    tell_place(reader, parser, batch, row, err);
-    return SHEAF_ETYPE;
+    free(file->asked.items);
+    file->asked = (sheaf__asked_columns){.items = items};
+    for (size_t i = 0; i < n; i++)
+        if (types[i] != SHEAF_TYPE_NULL && !unwanted[i])
+            items[file->asked.n++] = (sheaf__asked_column){(uint32_t)i, types[i]};
+    free(types);
+    free(unwanted);
+    return SHEAF_OK;
 }
 
 /* ---- the survey ---- */
 
-/*
- * What is asked for the chunk's columns: *types, NULL if nothing is. Ranges have no header; what is
- * asked for is looked at when a file is not split.
- */
-static sheaf_status foresee(const sheaf__load *load, const sheaf__chunk *chunk,
-                            sheaf_worker *worker, sheaf_type **types)
+/* Which of the chunk's columns nobody wants. Ranges have no header: there the file knows. */
+static sheaf_status mark_unwanted(const sheaf__load *load, sheaf__chunk *chunk,
+                                  sheaf_worker *worker)
 {
     const sheaf__rules *rules = &load->typing.rules;
-    const sheaf__asked_types *asked = &load->typing.asked;
     const bool *unwanted = chunk->file->unwanted;
     sheaf_status status = SHEAF_OK;
-    *types = NULL;
-    if (chunk->header && (asked->n > 0 || rules->select.n > 0 || rules->drop.n > 0)) {
+    if (chunk->header && (rules->select.n > 0 || rules->drop.n > 0)) {
         sheaf_arena *scratch = sheaf_worker_scratch(worker);
         bool *found = sheaf_arena_new(scratch, bool, chunk->n_kinds);
-        *types = sheaf_arena_new(scratch, sheaf_type, chunk->n_kinds);
-        if (!*types || !found)
+        sheaf_type *types = sheaf_arena_new(scratch, sheaf_type, chunk->n_kinds);
+        if (!types || !found)
             return SHEAF_ENOMEM;
-        status = sheaf__schema_foresee(rules, asked, chunk->header, *types, found);
+        status = sheaf__schema_foresee(rules, &load->typing.asked, chunk->header, types, found);
         unwanted = found;
     }
     for (size_t i = 0; unwanted && i < chunk->n_kinds && status == SHEAF_OK; i++)
@@ -107,10 +71,21 @@ static sheaf_status foresee(const sheaf__load *load, const sheaf__chunk *chunk,
     return status;
 }
 
-/* Of a type that was asked for nobody knows behind the header's chunk: there it goes on. */
-static bool is_full(const sheaf__chunk *chunk, const sheaf_type *asked, size_t rejects_max)
+/* One for each column of the chunk's file, or NULL: none is asked for. */
+static sheaf_status asked_types(const sheaf__chunk *chunk, sheaf_worker *worker, sheaf_type **types)
 {
-    return !asked && sheaf__rejects_bytes(&chunk->rejects) / 2 > rejects_max;
+    const sheaf__asked_columns *asked = &chunk->file->asked;
+    *types = NULL;
+    if (asked->n == 0)
+        return SHEAF_OK;
+    *types = sheaf_arena_new(sheaf_worker_scratch(worker), sheaf_type, chunk->n_kinds);
+    if (!*types)
+        return SHEAF_ENOMEM;
+    for (size_t i = 0; i < chunk->n_kinds; i++)
+        (*types)[i] = SHEAF_TYPE_NULL;
+    for (size_t i = 0; i < asked->n; i++)
+        (*types)[asked->items[i].column] = (sheaf_type)asked->items[i].type;
+    return SHEAF_OK;
 }
 
 sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
@@ -123,20 +98,17 @@ sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, she
     chunk->n_kinds = sheaf__reader_columns(chunk->reader);
     chunk->kinds = calloc(chunk->n_kinds, sizeof *chunk->kinds);
     sheaf__batch *batch = sheaf__load_take_batch(load, sheaf__worker_heap(worker));
-    if (!chunk->kinds || !batch || foresee(load, chunk, worker, &asked) < 0)
+    if (!chunk->kinds || !batch || mark_unwanted(load, chunk, worker) < 0 ||
+        asked_types(chunk, worker, &asked) < 0)
         status = sheaf__error_memory(err, "a survey");
     else
         sheaf__keeper_begin(&keeper, worker, chunk, asked);
-    while (status == SHEAF_OK && !is_full(chunk, asked, rejects_max)) {
-        sheaf__misfit misfit;
-        sheaf__reader_counts before = sheaf__reader_counts_get(chunk->reader);
+    while (status == SHEAF_OK && sheaf__rejects_bytes(&chunk->rejects) / 2 <= rejects_max) {
         sheaf__batch_clear(batch, SIZE_MAX);
         status = sheaf__reader_next(chunk->reader, parser, batch,
                                     keeper.is_on ? load->chunk_bytes : SURVEY_CHUNK_BYTES, err);
-        if (!sheaf__keeper_survey(&keeper, batch, &misfit))
-            status = refuse_value(&misfit, chunk->reader, parser, batch,
-                                  before.records - before.rejected + misfit.row + 1, err);
-        else if (keeper.is_on || load->pass == SHEAF__PASS_ROWS)
+        sheaf__keeper_survey(&keeper, batch);
+        if (keeper.is_on || load->pass == SHEAF__PASS_ROWS)
             sheaf__digest_batch(chunk, batch);
     }
     sheaf__load_give_batch(load, batch);
@@ -181,6 +153,20 @@ sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err)
 }
 
 /* ---- columns ---- */
+
+static sheaf_status tell_value(const sheaf__misfit *misfit, const sheaf__batch *batch,
+                               sheaf_error *err)
+{
+    char shown[120];
+    const sheaf__cell *cell = &batch->cells[misfit->row * batch->n_columns + misfit->column];
+    sheaf_text_escape((const char *)batch->bytes + cell->offset_bytes, cell->n_bytes, shown,
+                      sizeof shown);
+    sheaf_error_set(err, SHEAF_ETYPE, "'%s' is not of type %s", shown,
+                    sheaf_type_name(misfit->type));
+    sheaf_error_hint(err, "without --type for this column its type is found out");
+    err->field = misfit->column + 1;
+    return SHEAF_ETYPE;
+}
 
 /*
  * A value is not of its column's type, though all were looked at. Of the type that was asked for

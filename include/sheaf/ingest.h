@@ -74,7 +74,7 @@ typedef enum sheaf_on_error {
 typedef struct sheaf_reject {
     const sheaf_file *file;
     const sheaf_error *error; /* where, what and why: valid during the call, like all of this */
-    const char *code;         /* "short", "long", "quote", "encoding", "limit" */
+    const char *code;         /* "short", "long", "quote", "encoding", "limit", "type" */
     uint64_t line;            /* where the record begins, from 1 */
     uint64_t offset_bytes;    /* its first byte in the text */
     const void *raw;          /* the record without its line end; of one over the limit, so much */
@@ -203,7 +203,7 @@ typedef struct sheaf_ingest_options {
      * in a temporary file ($TMPDIR). "null:" looks at every value once.
      */
     sheaf_typing typing;
-    const sheaf_column_type *types; /* asked for: a value that is none is a fault (ETYPE) */
+    const sheaf_column_type *types; /* asked for: a value that is none is its record's fault */
     size_t n_types;
     /*
      * Encodings that are not to be found out; the last that matches a file is its own. All others

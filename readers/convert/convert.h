@@ -50,6 +50,13 @@ typedef struct sheaf__cells {
 typedef size_t sheaf__converter(const sheaf__cells *cells, size_t row, sheaf__value *values,
                                 uint8_t *valid, sheaf__kinds *kinds);
 
+/* Where a value stands that is not of the type of its column. */
+typedef struct sheaf__misfit {
+    size_t row; /* of the batch */
+    size_t column;
+    sheaf_type type; /* of the column */
+} sheaf__misfit;
+
 /* The converters of a type; NULL for null and text. */
 sheaf__converter *sheaf__converter_of(sheaf_type type);
 

@@ -3,7 +3,7 @@
 #define SHEAF_CONVERT_FILL_H
 
 #include "engine/table/columns.h"
-#include "readers/convert/survey.h"
+#include "readers/convert/convert.h"
 
 /* The united table, and how a file maps onto it. */
 typedef struct sheaf__table_view {

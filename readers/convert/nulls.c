@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static bool is_token(const sheaf__nulls *nulls, const char *text, size_t n_bytes)
+bool sheaf__nulls_has(const sheaf__nulls *nulls, const void *text, size_t n_bytes)
 {
     for (size_t i = 0; i < nulls->n; i++)
         if (strlen(nulls->tokens[i]) == n_bytes && memcmp(nulls->tokens[i], text, n_bytes) == 0)
@@ -21,7 +21,7 @@ void sheaf__nulls_apply(const sheaf__nulls *nulls, sheaf__batch *batch)
     for (size_t i = 0; i < batch->n_cells; i++) {
         sheaf__cell *cell = &batch->cells[i]; /* a null is longer than anything */
         if (cell->n_bytes <= longest &&
-            is_token(nulls, (const char *)batch->bytes + cell->offset_bytes, cell->n_bytes))
+            sheaf__nulls_has(nulls, batch->bytes + cell->offset_bytes, cell->n_bytes))
             cell->n_bytes = SHEAF__NULL_CELL;
     }
 }

@@ -9,6 +9,8 @@ typedef struct sheaf__nulls {
     size_t n;
 } sheaf__nulls;
 
+bool sheaf__nulls_has(const sheaf__nulls *nulls, const void *text, size_t n_bytes);
+
 /* Make null of every field that is one of the tokens, quoted or not. */
 void sheaf__nulls_apply(const sheaf__nulls *nulls, sheaf__batch *batch);
 

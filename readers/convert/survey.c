@@ -52,49 +52,26 @@ static void survey_cells(const sheaf__cells *cells, sheaf__kinds *kinds)
     }
 }
 
-/* The first row with a value that is not of the type; cells->n when there is none. */
-static size_t first_misfit(const sheaf__cells *cells, sheaf_type type, sheaf__kinds *kinds)
+/* The type is known, and the reader has refused what is not of it: are there nulls? */
+static void survey_asked(const sheaf__cells *cells, sheaf__kinds *kinds)
 {
-    if (type == SHEAF_TYPE_TEXT) {
+    if (!(*kinds & SHEAF__KIND_NULL))
         *kinds |= nulls_of(cells);
-        return cells->n;
-    }
-    for (size_t row = 0; row < cells->n; row++) {
-        const sheaf__cell *cell = &cells->first[row * cells->stride];
-        sheaf__value value;
-        if (is_null(cells, row))
-            *kinds |= SHEAF__KIND_NULL;
-        else if (!sheaf__value_as(type, cells->text + cell->offset_bytes, cell->n_bytes, &value))
-            return row;
-    }
-    return cells->n;
 }
 
-static void survey_column(const sheaf__cells *cells, size_t column, sheaf_type asked, size_t base,
-                          sheaf__kinds *kinds, sheaf__misfit *misfit)
+void sheaf__survey(const sheaf__batch *batch, const sheaf_type *asked, sheaf__kinds *kinds)
 {
-    if (asked == SHEAF_TYPE_NULL) {
-        survey_cells(cells, kinds);
-        return;
-    }
-    size_t row = first_misfit(cells, asked, kinds);
-    if (row < cells->n && base + row < misfit->row)
-        *misfit = (sheaf__misfit){.row = base + row, .column = column, .type = asked};
-}
-
-bool sheaf__survey(const sheaf__batch *batch, const sheaf_type *asked, sheaf__kinds *kinds,
-                   sheaf__misfit *misfit)
-{
-    misfit->row = SIZE_MAX;
-    for (size_t base = 0; base < batch->n_rows && misfit->row == SIZE_MAX; base += BLOCK_ROWS) {
+    for (size_t base = 0; base < batch->n_rows; base += BLOCK_ROWS) {
         sheaf__cells cells = {.text = batch->bytes,
                               .first = batch->cells + base * batch->n_columns,
                               .stride = batch->n_columns,
                               .n = batch->n_rows - base < BLOCK_ROWS ? batch->n_rows - base
                                                                      : BLOCK_ROWS};
-        for (size_t column = 0; column < batch->n_columns; column++, cells.first++)
-            survey_column(&cells, column, asked ? asked[column] : SHEAF_TYPE_NULL, base,
-                          &kinds[column], misfit);
+        for (size_t column = 0; column < batch->n_columns; column++, cells.first++) {
+            if (asked && asked[column] != SHEAF_TYPE_NULL)
+                survey_asked(&cells, &kinds[column]);
+            else
+                survey_cells(&cells, &kinds[column]);
+        }
     }
-    return misfit->row == SIZE_MAX;
 }

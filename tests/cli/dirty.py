@@ -108,8 +108,11 @@ class Record:
             self.end = min(self.end, self.start + self.limit)
 
 
-def split(text, delimiter=b",", limit=64 << 20):
-    """The header, the rows (a dict: they have gaps) by the number of their record, and the rejects."""
+def split(text, delimiter=b",", limit=64 << 20, refuses=lambda values: None):
+    """The header, the rows (a dict: they have gaps) by the number of their record, and the rejects.
+
+    `refuses` says of a record's values which one is of no type that was asked for.
+    """
     offset = 3 if text.startswith(b"\xef\xbb\xbf") else 0
     header, rows, rejects, number = None, {}, [], 0
     while offset < len(text):
@@ -127,12 +130,20 @@ def split(text, delimiter=b",", limit=64 << 20):
         number += 1
         if record.code is None:
             find_fault(record, raw, offset, len(header))
+        if record.code is None:
+            find_refused(record, refuses)
         if record.code:
             rejects.append(Reject(text, record.code, offset, raw, record.at, record.field, number))
         else:
             rows[number] = [None if value is None else value.decode() for value in record.fields]
         offset = record.behind
     return [name.decode() for name in header], rows, rejects
+
+
+def find_refused(record, refuses):
+    refused = refuses([None if value is None else value.decode() for value in record.fields])
+    if refused is not None:
+        record.code, record.at, record.field = "type", record.starts[refused], refused + 1
 
 
 def find_fault(record, raw, start, width):
