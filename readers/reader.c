@@ -22,6 +22,7 @@
 #include "readers/fault.h"
 #include "readers/record/locate.h"
 #include "readers/record/run.h"
+#include "readers/repair.h"
 #include "readers/state.h"
 
 enum { CAREFUL_BYTES = 256, CAREFUL_BYTES_MAX = 64 << 10 };
@@ -90,25 +91,6 @@ size_t sheaf__reader_columns(const sheaf__reader *reader)
 static bool is_over(const sheaf__reader *reader)
 {
     return sheaf__reader_offset(reader) >= reader->range_end;
-}
-
-/*
- * The current line ends at line_end: is it blank, the end of a text that ends with a line end, a
- * lone CR? Returns the length of its line end.
- */
-static size_t line_end_length(const sheaf__window *window, size_t line_end, bool *lone_cr)
-{
-    *lone_cr = false;
-    if (line_end == window->line)
-        return 0;
-    uint8_t last = window->bytes[line_end - 1];
-    if (last == '\r') {
-        *lone_cr = true;
-        return 1;
-    }
-    if (last != '\n')
-        return 0;
-    return line_end - window->line >= 2 && window->bytes[line_end - 2] == '\r' ? 2 : 1;
 }
 
 static void next_line(sheaf__reader *reader, size_t line_end)
@@ -209,7 +191,7 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
             return status;
         if (line_end == window->line)
             return end_of_text(reader, err);
-        size_t n_end = line_end_length(window, line_end, &lone_cr);
+        size_t n_end = sheaf__window_line_end(window, line_end, &lone_cr);
         /*
          * A line without an end is the text's last. If the source failed, nobody knows how it goes
          * on.
@@ -287,7 +269,7 @@ void sheaf__reader_set_aside(sheaf__reader *reader, sheaf__rejects *rejects)
  * Go back to the quote that is never closed: what seemed to follow in quotes does not. Of the
  * record, what is up to the end of that line is kept, or of a longer one so much as may be.
  */
-static void go_to_quote(sheaf__reader *reader)
+void sheaf__reader_go_to_quote(sheaf__reader *reader)
 {
     sheaf__window *window = &reader->window;
     sheaf__fault *fault = &reader->fault;
@@ -314,7 +296,7 @@ sheaf_status sheaf__reader_skip_line(sheaf__reader *reader, sheaf_error *err)
     if (window->base_bytes + line_end == from)
         return reader->read_failure ? sheaf__reader_failure(reader, err) : SHEAF_END;
     bool lone_cr;
-    (void)line_end_length(window, line_end, &lone_cr);
+    (void)sheaf__window_line_end(window, line_end, &lone_cr);
     reader->counts.lone_crs += lone_cr;
     next_line(reader, line_end);
     sheaf__reader_next_record(reader);
@@ -331,7 +313,7 @@ static sheaf_status set_aside(sheaf__reader *reader, sheaf_status status, sheaf_
         return tell(reader, status, err);
     bool is_whole = status != SHEAF_EQUOTE && status != SHEAF_ELIMIT; /* its last line, too */
     if (status == SHEAF_EQUOTE || fault->open)
-        go_to_quote(reader);
+        sheaf__reader_go_to_quote(reader);
     if (sheaf__rejects_add(reader->rejects, fault, window->bytes + window->record) < 0)
         return sheaf__error_memory(err, "a record that is set aside");
     status = is_whole ? SHEAF_OK : sheaf__reader_skip_line(reader, err);
@@ -357,41 +339,98 @@ static sheaf_status check_types(sheaf__reader *reader, const sheaf__record *rec,
     return sheaf__fault_value(reader, rec, misfit.column, misfit.type);
 }
 
+/* Whether it is a row of the table, perhaps when it was repaired: *done tells how. */
+static sheaf_status check_record(sheaf__reader *reader, const sheaf__record *rec, size_t literal,
+                                 sheaf__batch *batch, unsigned *done, sheaf_error *err)
+{
+    sheaf_status status = check_encoding(reader, rec);
+    if (status == SHEAF_OK && rec->n_fields != reader->n_columns) {
+        status = sheaf__repair_shape(reader, rec, literal, batch, done);
+        if (status == SHEAF_ENOMEM)
+            return sheaf__error_memory(err, "a record");
+        if (status == SHEAF_END)
+            status = sheaf__fault_shape(reader, rec);
+    }
+    if (status == SHEAF_OK && batch && reader->asked)
+        status = check_types(reader, rec, batch);
+    return status;
+}
+
+/*
+ * The record has a fault. If that is a quote that is never closed, and the record is a good one
+ * with that quote as text, it is read so; else the fault is what it was.
+ */
+static sheaf_status read_literally(sheaf__reader *reader, sheaf_status status, sheaf__batch *batch,
+                                   unsigned *done, sheaf_error *err)
+{
+    const sheaf__fault fault = reader->fault;
+    sheaf__record rec;
+    size_t line_end;
+    bool lone_cr;
+    sheaf_status again = sheaf__repair_quote(reader, &rec, &line_end, batch, done);
+    if (again == SHEAF_OK)
+        again = check_record(reader, &rec, fault.at, batch, done, err);
+    if (again == SHEAF_ENOMEM)
+        return sheaf__error_memory(err, "a record");
+    if (again != SHEAF_OK) {
+        reader->fault = fault;
+        return status;
+    }
+    (void)sheaf__window_line_end(&reader->window, line_end, &lone_cr);
+    reader->counts.lone_crs += lone_cr;
+    next_line(reader, line_end);
+    return SHEAF_OK;
+}
+
+/* What a record at fault has left in the batch goes. */
+static void clear_behind(sheaf__batch *batch, size_t n_bytes, size_t n_cells)
+{
+    if (!batch)
+        return;
+    batch->n_bytes = n_bytes;
+    batch->n_cells = n_cells;
+}
+
+static void accept(sheaf__reader *reader, sheaf__batch *batch, unsigned done)
+{
+    reader->counts.records++;
+    sheaf__repair_count(&reader->counts.repairs, done);
+    if (done)
+        reader->careful_bytes = CAREFUL_BYTES;
+    sheaf__reader_next_record(reader);
+    if (batch)
+        batch->n_rows++;
+}
+
 /* Read and check one record into the batch; a record at fault leaves nothing in it. */
 static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
                                sheaf_error *err)
 {
     size_t n_bytes = batch ? batch->n_bytes : 0;
     size_t n_cells = batch ? batch->n_cells : 0;
+    unsigned done = 0;
     sheaf__record rec;
     sheaf_status status = read_record(reader, parser, &rec, err);
     if (status == SHEAF_OK)
-        status = check_encoding(reader, &rec);
-    if (status == SHEAF_OK && rec.n_fields != reader->n_columns)
-        status = sheaf__fault_shape(reader, &rec);
-    if (status == SHEAF_OK && batch && reader->asked)
-        status = check_types(reader, &rec, batch);
+        status = check_record(reader, &rec, SHEAF__NOT_LITERAL, batch, &done, err);
+    if (status < 0) {
+        clear_behind(batch, n_bytes, n_cells);
+        sheaf__parser_begin(parser, &reader->options.dialect, batch);
+        done = 0;
+        if (reader->has_fault)
+            status = read_literally(reader, status, batch, &done, err);
+    }
     if (status == SHEAF_OK && batch && batch->wants_places) {
         if (sheaf__batch_reserve_places(batch, 1) < 0)
             return sheaf__error_memory(err, "a batch");
         batch->places[batch->n_rows] = place_of_next(reader);
     }
     if (status == SHEAF_OK) {
-        reader->counts.records++;
-        sheaf__reader_next_record(reader);
-        if (batch)
-            batch->n_rows++;
+        accept(reader, batch, done);
         return SHEAF_OK;
     }
-    if (batch) {
-        batch->n_bytes = n_bytes;
-        batch->n_cells = n_cells;
-    }
-    if (status == SHEAF_END)
-        return SHEAF_END;
-    status = set_aside(reader, status, err);
-    sheaf__parser_begin(parser, &reader->options.dialect, batch);
-    return status;
+    clear_behind(batch, n_bytes, n_cells);
+    return status == SHEAF_END ? SHEAF_END : set_aside(reader, status, err);
 }
 
 /*

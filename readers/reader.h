@@ -21,6 +21,7 @@
 
 #include <sheaf/dialect.h>
 #include <sheaf/discover.h>
+#include <sheaf/fix.h>
 #include <sheaf/status.h>
 
 #include "engine/core/freelist.h"
@@ -44,6 +45,7 @@ typedef struct sheaf__reader_options {
     char delimiter_hint;     /* the file's name promises; 0: none */
     bool by_libcsv;          /* every record by libcsv: no scan */
     size_t record_bytes_max; /* without its line end */
+    unsigned fixes;          /* what is done to records at fault: SHEAF_FIX_... */
     const sheaf__nulls *nulls;   /* what else is null; NULL: an empty field without quotes alone */
     const atomic_bool *stop;     /* when true, reading ends with ECANCELLED */
     atomic_ullong *read_bytes;   /* grows by what is read, as stored; NULL: not wanted */
@@ -55,6 +57,7 @@ typedef struct sheaf__reader_options {
 typedef struct sheaf__reader_counts {
     uint64_t records;  /* without the header */
     uint64_t rejected; /* of them: set aside */
+    sheaf_repairs repairs;
     uint64_t blank_lines;
     uint64_t boms;
     uint64_t lone_crs;

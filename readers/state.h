@@ -89,6 +89,9 @@ sheaf_status sheaf__reader_record(sheaf__reader *reader, sheaf__parser *parser, 
                                   sheaf_error *err);
 void sheaf__reader_next_record(sheaf__reader *reader);
 
+/* Go back to the quote that the reader's fault is: what seemed to follow in quotes does not. */
+void sheaf__reader_go_to_quote(sheaf__reader *reader);
+
 /*
  * Go behind the current line, which may be too long to be kept, and begin a record there. OK; END:
  * there is no line; as fill.

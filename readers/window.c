@@ -98,3 +98,18 @@ sheaf_status sheaf__window_make_room(sheaf__window *window)
     }
     return window->capacity - window->end >= SHEAF__WINDOW_ROOM_MIN ? SHEAF_OK : grow(window);
 }
+
+size_t sheaf__window_line_end(const sheaf__window *window, size_t line_end, bool *lone_cr)
+{
+    *lone_cr = false;
+    if (line_end == window->line)
+        return 0;
+    uint8_t last = window->bytes[line_end - 1];
+    if (last == '\r') {
+        *lone_cr = true;
+        return 1;
+    }
+    if (last != '\n')
+        return 0;
+    return line_end - window->line >= 2 && window->bytes[line_end - 2] == '\r' ? 2 : 1;
+}

@@ -45,6 +45,9 @@ void sheaf__window_reset(sheaf__window *window);
  */
 bool sheaf__window_find_line(sheaf__window *window, size_t *line_end);
 
+/* Of a line that ends there: the length of its line end, 0 without one; is it a lone CR? */
+size_t sheaf__window_line_end(const sheaf__window *window, size_t line_end, bool *lone_cr);
+
 /* Make room behind `end`, at least WINDOW_ROOM_MIN bytes. OK or ENOMEM. */
 enum { SHEAF__WINDOW_ROOM_MIN = 16 };
 sheaf_status sheaf__window_make_room(sheaf__window *window);

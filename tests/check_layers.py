@@ -21,6 +21,7 @@ LEVELS = {
     "include/sheaf/arena.h": 1,
     "include/sheaf/dialect.h": 1,
     "include/sheaf/schema.h": 1,
+    "include/sheaf/fix.h": 1,
     "include/sheaf/arrow.h": 1,
     "include/sheaf/destination.h": 1,
     "include/sheaf/future.h": 2,

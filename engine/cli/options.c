@@ -51,6 +51,7 @@ enum {
     OPTION_TEXT,
     OPTION_NULL,
     OPTION_ON_ERROR,
+    OPTION_FIX,
     OPTION_MAX_ERRORS,
     OPTION_QUARANTINE,
     OPTION_MAX_RECORD,
@@ -118,6 +119,8 @@ static const struct option_info {
      "what a fault in a record does (quarantine)"},
     {OPTION_QUARANTINE, "quarantine", "FILE", FOR_INGEST | FOR_CAT | FOR_COUNT,
      "where records with faults go, as JSON lines"},
+    {OPTION_FIX, "fix", "pad,trim,quotes", FOR_LOADS,
+     "repair short or long records, open quotes"},
     {OPTION_MAX_ERRORS, "max-errors", "N|P%", FOR_LOADS, "with more of them, nothing is committed"},
     {OPTION_PARSER, "parser", "scan|libcsv", FOR_LOADS | FOR_SHOW,
      "who finds the records, the same (scan)"},
@@ -383,6 +386,29 @@ static int add_columns(arguments *args, const struct option_info *info, char *va
     }
 }
 
+/* "pad,quotes" */
+static int add_fixes(arguments *args, const char *value)
+{
+    static const struct {
+        const char *name;
+        unsigned fix;
+    } fixes[] = {{"pad", SHEAF_FIX_PAD}, {"trim", SHEAF_FIX_TRIM}, {"quotes", SHEAF_FIX_QUOTES}};
+    for (const char *at = value;; at++) {
+        size_t n = strcspn(at, ",");
+        unsigned found = 0;
+        for (size_t i = 0; i < sizeof fixes / sizeof fixes[0]; i++)
+            if (strlen(fixes[i].name) == n && strncmp(at, fixes[i].name, n) == 0)
+                found = fixes[i].fix;
+        if (!found)
+            return usage("--fix does not know", value,
+                         "pad, trim, quotes, with commas between them");
+        args->ingest.fixes |= found;
+        at += n;
+        if (!*at)
+            return -1;
+    }
+}
+
 static int apply(arguments *args, const struct option_info *info, char *value)
 {
     int position = 0;
@@ -474,6 +500,8 @@ static int apply(arguments *args, const struct option_info *info, char *value)
     case OPTION_QUARANTINE:
         args->ingest.quarantine = value;
         return *value ? -1 : usage("--quarantine needs a file", NULL, "--quarantine bad.jsonl");
+    case OPTION_FIX:
+        return add_fixes(args, value);
     case OPTION_MAX_ERRORS:
         if (!parse_errors(value, &args->ingest))
             return usage("--max-errors takes a number, or a percentage, not", value,

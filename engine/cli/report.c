@@ -77,6 +77,19 @@ static void report_skipped(reporter *self, const sheaf_file_report *report)
     progress_show();
 }
 
+static void report_repaired(const sheaf_file_report *report)
+{
+    const sheaf_repairs *repairs = &report->repairs;
+    char path[4096];
+    sheaf_text_escape(report->file->path, strlen(report->file->path), path, sizeof path);
+    progress_hide();
+    fprintf(stderr, "repaired: %s: %s %s (%s padded, %s trimmed, %s with an open quote)\n", path,
+            count_of(repairs->records).text, repairs->records == 1 ? "record" : "records",
+            count_of(repairs->padded).text, count_of(repairs->trimmed).text,
+            count_of(repairs->unquoted).text);
+    progress_show();
+}
+
 void report_on_file(void *context, const sheaf_file_report *report)
 {
     reporter *self = context;
@@ -87,6 +100,8 @@ void report_on_file(void *context, const sheaf_file_report *report)
     }
     if (report->skipped)
         report_skipped(self, report);
+    if (report->repairs.records > 0 && self->args->verbose)
+        report_repaired(report);
 }
 
 static kind_of_fault *kind_of(kind_of_fault *kinds, size_t *n_kinds, const char *code)
@@ -154,6 +169,9 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
     sheaf_discover_counts passed = sheaf_files_passed_over(self->files);
     bool any = false;
     note(out, &any, sum->rejected, "record set aside", "records set aside");
+    note(out, &any, sum->repairs.padded, "short record padded", "short records padded");
+    note(out, &any, sum->repairs.trimmed, "long record trimmed", "long records trimmed");
+    note(out, &any, sum->repairs.unquoted, "open quote taken as text", "open quotes taken as text");
     note(out, &any, sum->files_skipped, "file skipped", "files skipped");
     note(out, &any, sum->files_empty, "empty file", "empty files");
     note(out, &any, sum->files_headerless, "file without a header", "files without a header");
@@ -256,6 +274,10 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
         {"loaded", sum->loaded},
         {"rejected", sum->rejected},
         {"skipped", sum->skipped},
+        {"repaired", sum->repairs.records},
+        {"padded", sum->repairs.padded},
+        {"trimmed", sum->repairs.trimmed},
+        {"unquoted", sum->repairs.unquoted},
         {"blank_lines", sum->blank_lines},
         {"boms", sum->boms},
         {"comment_lines", sum->comment_lines},
@@ -396,7 +418,11 @@ static void print_counts_json(const reporter *self, const sheaf_summary *sum, FI
                 report->records - report->rejected, report->columns, report->read_bytes,
                 report->text_bytes, report->blank_lines, report->boms);
         print_json_text(out, "encoding", report->encoding ? report->encoding : "utf-8");
-        fprintf(out, ",\"rejected\":%" PRIu64 ",\"skipped\":%s}", report->rejected,
+        fprintf(out,
+                ",\"rejected\":%" PRIu64 ",\"repaired\":%" PRIu64 ",\"padded\":%" PRIu64
+                ",\"trimmed\":%" PRIu64 ",\"unquoted\":%" PRIu64 ",\"skipped\":%s}",
+                report->rejected, report->repairs.records, report->repairs.padded,
+                report->repairs.trimmed, report->repairs.unquoted,
                 report->skipped ? "true" : "false");
     }
     fprintf(out, "],\n\"records\":%" PRIu64 ",\"rejected\":%" PRIu64, sum->loaded, sum->rejected);

@@ -41,6 +41,7 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .on_error = (int32_t)given->on_error,
                                        .parent = getpid(),
                                        .shared_fd = shared_fd,
+                                       .fixes = given->fixes,
                                        .wants_rows = load->wants_rows,
                                        .surveys = load->surveys,
                                        .range_bytes = load->range_bytes,

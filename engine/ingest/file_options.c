@@ -51,6 +51,7 @@ sheaf__reader_options sheaf__file_options(const sheaf_ingest_options *options, c
                                   .dialect = *dialect,
                                   .delimiter_hint = is_tsv ? '\t' : 0,
                                   .by_libcsv = options->parser == SHEAF_PARSER_LIBCSV,
+                                  .fixes = options->fixes,
                                   .record_bytes_max = record_max ? record_max : RECORD_BYTES_MAX};
     if (dialect->delimiter == SHEAF_BY_NAME)
         made.dialect.delimiter = is_tsv ? '\t' : ',';

@@ -50,6 +50,10 @@ static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
     summary->loaded += report->loaded;
     summary->rejected += report->rejected;
     summary->skipped += report->skipped_records;
+    summary->repairs.records += report->repairs.records;
+    summary->repairs.padded += report->repairs.padded;
+    summary->repairs.trimmed += report->repairs.trimmed;
+    summary->repairs.unquoted += report->repairs.unquoted;
     summary->blank_lines += report->blank_lines;
     summary->boms += report->boms;
     summary->comment_lines += report->comment_lines;
@@ -277,6 +281,7 @@ static void fill_report(const sheaf__load *load, const sheaf__chunk *chunk,
     report->comment_lines = counts->comment_lines;
     report->preamble_lines = counts->preamble_lines;
     report->dialect = counts->dialect;
+    report->repairs = counts->repairs;
     if (chunk->file->layout != SHEAF__NO_NAME)
         report->columns = load->schema.layouts[chunk->file->layout].n_columns;
 }
@@ -330,6 +335,8 @@ static sheaf_status leave_out(sheaf__load *load, const sheaf__chunk *chunk,
     report->skipped = true;
     report->error = chunk->fault;
     report->skipped_records = report->records - report->loaded - report->rejected;
+    if (report->loaded == 0)
+        report->repairs = (sheaf_repairs){0};
     return report_file(load, report, err);
 }
 

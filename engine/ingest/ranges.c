@@ -126,6 +126,10 @@ static void add_counts(sheaf__rows_cursor *cursor, sheaf__chunk *chunk)
     chunk->shift.offset_bytes = is_in_blocks(cursor) ? cursor->at.block_text : 0;
     sum->rejected += chunk->counts.rejected;
     sum->records += chunk->counts.records;
+    sum->repairs.records += chunk->counts.repairs.records;
+    sum->repairs.padded += chunk->counts.repairs.padded;
+    sum->repairs.trimmed += chunk->counts.repairs.trimmed;
+    sum->repairs.unquoted += chunk->counts.repairs.unquoted;
     sum->blank_lines += chunk->counts.blank_lines;
     sum->lone_crs += chunk->counts.lone_crs;
     sum->comment_lines += chunk->counts.comment_lines;

@@ -70,6 +70,7 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
     self->options = (sheaf_ingest_options){.size = sizeof self->options,
                                            .on_error = (sheaf_on_error)settings->on_error,
                                            .parser = (sheaf_parser)settings->parser,
+                                           .fixes = settings->fixes,
                                            .record_bytes_max = (size_t)settings->record_bytes_max};
     self->chunk_bytes = settings->chunk_bytes;
     self->load = (sheaf__load){.options = &self->options,

@@ -37,6 +37,7 @@ typedef struct sheaf__remote_settings {
     int32_t parser;
     int32_t parent;
     int32_t shared_fd; /* of the parent */
+    uint32_t fixes;
     bool wants_rows;
     bool surveys;
     bool sets_aside;

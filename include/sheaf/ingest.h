@@ -37,6 +37,7 @@
 #include <sheaf/dialect.h>
 #include <sheaf/discover.h>
 #include <sheaf/executor.h>
+#include <sheaf/fix.h>
 #include <sheaf/schema.h>
 #include <sheaf/status.h>
 #include <sheaf/type.h>
@@ -102,6 +103,7 @@ typedef struct sheaf_file_report {
     uint64_t preamble_lines; /* before the table */
     uint64_t columns;
     sheaf_dialect dialect; /* that it was read in; all 0: it was not opened */
+    sheaf_repairs repairs; /* of those that were loaded */
 } sheaf_file_report;
 
 /* What became of all of them. */
@@ -134,6 +136,7 @@ typedef struct sheaf_summary {
     double seconds;        /* wall time of the run */
     char destination[512]; /* for people: "trips.db:trips"; escaped */
     uint64_t digest;       /* if it was asked for; else 0 */
+    sheaf_repairs repairs;
 } sheaf_summary;
 
 typedef struct sheaf_progress {
@@ -246,6 +249,8 @@ typedef struct sheaf_ingest_options {
     /* Called for every record that is set aside, in order, by the same thread; or NULL. */
     void (*on_reject)(void *context, const sheaf_reject *reject);
 
+    /* What is done to records before they count as at fault: SHEAF_FIX_PAD | ..., or nothing. */
+    unsigned fixes;
     /*
      * Make a digest of the table: its column names, and its rows in their order (the summary's
      * digest; not of a stream). It is the same whoever reads, into whatever destination, and says

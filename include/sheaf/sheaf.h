@@ -33,6 +33,7 @@
 #include <sheaf/dialect.h>
 #include <sheaf/discover.h>
 #include <sheaf/executor.h>
+#include <sheaf/fix.h>
 #include <sheaf/future.h>
 #include <sheaf/ingest.h>
 #include <sheaf/map.h>

@@ -3,6 +3,8 @@
 Nothing here is fast, and nothing knows how the program does it.
 """
 
+import copy
+
 FIELD_START, PLAIN, QUOTED, QUOTE_SEEN = range(4)
 QUOTE = ord('"')
 
@@ -99,6 +101,7 @@ class Record:
             at += 1
 
     def fail(self, code, place, behind=None):
+        self.is_open = place[1] > 0
         self.code, (self.at, self.field) = code, place
         if self.field == 0:  # no quote is open: the line with which the record is too large
             self.field, self.end, self.behind = 1, self.start + self.limit, behind
@@ -113,8 +116,13 @@ def split(text, delimiter=b",", limit=64 << 20, refuses=lambda values: None):
 
     `refuses` says of a record's values which one is of no type that was asked for.
     """
+    return split_fixed(text, delimiter, limit, (), refuses)[:3]
+
+
+def split_fixed(text, delimiter, limit, fixes, refuses=lambda values: None):
+    """The same after repairs, some of "pad", "trim" and "quotes", and of each row that was repaired what was done."""
     offset = 3 if text.startswith(b"\xef\xbb\xbf") else 0
-    header, rows, rejects, number = None, {}, [], 0
+    header, rows, rejects, repairs, number = None, {}, [], {}, 0
     while offset < len(text):
         end, behind = line_end(text, offset)
         if end == offset:
@@ -129,15 +137,76 @@ def split(text, delimiter=b",", limit=64 << 20, refuses=lambda values: None):
             continue
         number += 1
         if record.code is None:
-            find_fault(record, raw, offset, len(header))
-        if record.code is None:
-            find_refused(record, refuses)
+            done = check(record, raw, offset, len(header), fixes, refuses)
+        elif record.is_open and "quotes" in fixes:
+            done = take_literally(record, text, delimiter[0], limit, len(header), fixes, refuses)
         if record.code:
             rejects.append(Reject(text, record.code, offset, raw, record.at, record.field, number))
         else:
             rows[number] = [None if value is None else value.decode() for value in record.fields]
+            if done:
+                repairs[number] = done
         offset = record.behind
-    return [name.decode() for name in header], rows, rejects
+    return [name.decode() for name in header], rows, rejects, repairs
+
+
+def is_blank(value):
+    return value is None or not value.strip(b" \t")
+
+
+def check(record, raw, start, width, fixes, refuses):
+    """Find a fault of a record that ends well, or repair it; what was done."""
+    done = set()
+    n = len(record.fields)
+    find_fault(record, raw, start, width)
+    if record.code == "short" and "pad" in fixes:
+        record.code, record.fields = None, record.fields + [None] * (width - n)
+        done.add("pad")
+    elif record.code == "long" and "trim" in fixes and all(map(is_blank, record.fields[width:])):
+        record.code, record.fields = None, record.fields[:width]
+        done.add("trim")
+    if record.code is None:
+        find_refused(record, refuses)
+    return done
+
+
+def take_literally(record, text, delimiter, limit, width, fixes, refuses):
+    """The record up to the end of the line of its open quote, with that quote as text: if it is a good one then."""
+    raw = text[record.start:line_end(text, record.at)[0]]
+    other = copy.copy(record)
+    other.code = None
+    other.fields = fields_of(raw, delimiter, record.at - record.start)
+    if len(raw) > limit or other.fields is None:
+        return None
+    other.starts = [record.start] * len(other.fields)  # of a fault that nobody is told of
+    done = check(other, raw, record.start, width, fixes, refuses)
+    if other.code is None:
+        record.code, record.fields = None, other.fields
+        return done | {"quotes"}
+    return None
+
+
+def fields_of(raw, delimiter, literal):
+    """The fields of one record, whose quote at `literal` is text; None: it ends in another quote."""
+    fields, at = [], 0
+    while True:
+        if at == literal or raw[at:at + 1] != b'"':
+            end = raw.find(bytes([delimiter]), at)
+            end = len(raw) if end < 0 else end
+            fields.append(raw[at:end] or None)
+            at = end
+        else:
+            value, at = b"", at + 1
+            while at == len(raw) or raw[at] != QUOTE or raw[at + 1:at + 2] not in (b"", bytes([delimiter])):
+                if at == len(raw):
+                    return None
+                value += raw[at:at + 1]
+                at += 2 if raw[at:at + 2] == b'""' else 1
+            fields.append(value)
+            at += 1
+        if at == len(raw):
+            return fields
+        at += 1
 
 
 def find_refused(record, refuses):
