@@ -54,7 +54,6 @@ static bool copy_names(kept *to, const sheaf__schema *schema, const sheaf__kinds
 static sheaf_status look_at_records(look *self, kept *to, sheaf_error *err)
 {
     uint32_t layout;
-    sheaf__misfit misfit;
     sheaf_status status = sheaf__schema_add(&self->schema, self->batch, &layout, err);
     if (status < 0)
         return status;
@@ -64,7 +63,7 @@ static sheaf_status look_at_records(look *self, kept *to, sheaf_error *err)
     sheaf__batch_clear(self->batch, SIZE_MAX);
     sheaf__reader_set_aside(self->reader, &self->rejects);
     status = sheaf__reader_next(self->reader, self->parser, self->batch, LOOKED_AT_BYTES, err);
-    sheaf__survey(self->batch, NULL, self->kinds, &misfit);
+    sheaf__survey(self->batch, NULL, self->kinds);
     sheaf__reader_counts counts = sheaf__reader_counts_get(self->reader);
     to->found.records = counts.records;
     to->found.rejected = counts.rejected;
