@@ -24,6 +24,7 @@ LEVELS = {
     "include/sheaf/fix.h": 1,
     "include/sheaf/arrow.h": 1,
     "include/sheaf/destination.h": 1,
+    "include/sheaf/dialect.h": 1,
     "include/sheaf/future.h": 2,
     "include/sheaf/executor.h": 2,
     "include/sheaf/map.h": 2,
