@@ -131,7 +131,7 @@ static bool scan_piece(const sheaf__sniff_piece *piece, size_t from, char delimi
     for (size_t end = 0; end < n_bytes;) {
         size_t begin = scan.state.n_bytes;
         end = n_bytes - begin < STRETCH_BYTES ? n_bytes : begin + STRETCH_BYTES;
-        kernel->scan(&scan, text, begin, end, delimiter, false);
+        kernel->scan(&scan, text, begin, end, delimiter, '"', false);
         size_t n = end == n_bytes ? scan.n_lines : scan.state.n_lines;
         if (scan.stopped || !take_lines(c, text, lines, n))
             return false;

@@ -253,7 +253,7 @@ class Document:
         dialect = self.dialect
         found = ["--delim", dialect.delimiter, "--quote", dialect.quote or "none",
                  "--escape", dialect.escape, "--header", "yes" if self.has_header else "no",
-                 "--skip", str(self.skip), "--encoding", dialect.encoding]
+                 "--skip", str(self.skip), "--padding", "no", "--encoding", dialect.encoding]
         if dialect.comment:
             found += ["--comment", dialect.comment]
         return found + self.more_options

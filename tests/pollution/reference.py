@@ -21,6 +21,7 @@ def parse_options(options):
     parser.add_argument("--escape", default="doubled")
     parser.add_argument("--header", default="yes")
     parser.add_argument("--skip", type=int, default=0)
+    parser.add_argument("--padding", choices=["no"], default="no")
     parser.add_argument("--encoding", default="utf-8")
     parser.add_argument("--comment")
     parser.add_argument("--max-record", type=int, default=64 << 20)
