@@ -4,9 +4,10 @@
  * Most records are taken in runs (record/run.h), as many as stand in the window whole; of one that
  * the window cuts, more is read. What no run takes is read line by line: the header, a record whose
  * quotes stand where they should not, one with a fault, the last one if no line end is behind it.
- * The parser is fed each line; when a record ends with one, it is checked: its number of fields,
- * its size, its encoding. Blank lines between records never reach the parser. At the end of the
- * text, a record that a quote keeps open is a fault.
+ * The parser is fed each line; when a record ends with one, it is checked: its size, its encoding,
+ * its number of fields, its values where types were asked for. Blank lines between records never
+ * reach the parser. At the end of the text, a record that a quote keeps open is a fault. A record
+ * at fault is repaired, if that is asked for and can be (repair.h), or set aside.
  *
  * Where a fault is found does not depend on how many bytes a read gave: records are checked one by
  * one, in order, each as a whole, and what a source delivers before it fails is used before its

@@ -121,15 +121,22 @@ static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
 }
 
 /*
- * Whether a file that has this fault is left out: where records are set aside, only one of which no
- * record could be read. (How many of its rows were written by then would depend on the machine.)
+ * Whether a file that has this fault is left out before anything of it is written: where records
+ * are set aside, only one of which no record could be read, or of which that is known. (How many of
+ * its rows were written by then would depend on the machine.)
  */
+static bool is_never_begun(const sheaf__load *load, const sheaf__chunk *chunk)
+{
+    return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE ||
+           (load->sets_aside && (chunk->counts.records == 0 || chunk->misjudged));
+}
+
+/* Whether it is left out, if need be by taking back what was written. */
 static bool leaves_out(const sheaf__load *load, const sheaf__chunk *chunk)
 {
-    sheaf_on_error on_error = load->options->on_error;
-    bool takes_back = load->sink && load->sink->takes_back && on_error != SHEAF_ON_ERROR_CONTINUE;
-    return on_error == SHEAF_ON_ERROR_SKIP_FILE ||
-           (load->sets_aside && (chunk->counts.records == 0 || chunk->misjudged || takes_back));
+    bool takes_back = load->sets_aside && load->sink && load->sink->takes_back &&
+                      load->options->on_error != SHEAF_ON_ERROR_CONTINUE;
+    return takes_back || is_never_begun(load, chunk);
 }
 
 /* The header was read before: it must be the same. */
@@ -153,7 +160,7 @@ static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_er
 {
     sheaf__load_file *file = chunk->file;
     uint32_t layout;
-    if (!chunk->header || (chunk->fault && leaves_out(load, chunk)))
+    if (!chunk->header || (chunk->fault && is_never_begun(load, chunk)))
         return SHEAF_OK; /* a file that is left out adds no columns */
     if (file->header_read)
         return compare_header(load, chunk, err);
@@ -402,8 +409,8 @@ static sheaf_status fill_here(sheaf__load *load, sheaf__chunk *chunk, sheaf_erro
 static bool is_left_out(const sheaf__rows_cursor *cursor)
 {
     const sheaf_file_report *report = &cursor->report;
-    return cursor->chunk->fault && leaves_out(cursor->load, cursor->chunk) && report->loaded == 0 &&
-           report->rejected == 0;
+    return cursor->chunk->fault && is_never_begun(cursor->load, cursor->chunk) &&
+           report->loaded == 0 && report->rejected == 0;
 }
 
 /* The chunk's turn has come: let what follows be read, and see which of its rows are wanted. */

@@ -325,7 +325,8 @@ static sheaf_status nothing_is_left(const sheaf__load *load, sheaf_error *err)
 sheaf_status sheaf__rejects_verify(const sheaf__load *load, sheaf_error *err)
 {
     const sheaf_summary *sum = load->summary;
-    if (load->sets_aside && load->left_out && sum->files_skipped == sum->files && sum->records == 0)
+    if (load->sets_aside && load->left_out && sum->files_skipped == sum->files &&
+        sum->loaded + sum->rejected == 0)
         return nothing_is_left(load, err);
     double most = load->options->rejects_percent_max;
     if (most <= 0 || (double)sum->rejected <= (double)sum->records * most / 100)
