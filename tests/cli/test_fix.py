@@ -51,6 +51,11 @@ class EachKind(FixTest):
         self.assertEqual([["1", '"2'], ["3", '"x "y" z'], ["4", "5"], ["8\n9", '"0'], ["1", '"2']], self.rows)
         self.assertEqual((5, 4, 0, 0, 4), tuple(facts[key] for key in ("loaded", *COUNTS)))
 
+    def test_the_line_ends_as_it_did(self):
+        for end, lone in (("\n", 0), ("\r\n", 0), ("\r", 1), ("", 0)):
+            facts = self.load(f'a,b\n1,"2{end}', "quotes")
+            self.assertEqual(([["1", '"2']], lone), (self.rows, facts["files_lone_cr"]))
+
     def test_two_open_quotes_in_a_line_are_a_fault(self):
         self.load('a,b\n"1,"2\n3,4\n', "quotes", code=SKIPPED)
         self.assertEqual([["3", "4"]], self.rows)
