@@ -3,11 +3,13 @@
  * includes <sheaf/...> and nothing else of the project.
  *
  *     main.c       commands, signals, exit codes
- *     options.c    the command line, from one table that --help shows too
+ *     options.c    the command line, from one table (option_table.c) that --help shows too
+ *     dialect.c    what it says of a dialect
  *     lists.c      names of columns in it
  *     report.c     the summary, counts, errors: for people and as JSON
  *     check.c      every fault, as it is found
  *     show.c       one record and its parse
+ *     sniff.c      what is found out of each file
  *     progress.c   the bar on a terminal
  */
 #ifndef SHEAF_CLI_CLI_H

@@ -1,6 +1,6 @@
 /*
  * The command line. One table says which options there are, to whom they belong, and what --help
- * tells.
+ * tells: option_table.h.
  *
  * Options and sources may be mixed; "--" ends the options. Long options may be shortened
  * (getopt_long(3)).
@@ -11,218 +11,7 @@
 #include <string.h>
 
 #include "engine/cli/cli.h"
-
-enum {
-    FOR_INGEST = 1 << COMMAND_INGEST,
-    FOR_CAT = 1 << COMMAND_CAT,
-    FOR_COUNT = 1 << COMMAND_COUNT,
-    FOR_SCHEMA = 1 << COMMAND_SCHEMA,
-    FOR_SNIFF = 1 << COMMAND_SNIFF,
-    FOR_CHECK = 1 << COMMAND_CHECK,
-    FOR_LOADS = FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_SCHEMA | FOR_CHECK,
-    FOR_SHOW = 1 << COMMAND_SHOW,
-    FOR_ALL = FOR_LOADS | FOR_SNIFF,
-    FOR_FILES = FOR_ALL | FOR_SHOW,
-    FOR_TABLES = FOR_INGEST | FOR_CAT | FOR_SCHEMA
-};
-
-/* Options without a letter, numbered behind all letters. */
-enum {
-    OPTION_TABLE = 256,
-    OPTION_IF_EXISTS,
-    OPTION_FORMAT,
-    OPTION_ORDER,
-    OPTION_DELIM,
-    OPTION_QUOTE,
-    OPTION_ESCAPE,
-    OPTION_COMMENT,
-    OPTION_PADDING,
-    OPTION_SKIP,
-    OPTION_HEADER,
-    OPTION_NO_SNIFF,
-    OPTION_ENCODING,
-    OPTION_COLUMNS,
-    OPTION_MATCH,
-    OPTION_SELECT,
-    OPTION_DROP,
-    OPTION_RENAME,
-    OPTION_ADD,
-    OPTION_TYPE,
-    OPTION_TEXT,
-    OPTION_NULL,
-    OPTION_ON_ERROR,
-    OPTION_FIX,
-    OPTION_MAX_ERRORS,
-    OPTION_QUARANTINE,
-    OPTION_MAX_RECORD,
-    OPTION_MEMORY,
-    OPTION_EXECUTOR,
-    OPTION_PARSER,
-    OPTION_PROGRESS,
-    OPTION_DIGEST,
-    OPTION_LINE,
-    OPTION_RECORD,
-    OPTION_OFFSET,
-    OPTION_JSON,
-    OPTION_VERSION
-};
-
-static const struct option_info {
-    int id; /* the letter, or one of the above */
-    const char *name;
-    const char *argument; /* NULL: it takes none */
-    int commands;
-    const char *help;
-} options[] = {
-    {'o', "output", "DEST", FOR_INGEST, "x.db x.sqlite x.csv x.tsv x.jsonl, - (stdout), null:"},
-    {OPTION_TABLE, "table", "NAME", FOR_INGEST, "in a database (default: the file's name)"},
-    {OPTION_IF_EXISTS, "if-exists", "fail|replace", FOR_INGEST,
-     "when DEST is there already (fail)"},
-    {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_INGEST | FOR_CAT,
-     "of what goes to stdout (csv)"},
-    {'j', "workers", "N", FOR_ALL, "how many read at once (one for each processor)"},
-    {OPTION_EXECUTOR, "executor", "threads|processes|sequential", FOR_LOADS,
-     "what the workers are (threads)"},
-    {OPTION_ORDER, "order", "given|path|natural|mtime", FOR_ALL,
-     "of the files, and so of the rows (given)"},
-    {'0', "null-separated", NULL, FOR_ALL, "paths in an @list end with NUL, as from find -print0"},
-    {OPTION_DELIM, "delim", "C", FOR_FILES, "separates fields: a character, tab (found out)"},
-    {OPTION_QUOTE, "quote", "C", FOR_FILES, "around fields, or none (found out)"},
-    {OPTION_ESCAPE, "escape", "C", FOR_FILES, "makes what follows text, or doubled (found out)"},
-    {OPTION_COMMENT, "comment", "C", FOR_FILES,
-     "begins lines that are no records, or none (found out)"},
-    {OPTION_PADDING, "padding", "yes|no", FOR_FILES,
-     "blanks around fields are no part of them (found out)"},
-    {OPTION_SKIP, "skip", "N", FOR_FILES, "lines before the table (found out)"},
-    {OPTION_HEADER, "header", "yes|no", FOR_FILES, "the first record has the names (found out)"},
-    {OPTION_NO_SNIFF, "no-sniff", NULL, FOR_FILES, "what is not said is as RFC 4180 has it"},
-    {OPTION_ENCODING, "encoding", "[PATTERN=]NAME", FOR_FILES,
-     "of files, or of those called so (found out)"},
-    {OPTION_COLUMNS, "columns", "union|common|first|strict", FOR_TABLES,
-     "of the table: those of all files, ... (union)"},
-    {OPTION_MATCH, "match", "exact|nocase|loose", FOR_TABLES,
-     "of names; loose: nor blanks, punctuation (exact)"},
-    {OPTION_SELECT, "select", "NAME[,NAME...]", FOR_TABLES,
-     "these columns alone, in this order"},
-    {OPTION_DROP, "drop", "NAME[,NAME...]", FOR_TABLES, "not these columns"},
-    {OPTION_RENAME, "rename", "OLD=NEW", FOR_TABLES, "a column is called anew"},
-    {OPTION_ADD, "add", "WHAT[=NAME][,...]", FOR_TABLES,
-     "file, line, row: where each row comes from"},
-    {OPTION_TYPE, "type", "NAME=TYPE", FOR_INGEST | FOR_SCHEMA | FOR_CHECK,
-     "of a column, whatever its values look like"},
-    {OPTION_TEXT, "text", NULL, FOR_INGEST | FOR_SCHEMA, "all columns are text, but for --type"},
-    {OPTION_NULL, "null", "TOKEN", FOR_ALL & ~FOR_COUNT, "fields with this text are null, too"},
-    {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_FILES, "the largest record that is read (64M)"},
-    {OPTION_MEMORY, "memory", "BYTES", FOR_LOADS,
-     "for rows that are read and not yet written (64M)"},
-    {OPTION_ON_ERROR, "on-error", "quarantine|stop|skip-file", FOR_LOADS & ~FOR_CHECK,
-     "what a fault in a record does (quarantine)"},
-    {OPTION_QUARANTINE, "quarantine", "FILE", FOR_INGEST | FOR_CAT | FOR_COUNT,
-     "where records with faults go, as JSON lines"},
-    {OPTION_FIX, "fix", "pad,trim,quotes", FOR_LOADS,
-     "repair short or long records, open quotes"},
-    {OPTION_MAX_ERRORS, "max-errors", "N|P%", FOR_LOADS, "with more of them, nothing is committed"},
-    {OPTION_PARSER, "parser", "scan|libcsv", FOR_LOADS | FOR_SHOW,
-     "who finds the records, the same (scan)"},
-    {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_LOADS,
-     "on stderr (auto: a bar on a terminal)"},
-    {OPTION_DIGEST, "digest", NULL, FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_CHECK,
-     "of the rows in their order, told at the end"},
-    {OPTION_JSON, "json", NULL, FOR_FILES & ~FOR_CAT, "the summary, or what is asked for, as JSON"},
-    {OPTION_LINE, "line", "N", FOR_SHOW, "the record of this line, from 1"},
-    {OPTION_RECORD, "record", "N", FOR_SHOW, "the record of this number, from 1; 0: the header"},
-    {OPTION_OFFSET, "offset", "N", FOR_SHOW, "the record of this byte of the text, from 0"},
-    {'q', "quiet", NULL, FOR_ALL, "errors only"},
-    {'v', "verbose", NULL, FOR_ALL, "tell of every file that is skipped"},
-    {'h', "help", NULL, FOR_ALL | FOR_SHOW, "this text"},
-    {OPTION_VERSION, "version", NULL, FOR_ALL | FOR_SHOW, "version and build"},
-};
-
-enum { N_OPTIONS = sizeof options / sizeof options[0] };
-
-static const struct command_info {
-    command command;
-    const char *name;
-    const char *synopsis;
-    const char *help;
-} commands[] = {
-    {COMMAND_INGEST, "ingest", "sheaf ingest SRC... -o DEST",
-     "gather files into one table, all or nothing"},
-    {COMMAND_CAT, "cat", "sheaf cat SRC...", "the rows of all files, under one header"},
-    {COMMAND_COUNT, "count", "sheaf count SRC...", "the records of each file, and of all"},
-    {COMMAND_SCHEMA, "schema", "sheaf schema SRC...",
-     "the columns of the united table, and their types"},
-    {COMMAND_SNIFF, "sniff", "sheaf sniff SRC...",
-     "the dialect, encoding and columns of each file"},
-    {COMMAND_CHECK, "check", "sheaf check SRC...",
-     "read everything, load nothing, tell every fault"},
-    {COMMAND_SHOW, "show", "sheaf show FILE:LINE...",
-     "one record as it stands there, and its fields"},
-    {COMMAND_HELP, "help", "sheaf help [COMMAND]", "about one command"},
-};
-
-enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
-
-/* ---- help: at most 80 columns wide ---- */
-
-enum { LEFT_WIDTH = 24 };
-
-static void print_option(FILE *out, const struct option_info *info)
-{
-    char left[64];
-    char letter[8] = "    ";
-    if (info->id < OPTION_TABLE)
-        snprintf(letter, sizeof letter, "-%c, ", info->id);
-    snprintf(left, sizeof left, "%s--%s %s", letter, info->name,
-             info->argument ? info->argument : "");
-    if (strlen(left) > LEFT_WIDTH)
-        fprintf(out, "  %s\n  %*s %s\n", left, LEFT_WIDTH, "", info->help);
-    else
-        fprintf(out, "  %-*s %s\n", LEFT_WIDTH, left, info->help);
-}
-
-static void print_options(FILE *out, int mask)
-{
-    for (size_t i = 0; i < N_OPTIONS; i++)
-        if (options[i].commands & mask)
-            print_option(out, &options[i]);
-}
-
-static const char sources_text[] =
-    "SRC   a file | a directory: *.csv *.tsv *.txt, their .gz and .zst below it\n"
-    "      'a/glob/**/*.csv' | - for stdin | @list: a file of paths, @- from stdin\n";
-
-static const char exit_text[] =
-    "exit  0 clean | 1 usage | 2 fault or I/O error, nothing committed\n"
-    "      3 loaded, some records or files left out | 4 accounting failed (a bug)\n"
-    "      130 interrupted, nothing committed\n";
-
-static void print_command_help(FILE *out, const struct command_info *info)
-{
-    fprintf(out, "%s [OPTION...]\n%s\n\n%s\n", info->synopsis, info->help, sources_text);
-    print_options(out, 1 << info->command);
-    fprintf(out, "\n%s", exit_text);
-}
-
-void help_print(FILE *out, command about)
-{
-    for (size_t i = 0; i < N_COMMANDS; i++) {
-        if (commands[i].command == about && about != COMMAND_HELP) {
-            print_command_help(out, &commands[i]);
-            return;
-        }
-    }
-    fputs("sheaf gathers many CSV files into one table: in parallel, in order,\n"
-          "with every row accounted for.\n\n",
-          out);
-    for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "%-28s %s\n", commands[i].synopsis, commands[i].help);
-    fprintf(out, "\n%s\n", sources_text);
-    print_options(out, FOR_ALL | FOR_SHOW);
-    fprintf(out, "\n%s\nman sheaf tells more.\n", exit_text);
-}
-
-/* ---- parsing ---- */
+#include "engine/cli/option_table.h"
 
 static int usage(const char *what, const char *value, const char *hint)
 {
@@ -293,7 +82,7 @@ static bool parse_errors(const char *text, sheaf_ingest_options *ingest)
     return errno == 0 && !*end && ingest->rejects_max > 0;
 }
 
-static int set_choice(const struct option_info *info, const char *value, int *position)
+static int set_choice(const option_info *info, const char *value, int *position)
 {
     char what[64];
     *position = choice(info->argument, value);
@@ -303,7 +92,7 @@ static int set_choice(const struct option_info *info, const char *value, int *po
     return usage(what, value, info->argument);
 }
 
-static int set_dialect(arguments *args, const struct option_info *info, const char *value)
+static int set_dialect(arguments *args, const option_info *info, const char *value)
 {
     char what[64];
     const char *hint = dialect_set(&args->ingest.dialect, info->name, value);
@@ -341,7 +130,7 @@ static int add_encoding(arguments *args, char *value)
 }
 
 /* --line, --record, --offset: one of them. */
-static int set_place(arguments *args, const struct option_info *info, const char *value)
+static int set_place(arguments *args, const option_info *info, const char *value)
 {
     char *end;
     errno = 0;
@@ -360,7 +149,7 @@ static int set_place(arguments *args, const struct option_info *info, const char
 }
 
 /* A list of columns: whether it was understood. */
-static int list(const struct option_info *info, bool is_good, const char *given, const char *help)
+static int list(const option_info *info, bool is_good, const char *given, const char *help)
 {
     char what[64];
     if (is_good)
@@ -369,7 +158,7 @@ static int list(const struct option_info *info, bool is_good, const char *given,
     return usage(what, given, help);
 }
 
-static int add_columns(arguments *args, const struct option_info *info, char *value)
+static int add_columns(arguments *args, const option_info *info, char *value)
 {
     char given[256]; /* it is written over */
     snprintf(given, sizeof given, "%s", value);
@@ -409,7 +198,7 @@ static int add_fixes(arguments *args, const char *value)
     }
 }
 
-static int apply(arguments *args, const struct option_info *info, char *value)
+static int apply(arguments *args, const option_info *info, char *value)
 {
     int position = 0;
     int failure = -1;
@@ -540,15 +329,15 @@ static int apply(arguments *args, const struct option_info *info, char *value)
 
 static command command_of(const char *name)
 {
-    for (size_t i = 0; i < N_COMMANDS; i++)
+    for (size_t i = 0; i < n_commands; i++)
         if (strcmp(commands[i].name, name) == 0)
             return commands[i].command;
     return COMMAND_NONE;
 }
 
-static const struct option_info *info_of(int id)
+static const option_info *info_of(int id)
 {
-    for (size_t i = 0; i < N_OPTIONS; i++)
+    for (size_t i = 0; i < n_options; i++)
         if (options[i].id == id)
             return &options[i];
     return NULL;
@@ -556,9 +345,9 @@ static const struct option_info *info_of(int id)
 
 static int parse_options(arguments *args, int argc, char **argv)
 {
-    struct option table[N_OPTIONS + 1] = {0};
-    char letters[2 * N_OPTIONS + 2] = ":";
-    for (size_t i = 0; i < N_OPTIONS; i++) {
+    struct option table[OPTIONS_MAX + 1] = {0};
+    char letters[2 * OPTIONS_MAX + 2] = ":";
+    for (size_t i = 0; i < n_options; i++) {
         table[i].name = options[i].name;
         table[i].has_arg = options[i].argument ? required_argument : no_argument;
         table[i].val = options[i].id;
@@ -574,7 +363,7 @@ static int parse_options(arguments *args, int argc, char **argv)
         const char *shown = is_letter ? letter : argv[optind - 1];
         if (id == ':')
             return usage("this option needs a value:", shown, "sheaf --help shows which");
-        const struct option_info *info = id == '?' ? NULL : info_of(id);
+        const option_info *info = id == '?' ? NULL : info_of(id);
         if (!info)
             return usage("there is no option", shown,
                          "sheaf --help lists them; ./-x names a file called -x");

@@ -17,7 +17,10 @@
  *     digest.c      the digest of all rows, if it is wanted
  *     rejects.c     records that were set aside
  *     record.c      one record, for whoever wants to look at it: <sheaf/record.h>
- *     merge.c       what runs in the caller's thread: chunks in file order into the sink, accounts
+ *     merge.c       what runs in the caller's thread: chunks in file order into the sink
+ *     leave.c       files that are left out
+ *     account.c     what became of every record
+ *     file_options.c  what the user says of files; sniff.c: <sheaf/sniff.h>
  *
  * A chunk is the unit of work: about chunk_bytes of a file's rows. A file that is larger gives
  * several, one after the other: when the merge takes a chunk, it submits the reading of the next
@@ -568,9 +571,9 @@ void sheaf__rows_close(sheaf__rows_cursor *cursor);
 /* All of phase two, into the sink. */
 sheaf_status sheaf__merge_rows(sheaf__load *load, sheaf_error *err);
 
-/*
- * Before the commit: EACCOUNT unless every record is accounted for, and taken by the destination.
- */
+/* ---- account.c ---- */
+
+/* Before the commit: EACCOUNT unless the destination took every record that was loaded. */
 sheaf_status sheaf__merge_verify(const sheaf__load *load, uint64_t n_taken, sheaf_error *err);
 
 #endif

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "engine/core/error.h"
+#include "engine/ingest/account.h"
 #include "engine/ingest/added.h"
+#include "engine/ingest/leave.h"
 
 /*
  * Where the sink finds the united columns in a file's batch; made anew only when the layout
@@ -27,75 +29,6 @@ typedef struct merge {
     sheaf__load *load;
     projection projection;
 } merge;
-
-/* ---- the account ---- */
-
-static bool is_other_dialect(const sheaf_dialect *dialect)
-{
-    return dialect->delimiter != ',' || dialect->quote != '"' || dialect->escape > 0 ||
-           dialect->padding > 0;
-}
-
-static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
-{
-    summary->files++;
-    summary->files_skipped += report->skipped;
-    summary->files_empty += !report->skipped && report->columns == 0;
-    summary->files_compressed += report->compression != NULL;
-    summary->files_decoded += report->encoding != NULL;
-    summary->files_lone_cr += report->lone_crs > 0;
-    summary->read_bytes += report->read_bytes;
-    summary->text_bytes += report->text_bytes;
-    summary->records += report->records;
-    summary->loaded += report->loaded;
-    summary->rejected += report->rejected;
-    summary->skipped += report->skipped_records;
-    summary->repairs.records += report->repairs.records;
-    summary->repairs.padded += report->repairs.padded;
-    summary->repairs.trimmed += report->repairs.trimmed;
-    summary->repairs.unquoted += report->repairs.unquoted;
-    summary->blank_lines += report->blank_lines;
-    summary->boms += report->boms;
-    summary->comment_lines += report->comment_lines;
-    summary->preamble_lines += report->preamble_lines;
-    summary->files_headerless += report->columns > 0 && report->dialect.header == SHEAF_NONE;
-    summary->files_other_dialect += report->columns > 0 && is_other_dialect(&report->dialect);
-}
-
-static sheaf_status bad_account(sheaf_error *err, const char *path, const sheaf_file_report *report)
-{
-    sheaf_error_set(err, SHEAF_EACCOUNT,
-                    "%" PRIu64 " records were read, but %" PRIu64 " loaded, %" PRIu64
-                    " rejected, %" PRIu64 " skipped: nothing was committed",
-                    report->records, report->loaded, report->rejected, report->skipped_records);
-    sheaf__error_source(err, path);
-    sheaf_error_hint(err, "this is a bug in sheaf: please report it with this message");
-    return SHEAF_EACCOUNT;
-}
-
-static sheaf_status report_file(sheaf__load *load, sheaf_file_report *report, sheaf_error *err)
-{
-    if (report->records != report->loaded + report->rejected + report->skipped_records)
-        return bad_account(err, report->file->path, report);
-    count_file(load->summary, report);
-    atomic_fetch_add_explicit(load->files_done, 1, memory_order_relaxed);
-    if (load->options->on_file)
-        load->options->on_file(load->options->context, report);
-    return SHEAF_OK;
-}
-
-sheaf_status sheaf__merge_verify(const sheaf__load *load, uint64_t n_taken, sheaf_error *err)
-{
-    const sheaf_summary *sum = load->summary;
-    if (sum->records == sum->loaded + sum->rejected + sum->skipped && sum->loaded == n_taken)
-        return SHEAF_OK;
-    sheaf_error_set(err, SHEAF_EACCOUNT,
-                    "%" PRIu64 " records were loaded, but the destination took %" PRIu64
-                    ": nothing was committed",
-                    sum->loaded, n_taken);
-    sheaf_error_hint(err, "this is a bug in sheaf: please report it with this message");
-    return SHEAF_EACCOUNT;
-}
 
 /* ---- columns ---- */
 
@@ -120,25 +53,6 @@ static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
     return SHEAF_OK;
 }
 
-/*
- * Whether a file that has this fault is left out before anything of it is written: where records
- * are set aside, only one of which no record could be read, or of which that is known. (How many of
- * its rows were written by then would depend on the machine.)
- */
-static bool is_never_begun(const sheaf__load *load, const sheaf__chunk *chunk)
-{
-    return load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE ||
-           (load->sets_aside && (chunk->counts.records == 0 || chunk->misjudged));
-}
-
-/* Whether it is left out, if need be by taking back what was written. */
-static bool leaves_out(const sheaf__load *load, const sheaf__chunk *chunk)
-{
-    bool takes_back = load->sets_aside && load->sink && load->sink->takes_back &&
-                      load->options->on_error != SHEAF_ON_ERROR_CONTINUE;
-    return takes_back || is_never_begun(load, chunk);
-}
-
 /* The header was read before: it must be the same. */
 static sheaf_status compare_header(const sheaf__load *load, const sheaf__chunk *chunk,
                                    sheaf_error *err)
@@ -160,7 +74,7 @@ static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_er
 {
     sheaf__load_file *file = chunk->file;
     uint32_t layout;
-    if (!chunk->header || (chunk->fault && is_never_begun(load, chunk)))
+    if (!chunk->header || (chunk->fault && sheaf__is_never_begun(load, chunk)))
         return SHEAF_OK; /* a file that is left out adds no columns */
     if (file->header_read)
         return compare_header(load, chunk, err);
@@ -216,7 +130,7 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
     if (chunk->fault) { /* its turn comes in phase two, if that comes */
         sheaf__load_name_column(load, chunk, chunk->fault);
         /* It will not: who looks further? */
-        if (load->surveys && load->wants_rows && !leaves_out(load, chunk)) {
+        if (load->surveys && load->wants_rows && !sheaf__leaves_out(load, chunk)) {
             load->survey_end = sheaf__load_index(file);
             load->first_fault = chunk;
             return SHEAF_END;
@@ -267,126 +181,6 @@ static uint64_t rows_of(const sheaf__chunk *chunk)
     return chunk->columns ? chunk->columns->n_rows : chunk->batch ? chunk->batch->n_rows : 0;
 }
 
-static void fill_report(const sheaf__load *load, const sheaf__chunk *chunk,
-                        sheaf_file_report *report)
-{
-    const sheaf__reader_counts *counts = &chunk->counts;
-    report->file = chunk->file->found;
-    report->index = sheaf__load_index(chunk->file);
-    const sheaf__decompress_format *format = sheaf__compression_format(counts->compression);
-    report->compression = format ? format->name : NULL;
-    if (counts->encoding == SHEAF__ENCODING_OTHER)
-        report->encoding = sheaf__encoding_of(load->options, report->file->path);
-    else if (counts->encoding > SHEAF__ENCODING_UTF_8)
-        report->encoding = sheaf__encoding_name(counts->encoding);
-    report->read_bytes = counts->stored_bytes;
-    report->text_bytes = counts->text_bytes;
-    report->records = counts->records;
-    report->blank_lines = counts->blank_lines;
-    report->boms = counts->boms;
-    report->lone_crs = counts->lone_crs;
-    report->comment_lines = counts->comment_lines;
-    report->preamble_lines = counts->preamble_lines;
-    report->dialect = counts->dialect;
-    report->repairs = counts->repairs;
-    if (chunk->file->layout != SHEAF__NO_NAME)
-        report->columns = load->schema.layouts[chunk->file->layout].n_columns;
-}
-
-/* ---- a file that is left out ---- */
-
-/*
- * From here on, what is written of the chunk's file may be taken back. It will not have to be if
- * the chunk is all there is of it, and good, as most small files are.
- */
-static sheaf_status mark(sheaf__load *load, const sheaf__chunk *chunk, sheaf_error *err)
-{
-    sheaf__sink *sink = load->sink;
-    bool is_good = !chunk->more && !chunk->split && !chunk->fault &&
-                   !sheaf__is_misjudged(&chunk->counts);
-    if (!sink || !sink->ops->mark || !load->sets_aside || load->pass != SHEAF__PASS_ROWS || is_good)
-        return SHEAF_OK;
-    load->n_rejected_marked = load->n_rejected;
-    load->digest_marked = load->digest;
-    if (load->quarantine)
-        sheaf__quarantine_mark(load->quarantine);
-    return sink->ops->mark(sink, err);
-}
-
-/* Take back what was written of a file, if that can be done. */
-static sheaf_status take_back(sheaf__load *load, sheaf_file_report *report, bool *done,
-                              sheaf_error *err)
-{
-    sheaf__sink *sink = load->sink;
-    *done = report->loaded == 0 && report->rejected == 0;
-    if (*done || !load->sets_aside || !sink || !sink->ops->take_back)
-        return SHEAF_OK;
-    sheaf_status status = sink->ops->take_back(sink, done, err);
-    if (status < 0 || !*done)
-        return status;
-    if (load->quarantine)
-        status = sheaf__quarantine_take_back(load->quarantine, err);
-    load->n_rejected = load->n_rejected_marked;
-    load->digest = load->digest_marked;
-    atomic_fetch_sub_explicit(load->records_done, report->loaded, memory_order_relaxed);
-    report->loaded = report->rejected = 0;
-    return status;
-}
-
-static sheaf_status leave_out(sheaf__load *load, const sheaf__chunk *chunk,
-                              sheaf_file_report *report, sheaf_error *err)
-{
-    sheaf__rejects_advise(load, chunk->fault, true);
-    if (!load->left_out && (load->left_out = malloc(sizeof *load->left_out)) != NULL)
-        *load->left_out = *chunk->fault;
-    report->skipped = true;
-    report->error = chunk->fault;
-    report->skipped_records = report->records - report->loaded - report->rejected;
-    if (report->loaded == 0)
-        report->repairs = (sheaf_repairs){0};
-    return report_file(load, report, err);
-}
-
-/* The file has a fault: it is left out, or, if rows of it cannot be taken back, ends the run. */
-static sheaf_status judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_report *report,
-                          sheaf_error *err)
-{
-    sheaf_on_error on_error = load->options->on_error;
-    bool may = load->sets_aside || on_error == SHEAF_ON_ERROR_SKIP_FILE;
-    bool done = on_error == SHEAF_ON_ERROR_CONTINUE; /* what was found of it counts */
-    if (!chunk->fault->column[0])
-        sheaf__load_name_column(load, chunk, chunk->fault);
-    sheaf_status status = may && !done ? take_back(load, report, &done, err) : SHEAF_OK;
-    fill_report(load, chunk, report);
-    if (status < 0)
-        return status;
-    if (done)
-        return leave_out(load, chunk, report, err);
-    sheaf__rejects_advise(load, chunk->fault, false);
-    sheaf__error_copy(err, chunk->fault);
-    return chunk->fault->status;
-}
-
-/* Most of a file's records have faults: that is a fault of the file, if it can be left out. */
-static sheaf_status judge_whole(sheaf__rows_cursor *cursor, sheaf_error *err)
-{
-    sheaf__load *load = cursor->load;
-    sheaf__chunk *chunk = cursor->chunk;
-    bool done = load->pass == SHEAF__PASS_SURVEY;
-    if (!load->judges || !sheaf__is_misjudged(&chunk->counts))
-        return SHEAF_OK;
-    sheaf_status status = done ? SHEAF_OK : take_back(load, &cursor->report, &done, err);
-    if (status < 0 || !done)
-        return status;
-    chunk->fault = malloc(sizeof *chunk->fault);
-    if (!chunk->fault)
-        return sheaf__error_memory(err, "an error");
-    chunk->misjudged = true;
-    (void)sheaf__misjudged(&chunk->counts, chunk->fault);
-    sheaf__error_source(chunk->fault, chunk->file->found->path);
-    return SHEAF_OK;
-}
-
 /*
  * Rows that came as text, from another process. A failure is a fault of the file, as in a worker.
  */
@@ -405,14 +199,6 @@ static sheaf_status fill_here(sheaf__load *load, sheaf__chunk *chunk, sheaf_erro
     return SHEAF_OK;
 }
 
-/* The file has a fault, and nothing of it was written: it is left out whole. */
-static bool is_left_out(const sheaf__rows_cursor *cursor)
-{
-    const sheaf_file_report *report = &cursor->report;
-    return cursor->chunk->fault && is_never_begun(cursor->load, cursor->chunk) &&
-           report->loaded == 0 && report->rejected == 0;
-}
-
 /* The chunk's turn has come: let what follows be read, and see which of its rows are wanted. */
 static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
@@ -426,7 +212,7 @@ static sheaf_status enter_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     if (status == SHEAF_OK && load->pass == SHEAF__PASS_ROWS && load->wants_columns && chunk->batch)
         status = fill_here(load, chunk, err);
     /* Of a file that is left out, not even the rows before the fault are wanted. */
-    if (status < 0 || is_left_out(cursor))
+    if (status < 0 || sheaf__is_left_out(cursor))
         return status;
     if (chunk->columns)
         sheaf__added_shift(&load->typing.rules, &chunk->shift, chunk->columns,
@@ -501,7 +287,7 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     sheaf__chunk *next;
     count_rows(cursor);
     sheaf_status status = SHEAF_OK;
-    if (load->pass == SHEAF__PASS_ROWS && !is_left_out(cursor))
+    if (load->pass == SHEAF__PASS_ROWS && !sheaf__is_left_out(cursor))
         status = sheaf__rejects_deliver(load, chunk, &cursor->report, err);
     sheaf_status taken = take_next(cursor, &next, err);
     if (status == SHEAF_OK)
@@ -509,16 +295,16 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     if (status == SHEAF_OK)
         status = check_stop(load, err);
     if (status == SHEAF_OK && !next && !chunk->fault)
-        status = judge_whole(cursor, err);
+        status = sheaf__judge_whole(cursor, err);
     bool later = status == SHEAF_OK && chunk->fault && load->pass == SHEAF__PASS_SURVEY &&
-                 leaves_out(load, chunk);
+                 sheaf__leaves_out(load, chunk);
     if (later) {
         leave_out_later(load, chunk);
     } else if (status == SHEAF_OK && chunk->fault) {
-        status = judge(load, chunk, &cursor->report, err);
+        status = sheaf__judge(load, chunk, &cursor->report, err);
     } else if (status == SHEAF_OK && !next && load->pass == SHEAF__PASS_ROWS) {
-        fill_report(load, chunk, &cursor->report);
-        status = report_file(load, &cursor->report, err);
+        sheaf__account_fill(load, chunk, &cursor->report);
+        status = sheaf__account_file(load, &cursor->report, err);
     } else if (status == SHEAF_OK && !next) {
         conclude_survey(load, chunk);
     }
@@ -543,7 +329,7 @@ static sheaf_status enter_file(sheaf__rows_cursor *cursor, sheaf_error *err)
     cursor->n_asked = cursor->n_taken = 0;
     status = sheaf__load_check_header(cursor->load, cursor->chunk, err);
     if (status == SHEAF_OK)
-        status = mark(cursor->load, cursor->chunk, err);
+        status = sheaf__mark_file(cursor->load, cursor->chunk, err);
     return status < 0 ? status : take_header(cursor->load, cursor->chunk, err);
 }
 

@@ -31,6 +31,7 @@
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
 #include "engine/sinks/sink.h"
+#include "engine/sinks/sqlite_names.h"
 #include "engine/sinks/sqlite_rejects.h"
 #include "engine/table/moment.h"
 
@@ -263,61 +264,6 @@ static sheaf_status connect(sqlite_sink *self, sheaf_error *err)
 
 /* ---- columns ---- */
 
-/*
- * A name as SQLite can hold it (NUL made visible), and how it compares: ASCII letters in lower
- * case.
- */
-typedef struct usable_name {
-    char *text; /* with room for a suffix behind it */
-    char *folded;
-    size_t n_bytes;
-} usable_name;
-
-enum { SUFFIX_MAX = 24 };
-
-static bool make_usable(const sheaf__name *name, sheaf_arena *arena, usable_name *usable)
-{
-    char *text = sheaf_arena_new(arena, char, name->n_bytes * 3 + SUFFIX_MAX);
-    char *folded = sheaf_arena_new(arena, char, name->n_bytes * 3 + 1);
-    if (!text || !folded)
-        return false;
-    size_t n = sheaf__name_write(name->bytes, name->n_bytes, text);
-    for (size_t at = 0; at < n; at++)
-        folded[at] = (char)(text[at] >= 'A' && text[at] <= 'Z' ? text[at] + 32 : text[at]);
-    *usable = (usable_name){.text = text, .folded = folded, .n_bytes = n};
-    return true;
-}
-
-/*
- * Names that SQLite can tell apart. `given` is the set of all folded names: a made-up one ("a_2"
- * for the second "A") never takes the place of a real one. `own` is what they became.
- */
-static bool usable_names(sqlite_sink *self, const sheaf__names *columns, sheaf_arena *arena,
-                         sheaf__names *given, sheaf__names *own, const char **names)
-{
-    usable_name *usable = sheaf_arena_new(arena, usable_name, columns->n_items);
-    if (!usable)
-        return false;
-    for (size_t i = 0; i < columns->n_items; i++)
-        if (!make_usable(&columns->items[i], arena, &usable[i]) ||
-            sheaf__names_add(given, usable[i].folded, usable[i].n_bytes, NULL) == SHEAF__NO_NAME)
-            return false;
-    for (size_t i = 0; i < columns->n_items; i++) {
-        const usable_name *name = &usable[i];
-        bool first = sheaf__names_find(own, name->folded, name->n_bytes) == SHEAF__NO_NAME;
-        uint32_t index = sheaf__names_add_unique(own, name->folded, name->n_bytes,
-                                                 first ? NULL : given);
-        if (index == SHEAF__NO_NAME)
-            return false;
-        const sheaf__name *unique = &own->items[index];
-        memcpy(name->text + name->n_bytes, unique->bytes + name->n_bytes,
-               unique->n_bytes - name->n_bytes + 1);
-        self->base.columns_renamed += unique->n_bytes != columns->items[i].n_bytes;
-        names[i] = name->text;
-    }
-    return true;
-}
-
 static const char *declared(sheaf_type type)
 {
     static const char *const names[SHEAF_TYPES] = {
@@ -391,15 +337,9 @@ static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns,
         return SHEAF_OK;
     sheaf_arena *arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
     const char **names = arena ? sheaf_arena_new(arena, const char *, columns->n_items) : NULL;
-    sheaf__names given;
-    sheaf__names own;
-    sheaf__names_init(&given, arena);
-    sheaf__names_init(&own, arena);
-    sheaf_status status = names && usable_names(self, columns, arena, &given, &own, names)
-                              ? create_table(self, names, types, columns->n_items, err)
-                              : sheaf__error_memory(err, "the column names");
-    sheaf__names_end(&given);
-    sheaf__names_end(&own);
+    bool named = names && sheaf__sqlite_names(columns, arena, names, &self->base.columns_renamed);
+    sheaf_status status = named ? create_table(self, names, types, columns->n_items, err)
+                                : sheaf__error_memory(err, "the column names");
     sheaf__arena_destroy(arena);
     self->changes_before = sqlite3_total_changes64(self->db);
     return status;
