@@ -62,7 +62,7 @@ static sheaf__encoding guess_wide(const uint8_t *head, size_t n_bytes)
 {
     size_t nuls[2] = {0, 0};
     size_t pairs = n_bytes / 2;
-    if (n_bytes < WIDE_BYTES_MIN)
+    if (n_bytes < WIDE_BYTES_MIN || !memchr(head, 0, n_bytes))
         return SHEAF__ENCODING_AUTO;
     for (size_t i = 0; i < pairs * 2; i++)
         nuls[i % 2] += head[i] == 0;
