@@ -29,6 +29,14 @@ static sheaf_status note(sheaf__reader *reader, sheaf_status status, const sheaf
     return status;
 }
 
+/* So much of a record has to be looked at to find the quote that is open in it: there may be 64 MiB
+ * behind its first line that have none. */
+static size_t up_to_quotes(const sheaf__reader *reader, size_t n_bytes)
+{
+    size_t n_read = reader->window.line - reader->window.record;
+    return reader->quiet_bytes >= n_bytes && n_read < n_bytes ? n_read : n_bytes;
+}
+
 /* The record as far as it is in the window: for faults before its end was found. */
 static sheaf__record begun(const sheaf__reader *reader)
 {
@@ -78,7 +86,8 @@ sheaf_status sheaf__fault_quote(sheaf__reader *reader)
 {
     sheaf__record rec = begun(reader);
     sheaf__place place = {0};
-    sheaf__locate_open_quote(rec.bytes, rec.n_bytes, &reader->options.dialect, &place);
+    sheaf__locate_open_quote(rec.bytes, up_to_quotes(reader, rec.n_bytes), &reader->options.dialect,
+                             &place);
     return note(reader, SHEAF_EQUOTE, &rec, &place);
 }
 
@@ -98,8 +107,8 @@ sheaf_status sheaf__fault_limit(sheaf__reader *reader, const sheaf__record *rec)
     sheaf__record within = {.bytes = rec->bytes,
                             .n_bytes = rec->n_bytes < limit ? rec->n_bytes : limit};
     sheaf__place place = {0};
-    bool open = sheaf__locate_open_quote(within.bytes, within.n_bytes, &reader->options.dialect,
-                                         &place);
+    bool open = sheaf__locate_open_quote(within.bytes, up_to_quotes(reader, within.n_bytes),
+                                         &reader->options.dialect, &place);
     if (!open)
         place = (sheaf__place){0};
     note(reader, SHEAF_ELIMIT, &within, &place);

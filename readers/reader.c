@@ -173,6 +173,36 @@ static bool is_no_record(sheaf__reader *reader, size_t line_end)
 }
 
 /*
+ * The record goes on in quotes behind the current line: read on until there is a quote, wherever it
+ * stands. A quote that is never closed costs no more than that: nobody parses what it seems to
+ * hold.
+ */
+static sheaf_status await_quote(sheaf__reader *reader, sheaf_error *err)
+{
+    const sheaf__window *window = &reader->window;
+    int quote = reader->options.dialect.quote;
+    if (reader->quiet_bytes < window->line - window->record)
+        reader->quiet_bytes = window->line - window->record;
+    for (;;) {
+        size_t from = window->record + reader->quiet_bytes;
+        if (memchr(window->bytes + from, quote, window->end - from))
+            return SHEAF_OK;
+        reader->quiet_bytes = window->end - window->record;
+        bool lone_cr;
+        size_t n_end = window->at_end ? sheaf__window_line_end(window, window->end, &lone_cr) : 0;
+        sheaf__record rec = {.bytes = window->bytes + window->record,
+                             .n_bytes = window->end - window->record - n_end};
+        if (window->at_end && rec.n_bytes <= reader->options.record_bytes_max)
+            return end_of_text(reader, err);
+        if (window->at_end || is_over_limit(reader))
+            return sheaf__fault_limit(reader, &rec);
+        sheaf_status status = read_on(reader, err);
+        if (status < 0)
+            return status;
+    }
+}
+
+/*
  * Read one record: OK with *rec, END, or a failure; a fault is in reader->fault, not in *err. The
  * window's record stays where it is, so that whoever checks the record can still point into it;
  * next_record() moves on.
@@ -183,12 +213,17 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
     sheaf__window *window = &reader->window;
     sheaf__walk walk = {.dialect = &reader->options.dialect};
     reader->has_fault = false;
+    reader->quiet_bytes = 0;
     for (;;) {
         size_t line_end;
         bool lone_cr;
         bool ended = false;
-        sheaf_status status = find_line(reader, &line_end, err);
-        if (status < 0)
+        sheaf_status status = SHEAF_OK;
+        if (walk.machine.state == SHEAF__QUOTED)
+            status = await_quote(reader, err);
+        if (status == SHEAF_OK)
+            status = find_line(reader, &line_end, err);
+        if (status != SHEAF_OK)
             return status;
         if (line_end == window->line)
             return end_of_text(reader, err);

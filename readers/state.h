@@ -34,8 +34,10 @@ struct sheaf__reader {
     uint64_t first_block;          /* with which reading began, */
     uint64_t first_block_text;     /* and the offset of its text */
     sheaf__gzip_member next_block; /* the first one behind the range, when it was met */
-    bool is_waiting;               /* see sheaf__reader_is_waiting() */
-    bool has_fault;                /* the last failure was a record's, and is told here: */
+    size_t
+        quiet_bytes; /* of a record: behind the line that was read there is no quote up to here */
+    bool is_waiting; /* see sheaf__reader_is_waiting() */
+    bool has_fault;  /* the last failure was a record's, and is told here: */
     sheaf__fault fault;
     const sheaf__asked_columns *asked; /* whose types were asked for; NULL: of none */
     size_t careful_bytes;      /* behind a fault: so many are scanned at once; 0: any number */

@@ -94,6 +94,8 @@ sheaf_status sheaf__reader_fill(sheaf__reader *reader, size_t max_bytes, sheaf_e
     size_t room = window->capacity - window->end;
     if (room > max_bytes)
         room = max_bytes;
+    if (room > SHEAF__WINDOW_BYTES) /* of a window that a giant record has made large */
+        room = SHEAF__WINDOW_BYTES;
     if (room > beyond_range(reader))
         room = beyond_range(reader);
     size_t n = 0;

@@ -85,6 +85,18 @@ static sheaf_status grow(sheaf__window *window)
     return SHEAF_OK;
 }
 
+/* A giant record made it large, and is behind: what comes now has its place in the cache again. */
+static void shrink(sheaf__window *window)
+{
+    uint8_t *bytes = malloc(SHEAF__WINDOW_BYTES);
+    if (!bytes)
+        return;
+    memcpy(bytes, window->bytes, window->end);
+    free(window->bytes);
+    window->bytes = bytes;
+    window->capacity = SHEAF__WINDOW_BYTES;
+}
+
 sheaf_status sheaf__window_make_room(sheaf__window *window)
 {
     if (window->record > 0) {
@@ -95,6 +107,8 @@ sheaf_status sheaf__window_make_room(sheaf__window *window)
         window->line -= given_up;
         window->searched -= given_up;
         window->end -= given_up;
+        if (window->capacity > SHEAF__WINDOW_BYTES && window->end < SHEAF__WINDOW_BYTES / 2)
+            shrink(window);
     }
     return window->capacity - window->end >= SHEAF__WINDOW_ROOM_MIN ? SHEAF_OK : grow(window);
 }
