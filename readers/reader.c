@@ -500,6 +500,7 @@ static sheaf_status take_up_to_refused(sheaf__reader *reader, const sheaf__run_r
     if (sheaf__asked_check(reader->asked, reader->options.nulls, batch, n_rows, n_added, &misfit))
         return SHEAF_OK;
     size_t n_cells = n_rows * batch->n_columns;
+    batch->n_plain_rows -= run->is_plain ? n_added : 0;
     batch->n_bytes -= run->n_bytes;
     batch->n_cells = n_cells;
     batch->n_rows = n_rows;

@@ -38,17 +38,24 @@ static inline void put_batch(blob *to, const sheaf__batch *batch)
     cr_assert_leq(batch->n_cells, batch->cells_capacity);
     cr_assert_leq(batch->n_bytes, batch->bytes_capacity);
     size_t used = 0;
+    size_t n_plain = 0;
+    bool is_plain = true;
     for (size_t i = 0; i < batch->n_cells; i++) {
         const sheaf__cell *cell = &batch->cells[i];
+        bool is_first = i % batch->n_columns == 0;
+        is_plain = is_first || (is_plain && cell->offset_bytes == used + 1);
         bool null = cell->n_bytes == SHEAF__NULL_CELL;
         cr_assert_geq(cell->offset_bytes, used, "the text of a cell is another's too");
         const void *text = cell->n_bytes > 0 ? (const void *)(batch->bytes + cell->offset_bytes)
                                              : "";
         put_field(to, null ? NULL : text, null ? 0 : cell->n_bytes);
         used = cell->offset_bytes + (null ? 0 : cell->n_bytes);
-        if ((i + 1) % batch->n_columns == 0)
+        if ((i + 1) % batch->n_columns == 0) {
+            n_plain += is_plain;
             blob_text(to, "\n");
+        }
     }
+    cr_assert_leq(batch->n_plain_rows, n_plain);
     cr_assert_leq(used, batch->n_bytes, "a cell has text that the batch has not");
 }
 

@@ -433,3 +433,32 @@ Test(reader, reads_a_million_fields)
     blob_free(&text);
     kit_destroy(&with);
 }
+
+Test(reader, rows_that_are_refused_are_no_plain_rows)
+{
+    enum { PLAIN = 9000, BAD = 100 };
+    sheaf__asked_column column = {.column = 0, .type = SHEAF_TYPE_INT64};
+    sheaf__asked_columns asked = {.items = &column, .n = 1};
+    sheaf__rejects rejects = {.counts_only = true};
+    blob text = {0};
+    blob rows = {0};
+    sheaf_error err;
+    blob_text(&text, "a,b\n");
+    for (int i = 0; i < 2 * PLAIN; i++)
+        blob_text(&text, i == BAD ? "bad,x\n" : i < PLAIN ? "1,abcdefgh\n" : "1,\"q\"\n");
+    sheaf_file file = write_file("a.csv", text.bytes, text.n_bytes);
+    kit with = kit_create();
+    cr_assert_eq(sheaf__reader_open(with.reader, &file, &plain_options, &err), SHEAF_OK);
+    cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, &err), SHEAF_OK);
+    sheaf__reader_check_types(with.reader, &asked);
+    sheaf__reader_set_aside(with.reader, &rejects);
+    sheaf__batch_clear(with.batch, 0);
+    cr_assert_eq(sheaf__reader_next(with.reader, with.parser, with.batch, 1 << 20, &err),
+                 SHEAF_END);
+    cr_assert_eq(with.batch->n_rows, 2 * PLAIN - 1);
+    cr_assert_gt(with.batch->n_plain_rows, BAD);
+    put_batch(&rows, with.batch);
+    blob_free(&rows);
+    blob_free(&text);
+    kit_destroy(&with);
+}

@@ -283,6 +283,7 @@ sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, she
     if (!index->quotes && !index->crs && run->blank_lines == 0) {
         add_plain_cells(batch, base, index, run->records * rules->n_columns);
         batch->n_plain_rows += run->records;
+        run->is_plain = true;
     } else {
         add_cells(batch, base, quote_mark(rules->dialect), index, n_lines);
     }

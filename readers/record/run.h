@@ -34,6 +34,7 @@ typedef struct sheaf__run {
     uint64_t blank_lines;
     uint64_t lone_crs; /* of those that end a record or a blank line */
     uint64_t n_lines;
+    bool is_plain; /* its records count among the batch's plain rows */
     bool is_cut; /* the text ends in its first record, or before; nothing is wrong with it so far */
 } sheaf__run;
 
