@@ -16,12 +16,11 @@ static sheaf_status skip_preamble(sheaf__reader *reader, sheaf_error *err)
     return status;
 }
 
-/* The first record is a row: it will be read again. */
-static void take_back(sheaf__reader *reader)
+/* The first record is a row: it will be read again. Its line end counts, if it was one so far. */
+static void take_back(sheaf__reader *reader, bool has_ended)
 {
     sheaf__window *window = &reader->window;
-    reader->counts.lone_crs -= window->line > window->record &&
-                               window->bytes[window->line - 1] == '\r';
+    reader->counts.lone_crs -= has_ended && window->bytes[window->line - 1] == '\r';
     window->line = window->searched = window->record;
     reader->line = reader->record_line;
 }
@@ -34,8 +33,10 @@ static sheaf_status count_columns(sheaf__reader *reader, sheaf__parser *parser, 
     sheaf__parser_begin(parser, &reader->options.dialect, NULL);
     sheaf_status status = sheaf__reader_record(reader, parser, &rec, err);
     bool is_known = reader->options.n_columns > 0;
-    if (status == SHEAF_OK || (is_known && reader->has_fault))
-        take_back(reader);
+    if (status == SHEAF_OK)
+        take_back(reader, true);
+    else if (is_known && reader->has_fault)
+        take_back(reader, reader->fault.status == SHEAF_EENCODING); /* or it has no end yet */
     else
         return status;
     *n_columns = is_known ? reader->options.n_columns : rec.n_fields;

@@ -164,6 +164,8 @@ static bool is_no_record(sheaf__reader *reader, size_t line_end)
     const sheaf_dialect *dialect = &reader->options.dialect;
     size_t at = window->line;
     while (at < line_end && sheaf__is_padding(window->bytes[at], dialect) &&
+    if (is_comment)
+        reader->careful_bytes = CAREFUL_BYTES;
            window->bytes[at] != dialect->delimiter)
         at++;
     bool is_comment = line_end > window->line && window->bytes[window->line] == dialect->comment;
@@ -470,9 +472,9 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
 }
 
 /*
- * Behind a fault there may soon be another one, and what was scanned beyond is scanned again. So
- * first one record is read without a scan, then a little is scanned, and twice as much whenever
- * that was good. Otherwise a text with a fault in every line would take hours.
+ * Behind a fault there may soon be another one, as behind a comment, and what was scanned beyond is
+ * scanned again. So first one record is read without a scan, then a little is scanned, and twice as
+ * much whenever that was good. Otherwise a text with a fault in every line would take hours.
  */
 static void limit_run(sheaf__reader *reader, size_t *n_bytes)
 {

@@ -40,8 +40,8 @@ struct sheaf__reader {
     bool has_fault;  /* the last failure was a record's, and is told here: */
     sheaf__fault fault;
     const sheaf__asked_columns *asked; /* whose types were asked for; NULL: of none */
-    size_t careful_bytes;      /* behind a fault: so many are scanned at once; 0: any number */
-    sheaf__rejects *rejects;   /* records with faults go there; NULL: the first one ends it */
+    size_t careful_bytes;    /* behind a fault, or a comment: so many are scanned; 0: any number */
+    sheaf__rejects *rejects; /* records with faults go there; NULL: the first one ends it */
     sheaf_error *read_failure; /* of the source, kept until the text before it was used */
 };
 

@@ -263,3 +263,51 @@ Test(dialects, lines_before_the_table_and_comments_are_counted)
     blob_free(&got.rows);
     kit_destroy(&with);
 }
+
+static clock_t time_of(kit *with, const sheaf_file *file, bool by_libcsv)
+{
+    sheaf__reader_options options = plain_options;
+    options.dialect.comment = '#';
+    options.by_libcsv = by_libcsv;
+    clock_t begun = clock();
+    outcome got = read_with(with, file, &options, COUNT_ONLY);
+    cr_assert_eq(got.counts.comment_lines, got.counts.records);
+    return clock() - begun;
+}
+
+/* What is scanned behind a comment is not scanned again for the next one. */
+Test(dialects, comments_between_records_cost_no_more_than_to_libcsv)
+{
+    enum { FACTOR = 6 };
+    blob text = {0};
+    blob_text(&text, "a,b\n");
+    for (int i = 0; i < 50000; i++)
+        blob_text(&text, "# a comment\n1,2\n");
+    sheaf_file file = write_file("a.csv", text.bytes, text.n_bytes);
+    kit with = kit_create();
+    clock_t by_libcsv = time_of(&with, &file, true);
+    cr_assert_lt(time_of(&with, &file, false), FACTOR * by_libcsv);
+    kit_destroy(&with);
+    blob_free(&text);
+}
+
+Test(dialects, a_record_that_shows_how_many_columns_there_are_is_counted_once)
+{
+    static const char *const texts[] = {"\"open,x\r1,2\r3,4\r", "\xFF,x\r1,2\r3,4\r",
+                                        "\r1,2\r3,4\r", "1,2,3\r4,5\r6,7\r"};
+    sheaf__reader_options options = plain_options;
+    options.dialect.header = SHEAF_NONE;
+    options.n_columns = 2;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        sheaf_file file = write_file("a.csv", texts[i], strlen(texts[i]));
+        sheaf__rejects rejects = {.counts_only = true};
+        sheaf_error err;
+        kit with = kit_create();
+        cr_assert_eq(sheaf__reader_open(with.reader, &file, &options, &err), SHEAF_OK);
+        cr_assert_eq(sheaf__reader_header(with.reader, with.parser, with.batch, &err), SHEAF_OK);
+        sheaf__reader_set_aside(with.reader, &rejects);
+        cr_assert_eq(sheaf__reader_next(with.reader, with.parser, NULL, 1 << 20, &err), SHEAF_END);
+        cr_assert_eq(sheaf__reader_counts_get(with.reader).lone_crs, 3, "of text %zu", i);
+        kit_destroy(&with);
+    }
+}
