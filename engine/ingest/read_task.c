@@ -441,6 +441,7 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
     if (status == SHEAF_OK && whole && !chunk->split)
         status = survey(worker, chunk, is_stream, err);
     if (status >= 0 && is_stream) {
+        chunk->counts = sheaf__reader_counts_get(chunk->reader);
         file->reader = chunk->reader;
         chunk->reader = NULL;
     }

@@ -46,7 +46,10 @@ class ToldDialects(SheafTest):
     def test_without_a_header_columns_are_numbered_and_csv_has_none(self):
         self.write("h.csv", "1,2\n3,4\n")
         self.write("with.csv", "column2,x\n5,6\n")
-        self.assertEqual(self.expect(CLEAN, "cat", "h.csv", "--header", "no").out.decode(), "1,2\n3,4\n")
+        for way in ([], ["-j", "1"], ["--executor", "processes"]):
+            self.assertEqual(self.expect(CLEAN, "cat", "h.csv", "--header", "no", *way).out.decode(), "1,2\n3,4\n")
+            self.assertEqual(self.expect(CLEAN, "cat", "-", "--header", "no", *way, input=b"1,2\n3,4\n").out.decode(),
+                             "1,2\n3,4\n")
         self.expect(CLEAN, "ingest", "h.csv", "-o", "h.jsonl", "--header", "no")
         self.assertEqual(self.read("h.jsonl"), b'{"column1":"1","column2":"2"}\n{"column1":"3","column2":"4"}\n')
 
