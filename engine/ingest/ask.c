@@ -402,7 +402,10 @@ static sheaf_status blame_file(sheaf__load_file *file, sheaf__chunk **chunk, she
     return SHEAF_OK;
 }
 
-/* What was found out of the file's dialect need not be found out again. */
+/*
+ * What was found out of the file's dialect need not be found out again. Only while no other task of
+ * the file is under way: those that read its ranges look at it.
+ */
 static void note_dialect(sheaf__load_file *file, const sheaf__chunk *chunk)
 {
     if (!chunk || !chunk->counts.dialect.delimiter)
@@ -452,7 +455,8 @@ sheaf_status sheaf__ask_answer(sheaf__load *load, sheaf__ask what, sheaf__load_f
                                sheaf_error *err)
 {
     status = take_answer(load, what, file, status, result, chunk, err);
-    note_dialect(file, *chunk);
+    if (what == SHEAF__ASK_HEADER || what == SHEAF__ASK_FIRST)
+        note_dialect(file, *chunk);
     return status;
 }
 
