@@ -169,8 +169,7 @@ static void tell_value(const sheaf__fault *fault, const uint8_t *raw, sheaf_erro
     sheaf_text_escape(value, read_value(fault, raw, value, sizeof value), shown, sizeof shown);
     sheaf_error_set(err, SHEAF_ETYPE, "'%s' is not of type %s", shown,
                     sheaf_type_name(fault->type));
-    sheaf_error_hint(err, "without --type for this column its type is found out; --on-error "
-                          "skip-file leaves such files out");
+    sheaf_error_hint(err, "without --type for this column its type is found out");
 }
 
 static void tell_limit(const sheaf__fault *fault, sheaf_error *err)

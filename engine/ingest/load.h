@@ -525,7 +525,7 @@ sheaf_status sheaf__rejects_check(const sheaf_ingest_options *options, bool is_s
 sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *ingest,
                                          sheaf_error *err);
 
-/* "short", "long", "quote", "encoding", "limit". */
+/* "short", "long", "quote", "encoding", "limit", "type". */
 const char *sheaf__reject_code(const sheaf__fault *fault);
 
 /* Send the records that a chunk has set aside where they belong, and count them. */

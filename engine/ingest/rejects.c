@@ -216,7 +216,7 @@ static void hint_place(const sheaf__load *load, sheaf_error *told)
 static bool is_of_record(const sheaf_error *fault)
 {
     return fault->record > 0 && (fault->status == SHEAF_ESHAPE || fault->status == SHEAF_EQUOTE ||
-                                 fault->status == SHEAF_EENCODING);
+                                 fault->status == SHEAF_EENCODING || fault->status == SHEAF_ETYPE);
 }
 
 void sheaf__rejects_advise(const sheaf__load *load, sheaf_error *fault, bool is_left_out)
