@@ -27,12 +27,14 @@ bool sheaf__leaves_out(const sheaf__load *load, const sheaf__chunk *chunk)
 
 /*
  * From here on, what is written of the chunk's file may be taken back. It will not have to be if
- * the chunk is all there is of it, and good, as most small files are.
+ * the chunk is all there is of it, and good, as most small files are. (Of rows that came as text
+ * from another process, and are still to be typed, that is not known yet.)
  */
 sheaf_status sheaf__mark_file(sheaf__load *load, const sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__sink *sink = load->sink;
-    bool is_good = !chunk->more && !chunk->split && !chunk->fault &&
+    bool is_typed = !load->wants_columns || !chunk->batch;
+    bool is_good = !chunk->more && !chunk->split && !chunk->fault && is_typed &&
                    !sheaf__is_misjudged(&chunk->counts);
     if (!sink || !sink->ops->mark || !load->sets_aside || load->pass != SHEAF__PASS_ROWS || is_good)
         return SHEAF_OK;

@@ -140,6 +140,23 @@ class Places(AskedTest):
                             code=SKIPPED)
         self.assertEqual((1, 1), (facts["loaded"], facts["files_skipped"]))
 
+    def test_how_to_go_on_is_told_once(self):
+        self.write("a.csv", "a,b\nx,1\n2,3\n4,5\n")
+        run = self.expect_fault("ingest", "a.csv", "-o", "x.db", "--type", "a=int64", "--on-error", "stop")
+        self.assertIn("--on-error quarantine sets such records aside", run.error.help)
+        self.assertEqual(1, run.error.help.count("skip-file"))
+
+    def test_a_file_that_is_refused_when_its_rows_are_typed_is_taken_back(self):
+        """Who keeps the name depends on the file before: so its values are not looked at before."""
+        self.write("a.csv", "a,b\n" + "1,2\n" * 100_000)
+        self.write("b.csv", "A,a\n5,6\n7,bad\n8\n9,9\n9,9\n")
+        for executor in ("threads", "processes"):
+            for first in ("a.csv", "few.csv"):
+                self.write("few.csv", "a,b\n1,2\n")
+                facts = self.facts(first, "b.csv", "-o", "x.db", "--if-exists", "replace", "--match", "nocase", "--type",
+                                   "a=int64", "--memory", "1M", "--executor", executor, code=SKIPPED)
+                self.assertEqual((1, 0, 5), (facts["files_skipped"], facts["rejected"], facts["skipped"]))
+
     def test_the_position_of_a_column_is_each_files_own(self):
         self.write("a.csv", "a,b\n1,x\nx,1\n")
         self.write("b.csv", "b,a\n1,x\nx,1\n")
