@@ -57,9 +57,19 @@ sheaf_status sheaf__load_check_header(sheaf__load *load, sheaf__chunk *chunk, sh
     return sheaf__chunk_refuse(chunk, err);
 }
 
+bool sheaf__load_has_no_table(const sheaf__load *load)
+{
+    bool any = load->left_out != NULL;
+    for (size_t i = 0; !any && i < sheaf_files_count(load->files); i++)
+        any = load->states[i].faulty != NULL;
+    return any && load->schema.headers.n_items == 0;
+}
+
 sheaf_status sheaf__load_settle(sheaf__load *load, sheaf_error *err)
 {
     const sheaf__schema *schema = &load->schema;
+    if (sheaf__load_has_no_table(load))
+        return SHEAF_OK;
     sheaf_status status = sheaf__schema_settle(&load->schema, err);
     load->summary->columns_left_out = schema->n_left_out;
     for (size_t i = 0; status == SHEAF_OK && i < sheaf_files_count(load->files); i++)

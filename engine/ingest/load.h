@@ -71,9 +71,9 @@ typedef struct sheaf__load_file {
     sheaf__kinds *kinds;       /* what its ranges hold that were surveyed */
     const bool
         *unwanted; /* columns that are none of the table's, if any are; set with the layout */
-    atomic_bool keeps_nothing; /* and whether there is no room for it; any thread */
-    sheaf_dialect dialect;     /* known whole once it was opened; else only what is told */
-    uint64_t n_columns;        /* the same: of most records, or 0 */
+    atomic_bool keeps_nothing;  /* and whether there is no room for it; any thread */
+    sheaf_dialect dialect;      /* known whole once it was opened; else only what is told */
+    uint64_t n_columns;         /* the same: of most records, or 0 */
     sheaf__asked_columns asked; /* const once the header was read, until it is read again */
     uint32_t layout; /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
@@ -479,6 +479,12 @@ void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk,
 
 /* If the chunk brings a header that is not the first file's, as it should be: its file's fault. */
 sheaf_status sheaf__load_check_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err);
+
+/*
+ * Files have faults, and no header is known: whatever is asked for of columns, that is what is to
+ * be told.
+ */
+bool sheaf__load_has_no_table(const sheaf__load *load);
 
 /* All headers are known: the table. And count what it has not. EINVAL, ENOMEM. */
 sheaf_status sheaf__load_settle(sheaf__load *load, sheaf_error *err);

@@ -123,7 +123,7 @@ static sheaf_status check_names(const sheaf__load *load, sheaf_error *err)
     for (size_t i = 0; i < load->typing.asked.n; i++) {
         const char *name = load->typing.asked.items[i].column;
         char shown[120];
-        if (sheaf__schema_knows(&load->schema, name))
+        if (sheaf__schema_knows(&load->schema, name) || sheaf__load_has_no_table(load))
             continue;
         sheaf_text_escape(name, strlen(name), shown, sizeof shown);
         sheaf_error_set(err, SHEAF_EINVAL, "a type is asked for a column '%s' that no file has",

@@ -427,6 +427,18 @@ class BadInput(SchemaTest):
                              (["--rename", 'id="q""q"', "--select", '"q""q"'], '"q""q"\n1\n')):
             self.assertEqual(wanted, self.succeed("cat", "a.csv", *args).out.decode(), args)
 
+    def test_if_no_file_can_be_read_that_is_what_is_told(self):
+        self.write("a.csv", '"a,b\n1,2\n')
+        self.write("b.csv.gz", b"\x1f\x8b\x08nothing")
+        for asked in (["--select", "a"], ["--drop", "a"], ["--rename", "a=b"], ["--type", "a=int64"]):
+            for name, says in (("a.csv", "quote is never closed"), ("b.csv.gz", "compressed data")):
+                for on_error in ("stop", "quarantine"):
+                    run = self.expect(FAULT, "ingest", name, "-o", "x.db", *asked, "--on-error", on_error)
+                    self.assertIn(f"error: the {says}", run.err.decode())
+                    self.assertNotIn("no file has", run.err.decode())
+        self.write("e.csv", "")
+        self.expect_fault("cat", "e.csv", "--select", "a", says="no file has")
+
     def test_a_name_that_no_file_has_is_told_with_the_nearest(self):
         for args, says in ((["--select", "idd"], "(?s)no file has a column 'idd'.*did you mean 'id'?"),
                            (["--drop", "a.b"], "(?s)no file has a column 'a.b'.*did you mean 'a,b'?"),
