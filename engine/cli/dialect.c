@@ -5,6 +5,20 @@
 
 #include "engine/cli/cli.h"
 
+/* "\x1f", as `sniff` writes what no terminal shows. */
+static bool parse_code(const char *text, int *character)
+{
+    bool is_code = strncmp(text, "\\x", 2) == 0 && strlen(text) == 4 &&
+                   strspn(text + 2, "0123456789abcdefABCDEF") == 2;
+    *character = is_code ? (int)strtol(text + 2, NULL, 16) : 0;
+    return is_code;
+}
+
+static bool is_usable(int character)
+{
+    return character > 0 && character < 0x80 && character != '\n' && character != '\r';
+}
+
 static bool parse_character(const char *text, int *character)
 {
     static const struct {
@@ -20,8 +34,10 @@ static bool parse_character(const char *text, int *character)
             return true;
         }
     }
+    if (parse_code(text, character))
+        return is_usable(*character);
     *character = (unsigned char)text[0];
-    return text[0] && !text[1] && *character < 0x80 && *character != '\n' && *character != '\r';
+    return text[0] && !text[1] && is_usable(*character);
 }
 
 static bool parse_choice(const char *text, int *choice)
@@ -41,12 +57,15 @@ static bool parse_lines(const char *text, int64_t *n)
 
 const char *dialect_set(sheaf_dialect *dialect, const char *option, const char *value)
 {
-    static const char one[] = "one ASCII character that is no line end, or tab, space, none";
+    static const char one[] =
+        "one ASCII character that is no line end, or its code (\\x1f), or tab, "
+        "space, none";
     int64_t *lines = &dialect->skip_lines;
     if (strcmp(option, "delim") == 0)
         return parse_character(value, &dialect->delimiter) && dialect->delimiter != SHEAF_NONE
                    ? NULL
-                   : "one ASCII character that is no line end, or tab, or space: --delim ';'";
+                   : "one ASCII character that is no line end, or its code (\\x1f), or tab, or "
+                     "space: --delim ';'";
     if (strcmp(option, "quote") == 0)
         return parse_character(value, &dialect->quote) ? NULL : one;
     if (strcmp(option, "comment") == 0)

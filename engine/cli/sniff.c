@@ -53,7 +53,8 @@ static const char *character(int value, char text[8])
         return "none";
     if (value == '\t')
         return "tab";
-    snprintf(text, 8, value == '\'' ? "\"%c\"" : value < ' ' ? "\\x%02x" : "'%c'", value);
+    bool is_shown = value >= ' ' && value < 0x7F;
+    snprintf(text, 8, value == '\'' ? "\"%c\"" : is_shown ? "'%c'" : "'\\x%02x'", value);
     return text;
 }
 

@@ -25,20 +25,28 @@ static sheaf_status refuse(const char *what, sheaf_error *err)
     return SHEAF_EINVAL;
 }
 
+/* Whether a file's name may promise what another character was told to be. */
+static bool is_promised(const sheaf_dialect *d, int character)
+{
+    return d->delimiter == SHEAF_BY_NAME && (character == ',' || character == '\t');
+}
+
 sheaf_status sheaf__dialect_check(const sheaf_dialect *d, sheaf_error *err)
 {
+    static const char different[] = "delimiter, quote, escape and comment are different characters";
     int quote = d->quote == 0 ? '"' : d->quote; /* which it is more often than not */
     const int characters[CHARACTERS] = {d->delimiter, quote, d->comment, d->escape};
     for (size_t i = 0; i < CHARACTERS; i++) {
         int no_character = i > 0 ? SHEAF_NONE : SHEAF_BY_NAME;
-        if (characters[i] != 0 && characters[i] != no_character &&
-            !is_character(characters[i]))
+        if (characters[i] != 0 && characters[i] != no_character && !is_character(characters[i]))
             return refuse("delimiter, quote, escape and comment are one ASCII character each that "
                           "is no line end",
                           err);
         for (size_t k = 0; k < i; k++)
             if (characters[i] > 0 && characters[i] == characters[k])
-                return refuse("delimiter, quote, escape and comment are different characters", err);
+                return refuse(different, err);
+        if (is_promised(d, characters[i]))
+            return refuse(different, err);
     }
     if (!is_choice(d->padding, 1) || !is_choice(d->header, 1) ||
         !is_choice(d->skip_lines, INT64_MAX))

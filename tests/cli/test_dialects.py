@@ -68,7 +68,9 @@ class ToldDialects(SheafTest):
         self.write("a.csv", "a\n1\n")
         for options in (["--delim", ";;"], ["--quote", "é"], ["--delim", ",", "--quote", ","], ["--escape", ""],
                         ["--escape", '"'], ["--comment", "\n"], ["--skip", "-1"], ["--skip", "x"], ["--header", "maybe"],
-                        ["--delim", "none"], ["--comment", "#", "--delim", "#"], ["--padding", "1"]):
+                        ["--delim", "none"], ["--comment", "#", "--delim", "#"], ["--padding", "1"],
+                        ["--no-sniff", "--quote", ","], ["--no-sniff", "--comment", "tab"], ["--delim", "\\x0a"],
+                        ["--delim", "\\x+1"], ["--delim", "\\x80"]):
             run = self.expect(USAGE, "cat", "a.csv", *options)
             self.assertIn("help: ", run.err.decode())
 

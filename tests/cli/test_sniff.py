@@ -37,6 +37,15 @@ class Sniff(SheafTest):
         run = self.expect(CLEAN, "cat", "odd.txt", *said)
         self.assertEqual(run.out, b"id,what\n1,a;b\n2,it's\n")
 
+    def test_a_character_that_no_terminal_shows_is_told_by_its_code(self):
+        self.write("us.txt", "id\x1fwhat\n1\x1fa,b\n2\x1fc\n3\x1fd\n")
+        shown = self.expect(CLEAN, "sniff", "us.txt").out.decode()
+        [line] = [line for line in shown.splitlines() if line.startswith("  dialect")]
+        said = shlex.split(line)[1:]
+        self.assertEqual(said[:2], ["--delim", "\\x1f"])
+        run = self.expect(CLEAN, "cat", "us.txt", *said)
+        self.assertEqual(run.out, b'id,what\n1,"a,b"\n2,c\n3,d\n')
+
     def test_all_files_are_told_of_in_order(self):
         names = [f"{i}.csv" for i in range(100)]
         for i, name in enumerate(names):
