@@ -19,7 +19,7 @@ enum { SHEAF_NONE = -1, SHEAF_BY_NAME = -2 };
 
 /*
  * Each member is 0: to be found out, or SHEAF_NONE: there is none, or what it says. No two of the
- * characters are the same, but for `escape`, and none is a NUL, a line end, or beyond ASCII.
+ * characters are the same, and none is a NUL, a line end, or beyond ASCII.
  */
 typedef struct sheaf_dialect {
     /* Between fields; never NONE. BY_NAME: tab in *.tsv, *.tsv.gz, *.tsv.zst, else the comma. */

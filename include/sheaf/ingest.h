@@ -212,8 +212,9 @@ typedef struct sheaf_ingest_options {
      * Encodings that are not to be found out; the last that matches a file is its own. All others
      * are UTF-8 or, by their byte order mark or their NULs, UTF-16, or what cannot be UTF-8 is
      * windows-1252: by samples from the beginning, the middle and the end; of a compressed file by
-     * the first 64 KiB of its text alone. A file that is not UTF-8 is decoded, and not split among
-     * workers. Of a stream, only its byte order mark is looked at.
+     * the first 64 KiB of its text alone, and so of a stream, unless the delimiter is told: then
+     * only a byte order mark counts. A file that is not UTF-8 is decoded, and not split among
+     * workers.
      */
     const sheaf_file_encoding *encodings;
     size_t n_encodings;
