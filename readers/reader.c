@@ -76,11 +76,6 @@ bool sheaf__reader_is_waiting(const sheaf__reader *reader)
     return reader->is_waiting;
 }
 
-bool sheaf__reader_can_rewind(const sheaf__reader *reader)
-{
-    return reader->source.can_seek;
-}
-
 size_t sheaf__reader_columns(const sheaf__reader *reader)
 {
     return reader->n_columns;
@@ -164,13 +159,13 @@ static bool is_no_record(sheaf__reader *reader, size_t line_end)
     const sheaf_dialect *dialect = &reader->options.dialect;
     size_t at = window->line;
     while (at < line_end && sheaf__is_padding(window->bytes[at], dialect) &&
-    if (is_comment)
-        reader->careful_bytes = CAREFUL_BYTES;
            window->bytes[at] != dialect->delimiter)
         at++;
     bool is_comment = line_end > window->line && window->bytes[window->line] == dialect->comment;
     reader->counts.blank_lines += at == line_end;
     reader->counts.comment_lines += is_comment;
+    if (is_comment)
+        reader->careful_bytes = CAREFUL_BYTES;
     return at == line_end || is_comment;
 }
 
@@ -502,10 +497,10 @@ static sheaf_status take_up_to_refused(sheaf__reader *reader, const sheaf__run_r
     if (sheaf__asked_check(reader->asked, reader->options.nulls, batch, n_rows, n_added, &misfit))
         return SHEAF_OK;
     size_t n_cells = n_rows * batch->n_columns;
-    batch->n_plain_rows -= run->is_plain ? n_added : 0;
     batch->n_bytes -= run->n_bytes;
     batch->n_cells = n_cells;
     batch->n_rows = n_rows;
+    batch->n_plain_rows -= run->is_plain ? n_added : 0;
     limit.records = misfit.row - n_rows;
     *run = (sheaf__run){0};
     reader->careful_bytes = CAREFUL_BYTES;

@@ -216,9 +216,6 @@ bool sheaf__reader_is_waiting(const sheaf__reader *reader);
 
 sheaf__reader_counts sheaf__reader_counts_get(const sheaf__reader *reader);
 
-/* Whether rewind() works. */
-bool sheaf__reader_can_rewind(const sheaf__reader *reader);
-
 /* What was found out of an open file's dialect, and how sure that is. */
 const sheaf__sniffed *sheaf__reader_sniffed(const sheaf__reader *reader);
 

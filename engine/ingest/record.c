@@ -166,15 +166,10 @@ static sheaf_status find(finder *self, bool *is_header, sheaf_error *err)
 
 /* ---- telling what it is ---- */
 
-static bool is_line_end(uint8_t byte)
-{
-    return byte == '\n' || byte == '\r';
-}
-
 /* Behind the line that begins at `at`. */
 static size_t next_line(const uint8_t *text, size_t n_bytes, size_t at)
 {
-    while (at < n_bytes && !is_line_end(text[at]))
+    while (at < n_bytes && !sheaf__is_line_end(text[at]))
         at++;
     bool is_pair = at + 1 < n_bytes && text[at] == '\r' && text[at + 1] == '\n';
     return at < n_bytes ? at + 1 + is_pair : at;
@@ -188,7 +183,7 @@ static bool is_no_record(const uint8_t *text, size_t n_bytes, size_t at,
         return true;
     while (at < n_bytes && sheaf__is_padding(text[at], dialect) && text[at] != dialect->delimiter)
         at++;
-    return at < n_bytes && is_line_end(text[at]);
+    return at < n_bytes && sheaf__is_line_end(text[at]);
 }
 
 /* The lines that are no records and come before it in the text: the first of them may be gone. */
@@ -218,7 +213,7 @@ static void take_raw(const finder *self, sheaf_record *record)
     const uint8_t *text = sheaf__reader_raw(self->reader, self->before.offset_bytes, &n);
     size_t begin = skip_lines(self, text, n);
     size_t end = n;
-    if (end > begin && is_line_end(text[end - 1]))
+    if (end > begin && sheaf__is_line_end(text[end - 1]))
         end -= 1 + (end - begin >= 2 && text[end - 1] == '\n' && text[end - 2] == '\r');
     record->line = self->before.line + lines_between_records(&self->after) -
                    lines_between_records(&self->before);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "readers/dialect/candidate.h"
+#include "readers/record/machine.h"
 #include "readers/scan/scan.h"
 
 /* Text that is scanned at once: its lines are on the stack, and it may be nothing but line ends. */
@@ -12,11 +13,6 @@ enum { STRETCH_BYTES = 1536 };
 static bool has(const sheaf__sniff_piece *piece, uint8_t byte)
 {
     return memchr(piece->bytes, byte, piece->n_bytes) != NULL;
-}
-
-static bool is_line_end(uint8_t byte)
-{
-    return byte == '\n' || byte == '\r';
 }
 
 /* ---- the first line ---- */
@@ -85,8 +81,9 @@ static bool take_lines(count *c, const uint8_t *text, const sheaf__scan_line *li
     for (size_t i = 0; i < n; i++) {
         uint32_t width = lines[i].n_fields - c->n_fields;
         size_t end = (size_t)lines[i].at + 1;
-        bool is_blank = width == 1 && (end - c->n_bytes == 1 ||
-                                       (end - c->n_bytes == 2 && is_line_end(text[c->n_bytes])));
+        bool is_blank = width == 1 &&
+                        (end - c->n_bytes == 1 ||
+                         (end - c->n_bytes == 2 && sheaf__is_line_end(text[c->n_bytes])));
         c->n_fields = lines[i].n_fields;
         c->n_bytes = end;
         if (is_blank && c->n_records == 1)
@@ -157,7 +154,7 @@ bool sheaf__sniff_plain(const sheaf__sniff_text *text, const sheaf_dialect *told
     count of_head = {0};
     if (text->n_pieces == 0 || !may_be_plain(told))
         return false;
-    while (begin < head->n_bytes && is_line_end(head->bytes[begin]))
+    while (begin < head->n_bytes && sheaf__is_line_end(head->bytes[begin]))
         begin++;
     size_t line_end = sheaf__line_behind(head->bytes, head->n_bytes, begin);
     int delimiter = told->delimiter;

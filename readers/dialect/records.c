@@ -3,15 +3,12 @@
 
 #include <string.h>
 
+#include "readers/record/machine.h"
+
 enum { STOPS_PLAIN = 1, STOPS_QUOTED = 2, WORK = 4 };
 
 typedef sheaf__walker walker;
 typedef sheaf__record record;
-
-static bool is_line_end(uint8_t byte)
-{
-    return byte == '\n' || byte == '\r';
-}
 
 static bool is_blank(const walker *w, uint8_t byte)
 {
@@ -29,7 +26,7 @@ static size_t behind_line_end(const uint8_t *bytes, size_t n_bytes, size_t at)
 
 size_t sheaf__line_behind(const uint8_t *bytes, size_t n_bytes, size_t at)
 {
-    while (at < n_bytes && !is_line_end(bytes[at]))
+    while (at < n_bytes && !sheaf__is_line_end(bytes[at]))
         at++;
     return behind_line_end(bytes, n_bytes, at);
 }
@@ -46,7 +43,7 @@ bool sheaf__may_open(const sheaf__sniff_piece *piece, uint8_t delimiter, uint8_t
         while (before > begin && (before[-1] == ' ' || before[-1] == '\t') &&
                before[-1] != delimiter)
             before--;
-        if (before == begin || before[-1] == delimiter || is_line_end(before[-1])) {
+        if (before == begin || before[-1] == delimiter || sheaf__is_line_end(before[-1])) {
             is_there = true;
             *is_padded |= before < at;
         }
@@ -94,15 +91,17 @@ static size_t step_over_escaped(const walker *w, size_t at, record *r)
     if (at + 1 >= w->n_bytes)
         return w->n_bytes;
     uint8_t byte = w->bytes[at + 1];
-    r->n_escaped += byte == w->rules.quote || byte == w->rules.delimiter || is_line_end(byte);
-    return is_line_end(byte) ? behind_line_end(w->bytes, w->n_bytes, at + 1) : at + 2;
+    r->n_escaped += byte == w->rules.quote || byte == w->rules.delimiter ||
+                    sheaf__is_line_end(byte);
+    return sheaf__is_line_end(byte) ? behind_line_end(w->bytes, w->n_bytes, at + 1) : at + 2;
 }
 
 /* ---- fields ---- */
 
 static bool ends_field(const walker *w, size_t at)
 {
-    return at >= w->n_bytes || w->bytes[at] == w->rules.delimiter || is_line_end(w->bytes[at]);
+    return at >= w->n_bytes || w->bytes[at] == w->rules.delimiter ||
+           sheaf__is_line_end(w->bytes[at]);
 }
 
 /*
@@ -199,7 +198,7 @@ static void skip_to_record(walker *w)
             w->last_comment = w->at;
             w->n_comments++;
             w->at = sheaf__line_behind(w->bytes, w->n_bytes, w->at);
-        } else if (is_line_end(byte)) {
+        } else if (sheaf__is_line_end(byte)) {
             w->at++;
         } else {
             return;
@@ -216,7 +215,7 @@ bool sheaf__walker_next(walker *w, record *r)
     r->begin = w->at;
     for (;;) {
         w->at = read_field(w, w->at, r);
-        if (w->at >= w->n_bytes || is_line_end(w->bytes[w->at]))
+        if (w->at >= w->n_bytes || sheaf__is_line_end(w->bytes[w->at]))
             break;
         w->at++;
         if (w->at >= w->n_bytes) { /* the text ends with a delimiter */
