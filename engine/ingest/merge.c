@@ -68,14 +68,17 @@ static sheaf_status compare_header(const sheaf__load *load, const sheaf__chunk *
 
 /*
  * The chunk brings a header: unite its columns, or see that it is the one that was read before.
- * (Workers may read the schema meanwhile only if all headers were read before.)
+ * (Workers may read the schema meanwhile only if all headers were read before.) A file that is left
+ * out has columns all the same, if its header is good: when its fault is met may depend on whether
+ * it is split, and on the destination. Only with SKIP_FILE all of it is read before.
  */
 static sheaf_status take_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
 {
     sheaf__load_file *file = chunk->file;
     uint32_t layout;
-    if (!chunk->header || (chunk->fault && sheaf__is_never_begun(load, chunk)))
-        return SHEAF_OK; /* a file that is left out adds no columns */
+    bool is_left_out = chunk->fault && load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE;
+    if (!chunk->header || is_left_out)
+        return SHEAF_OK;
     if (file->header_read)
         return compare_header(load, chunk, err);
     sheaf_status status = sheaf__schema_add(&load->schema, chunk->header, &layout, err);
@@ -135,9 +138,10 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
             load->first_fault = chunk;
             return SHEAF_END;
         }
+        status = take_header(load, chunk, err);
         sheaf__chunk_strip(chunk);
         file->faulty = chunk;
-        return SHEAF_OK;
+        return status;
     }
     status = take_header(load, chunk, err);
     file->header_read = true;

@@ -488,6 +488,19 @@ class Misjudged(SheafTest):
             self.write("most.csv", self.text(n_records, most))
             self.check(["good.csv", "most.csv", "half.csv"], 1, 1 + n_records - n_records // 2, n_records // 2)
 
+    def test_their_columns_stay_whoever_reads_them_wherever_to(self):
+        self.write("bad.csv", "x,y\n" + "1,2,3\n" * 200_000 + "1,2\n" * 50_000)
+        self.write("none.csv", "u,v\n1\n")
+        self.write("good.csv", "a,b\n1,2\n")
+        seen = set()
+        for where in ("x.db", "x.csv", "null:"):
+            for way in (["-j", "1"], ["-j", "2"], ["-j", "2", "--executor", "processes"]):
+                facts = self.totals("bad.csv", "none.csv", "good.csv", "-o", where, "--if-exists", "replace", "--digest",
+                                    "--on-error", "quarantine", *way, code=SKIPPED)
+                self.assertEqual((2, 1), (facts["files_skipped"], facts["loaded"]))
+                seen.add((facts["columns"], facts["digest"]))
+        self.assertEqual([6], [n_columns for n_columns, _ in seen])
+
     def test_large_ones_too(self):
         self.write("good.csv", b"a,b\n1,2\n")
         self.write("most.csv", self.text(400_000, 210_000))
