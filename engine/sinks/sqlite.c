@@ -192,7 +192,8 @@ static bool has_moved(const sqlite_sink *self)
     int moved = 0;
     if (stat(self->path, &st) != 0 && errno == ENOENT)
         return true;
-    return sqlite3_file_control(self->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+    return self->db && /* or there was no memory for it */
+           sqlite3_file_control(self->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
            moved;
 }
 
