@@ -87,10 +87,22 @@ sheaf_status sheaf__digest_file(sheaf_worker *worker, sheaf__parser *parser, she
     return status;
 }
 
+/* Whether the table has all columns that files have, in their order. */
+static bool has_all_columns(const sheaf__schema *schema)
+{
+    size_t n = schema->columns.n_items;
+    bool all = n_table(schema) == n;
+    for (size_t i = 0; all && schema->source_of && i < n; i++)
+        all = schema->source_of[i] == i;
+    return all;
+}
+
 bool sheaf__digest_holds(const sheaf__load_file *file)
 {
-    if (!file->load->digests || file->in_ranges) /* those are surveyed when all headers are known */
+    if (!file->load->digests)
         return true;
+    if (file->in_ranges) /* surveyed when all headers are known, but not which columns are chosen */
+        return has_all_columns(&file->load->schema);
     size_t n = n_table(&file->load->schema);
     uint32_t *from = project(file);
     bool holds = from != NULL && file->load->schema.layouts[file->layout].n_columns == n;

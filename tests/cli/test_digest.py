@@ -238,6 +238,20 @@ class Meaning(DigestTest):
             self.assertEqual(digest_of(["a", "b"], [["1", "2024-01-01"], ["1.0", "2024-01-01 00:00"]]),
                              self.digest("a.csv", *args, where="x.db"))
 
+    def test_columns_that_are_chosen_and_added(self):
+        n = 110_000
+        self.write("a.csv", "a,b,c\n" + "".join(f"{i},x,{i * i}\n" for i in range(n)))
+        self.write("b.csv", "a,b,c,d\n1,2,3,4\n")
+        whole = [(str(i), "x", str(i * i), None) for i in range(n)] + [("1", "2", "3", "4")]
+        for options, columns in ((["--select", "c,a"], [2, 0]), (["--drop", "b"], [0, 2, 3]),
+                                 (["--columns", "first"], [0, 1, 2]), (["--rename", "b=z"], [0, 1, 2, 3]),
+                                 (["--add", "line"], [0, 1, 2, 3])):
+            names = ["a", "z" if "b=z" in options else "b", "c", "d"]
+            expected = digest_of([names[k] for k in columns], [[row[k] for k in columns] for row in whole])
+            for way in self.EVERY_WAY[:2]:
+                for where in ("x.csv", "x.db"):
+                    self.assertEqual(expected, self.digest("a.csv", "b.csv", *options, *way, where=where), (options, way))
+
     def test_nothing(self):
         self.assert_digest(digest_of([], []), self.write("empty.csv", ""))
         self.assert_digest(digest_of(["a"], []), self.write("a.csv", "a\n"), "empty.csv")
