@@ -319,12 +319,12 @@ class Columns(SchemaTest):
             self.assertEqual((1, 0, 2), (facts["loaded"], facts["rejected"], facts["files_skipped"]))
 
     def test_strict_of_a_file_that_is_split(self):
-        self.write_rows("b.csv", 200_000, header="id,y")
+        self.write_rows("b.csv", 200_000, header="id,y", filler="some text\n#")
         for out in ("x.db", "x.csv", "null:"):
             for way in VARIANTS:
                 facts = self.totals("a.csv", "b.csv", "c.csv", "-o", out, "--columns", "strict", "--on-error",
-                                    "quarantine", "--if-exists", "replace", *way, code=SKIPPED)
-                self.assertEqual((2, 1), (facts["loaded"], facts["files_skipped"]))
+                                    "quarantine", "--if-exists", "replace", "--comment", "#", *way, code=SKIPPED)
+                self.assertEqual((2, 1, 0), (facts["loaded"], facts["files_skipped"], facts["comment_lines"]))
 
     def test_files_without_a_header_count_for_nothing(self):
         self.write("0.csv", "\n\n")
