@@ -7,9 +7,9 @@
  *     dialect.c    what it says of a dialect
  *     lists.c      names of columns in it
  *     report.c     the summary, counts, errors: for people and as JSON
+ *     sniff.c      what is found out of each file
  *     check.c      every fault, as it is found
  *     show.c       one record and its parse
- *     sniff.c      what is found out of each file
  *     progress.c   the bar on a terminal
  */
 #ifndef SHEAF_CLI_CLI_H

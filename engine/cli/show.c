@@ -156,7 +156,7 @@ static void put_head(const char *path, const sheaf_record *record)
     put_escaped(path, strlen(path));
     printf(":%" PRIu64 ": ", record->line);
     if (record->is_blank)
-        fputs("a blank line", stdout);
+        fputs("no record: a blank line, a comment, or before the table", stdout);
     else if (record->is_header)
         fputs("the header", stdout);
     else

@@ -247,7 +247,10 @@ typedef struct sheaf_ingest_options {
     const char *quarantine;
     uint64_t rejects_max;       /* with more, nothing is committed (ELIMIT); 0: any number */
     double rejects_percent_max; /* or with more than so many of a hundred records; 0: any */
-    /* Called for every record that is set aside, in order, by the same thread; or NULL. */
+    /*
+     * Called for every record that is set aside, in order, by the same thread; or NULL. Perhaps its
+     * file is left out after that, and nothing of it is kept: on_file then says so.
+     */
     void (*on_reject)(void *context, const sheaf_reject *reject);
 
     /* What is done to records before they count as at fault: SHEAF_FIX_PAD | ..., or nothing. */

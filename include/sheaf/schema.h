@@ -19,8 +19,8 @@ SHEAF_BEGIN_DECLS
 /* Which columns the table has, of those that the files have. */
 typedef enum sheaf_columns {
     SHEAF_COLUMNS_UNION = 0, /* all, in the order in which the files, in order, first name them */
-    SHEAF_COLUMNS_COMMON,    /* those that every file with a header has, in the first one's order */
-    SHEAF_COLUMNS_FIRST,     /* those of the first file with a header */
+    SHEAF_COLUMNS_COMMON,    /* those that every file with any has, in the first one's order */
+    SHEAF_COLUMNS_FIRST,     /* those of the first file with any; column1, ... are some, too */
     /*
      * The same, and a file whose columns are not exactly these, in this order, has a fault in its
      * header (ECOLUMNS).

@@ -76,7 +76,7 @@ class Text(ShowTest):
 
     def test_the_header_and_blank_lines(self):
         self.assertTrue(self.text("a.csv:1").startswith("a.csv:1: the header, 3 bytes from byte 0, 2 fields\n"))
-        self.assertEqual("a.csv:3: a blank line\n", self.text("a.csv:3"))
+        self.assertEqual("a.csv:3: no record: a blank line, a comment, or before the table\n", self.text("a.csv:3"))
 
     def test_several(self):
         self.assertEqual(self.text("a.csv:2") + "\n" + self.text("a.csv:7"), self.text("a.csv:2", "a.csv:7"))
