@@ -109,6 +109,11 @@ Test(sniff, finds_the_delimiter)
          " 5"},
         {"a, b; c; d\nx, y; z; u\nv, w; s; t\n", ";3"},
         {"a;b\n\"x,y\";\"z,u\"\n\"v,w\";\"s,t\"\n", ";2"},
+        /* Times of day are cut by one of them. */
+        {"93.0.0.0 - - [10/Oct/2023:13:55:00 +0000] \"GET /a?x=1&y=2 HTTP/1.1\" 304 10234\n"
+         "40.0.0.1 - - [10/Oct/2023:13:55:01 +0000] \"GET /img/x.png HTTP/1.1\" 404 512\n"
+         "66.0.0.2 - bob [10/Oct/2023:13:55:02 +0000] \"GET / HTTP/1.1\" 200 512\n",
+         " 8 no-header"},
     };
     CHECK(examples);
 }
@@ -125,10 +130,30 @@ Test(sniff, takes_one_column_for_what_it_is)
          "tab1"},
         {"text\nOnce, long ago\nlived a king\nin a land, far off\nwho was old\nand wise, too\n",
          "tab1"},
+        {"text\nLate, it was\nbut, all in all\nfine\nslow, but kind\nnever, ever again\n"
+         "good, cheap\nthanks, Ann\n",
+         "tab1"},
         {"text\n\"a, b\"\n\"c, d\"\n", ",1"},
         {"", ",0"},
         {"\n\r\n\n", ",0"},
         {"x", ",1"},
+    };
+    CHECK(examples);
+}
+
+Test(sniff, a_title_is_no_reason_to_split_otherwise)
+{
+    static const example examples[] = {
+        /* It has a comma, and so have the rows, but not the header. */
+        {"Report for Smith, Jones\n\nid;name;price\n1;x;1,50\n2;y;2,75\n3;z;3,10\n4;u;4,20\n"
+         "5;v;5,30\n6;w;6,40\n7;x;7,50\n8;y;8,60\n9;z;9,70\n10;u;1,80\n11;v;2,90\n",
+         ";3 skip=2"},
+        /* Other delimiters stand in all rows, but not in the header. */
+        {"Report\n\nkey;tags\n17x;a|b|c\n23z;d|e|f\n35y;g|h|i\n", ";2 skip=2"},
+        {"Report\nkey\ttags\n17x\ta|b|c\n23z\td|e|f\n35y\tg|h|i\n", "tab2 skip=1"},
+        {"Report\nkey;place\n17x;1.5,2\n23z;3.5,4\n35y;5.5,6\n", ";2 skip=1"},
+        /* What looks like decimals are two numbers, if there are two names. */
+        {"Report 2024\n\n\"id\",\"size\"\n1000,\n1001,5\n1002,9\n1003,\n1004,5\n", ",2 skip=2"},
     };
     CHECK(examples);
 }
@@ -141,6 +166,10 @@ Test(sniff, is_not_misled_by_ragged_records)
         {"a,b,c\n1,2,3\n4,5,6\n7,8,9\n\nSource: own count, all of it\nPage 1 of 1\n", ",3"},
         {"Report of 2025-01-06\nid;who;what\n1;Hale;\"x\n2;Tyne;y\n3;Acme;z\n", ";3 skip=1"},
         {"country;place;n;day\nChina;\"35.86;104.19\";97100,7;04/07/20\n", ";4"},
+        /* A line of one field below a clear header, but not right below it. */
+        {"name,tags\nx,a;b;c\ny,c;d;e\nz,e;f;g\nu,g;h;i\nv,i;j;k\nw,k;l;m\nlost\nx,m;n;o\n"
+         "y,o;p;q\nz,q;r;s\nu,s;t;u\nv,u;v;w\n",
+         ",2"},
     };
     CHECK(examples);
 }

@@ -8,7 +8,9 @@ enum {
     FACTOR_HINT = 20,    /* of PRIOR_ONE; so are those below */
     FACTOR_LATER = 10,   /* the table does not begin with the first record */
     FACTOR_NO_TYPES = 5, /* between words there is no number and no quote, either */
-    PRIOR_REGULAR = 11   /* of a rare one that is perfectly regular, with numbers in its columns */
+    PRIOR_REGULAR = 11,  /* of a perfectly regular ':' */
+    /* Of a rare one, with numbers in its columns: a log has blanks, and ':' in its times of day. */
+    PRIOR_REGULAR_RARE = 12
 };
 
 typedef sheaf__candidate candidate;
@@ -195,8 +197,18 @@ static uint32_t prior_of(const task *t, const candidate *c)
     bool is_regular = c->sums.share == SHEAF__SHARE_ONE && c->sums.width > 2 &&
                       c->sums.first_width == c->sums.width;
     if (is_regular && (c->typed > 1 || delimiter == ':'))
-        return PRIOR_REGULAR;
+        return delimiter == ':' ? PRIOR_REGULAR : PRIOR_REGULAR_RARE;
     return c->typed == 0 && c->sums.n_quoted == 0 ? prior * FACTOR_NO_TYPES / PRIOR_ONE : prior;
+}
+
+/*
+ * Sentences below a name that nothing splits: many of them have one comma, but far from all, and no
+ * number or quote stands between them.
+ */
+static bool is_prose(const candidate *c)
+{
+    return c->rules.delimiter == ',' && c->sums.width == 2 && c->sums.first_width == 1 &&
+           c->typed == 0 && c->sums.n_quoted == 0 && c->sums.share < CLEAR_SHARE;
 }
 
 /* In integers: the same on every machine. */
@@ -207,7 +219,7 @@ static uint32_t score_of(const task *t, const candidate *c)
     score = score * c->value / SHEAF__SHARE_ONE * c->value / SHEAF__SHARE_ONE;
     score = score * prior_of(t, c) / PRIOR_ONE;
     if (c->sums.first_width != c->sums.width)
-        score = score * FACTOR_LATER / PRIOR_ONE;
+        score = score * (is_prose(c) ? FACTOR_NO_TYPES : FACTOR_LATER) / PRIOR_ONE;
     return (uint32_t)score;
 }
 
@@ -225,10 +237,31 @@ candidate sheaf__candidate_judge(const task *t, int delimiter, space *s)
     return c;
 }
 
+static bool is_usual(const task *t, const candidate *c)
+{
+    bool may_be = c->rules.delimiter == t->hint || !sheaf__delimiter_is_rare(c->rules.delimiter);
+    return may_be && c->rules.delimiter != ':' && c->sums.width > 1 && c->sums.share >= CLEAR_SHARE;
+}
+
+/*
+ * Whatever its cells look like, if the first record is one of names; but not above records of one
+ * field: then it may be a title with a comma in it, and below it comes a header of another kind.
+ */
+static bool has_names(const candidate *c)
+{
+    return !c->is_first_typed && c->sums.n_single == 0;
+}
+
 bool sheaf__candidate_is_clear(const task *t, const candidate *c)
 {
-    bool is_usual = c->rules.delimiter == t->hint || !sheaf__delimiter_is_rare(c->rules.delimiter);
-    return is_usual && c->rules.delimiter != ':' && c->sums.width > 1 &&
-           c->sums.share >= CLEAR_SHARE && c->sums.first_width == c->sums.width &&
-           (c->value >= CLEAR_VALUE || !c->is_first_typed);
+    return is_usual(t, c) && c->sums.first_width == c->sums.width &&
+           (c->value >= CLEAR_VALUE || has_names(c));
+}
+
+/* Prose below a name has commas, too: they are no reason to split what is whole otherwise. */
+bool sheaf__candidate_begins_above(const task *t, const candidate *c, const candidate *other)
+{
+    bool is_whole = other->sums.width < 2;
+    return is_usual(t, c) && c->sums.first_width == 1 && has_names(c) &&
+           (is_whole ? c->rules.delimiter != ',' : c->sums.n_above < other->sums.n_above);
 }

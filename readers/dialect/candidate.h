@@ -75,4 +75,11 @@ sheaf__candidate sheaf__candidate_judge(const sheaf__sniff_task *task, int delim
  */
 bool sheaf__candidate_is_clear(const sheaf__sniff_task *task, const sheaf__candidate *candidate);
 
+/*
+ * Whether its table, clear but for the lines above it, begins with a header that the other one
+ * takes for such a line: names, where the other delimiter stands only in the rows.
+ */
+bool sheaf__candidate_begins_above(const sheaf__sniff_task *task, const sheaf__candidate *candidate,
+                                   const sheaf__candidate *other);
+
 #endif

@@ -5,7 +5,8 @@
 
 enum {
     WEIGHT = 4, /* of a record; of one outside of the table: 1 */
-    ASTRAY_MAX = 8
+    ASTRAY_MAX = 8,
+    TITLES_MAX = 3
 };
 
 typedef sheaf__shapes shapes;
@@ -125,9 +126,12 @@ static void add_up(shapes *s)
         sums->n_wide += is_wide;
         sums->n_good += is_wide && !each->has_lone;
         sums->n_bad += each->is_broken || each->has_lone;
+        sums->n_single += i > begin && i <= begin + TITLES_MAX && i < end && each->width == 1 &&
+                          each->mark == 0;
         sums->n_with_quotes += each->has_quotes;
         sums->n_with_padding += each->is_padded;
     }
+    sums->n_above = begin;
     uint64_t right = (uint64_t)WEIGHT / 2 * ((uint64_t)sums->n_wide + sums->n_good);
     sums->share = all > 0 ? (uint32_t)(right * SHEAF__SHARE_ONE / all) : 0;
 }

@@ -37,6 +37,7 @@ typedef struct sheaf__sums {
     uint32_t n_wide;    /* of those: of that width, no quote of them opens nothing */
     uint32_t n_good;    /* of those: without anything odd about their quotes */
     uint32_t n_bad;     /* whose quotes are odd, whatever their width */
+    uint32_t n_single;  /* of one field, right below the first of that width */
     uint32_t n_with_quotes;
     uint32_t n_with_padding;
     uint64_t n_quoted; /* fields; so are the next two */
@@ -45,6 +46,7 @@ typedef struct sheaf__sums {
     uint64_t n_escaped;
     uint32_t share;       /* of those that are right, by weight */
     uint32_t first_width; /* the first record's that has no mark */
+    uint32_t n_above;     /* records above the first one of that width */
 } sheaf__sums;
 
 typedef struct sheaf__shapes {

@@ -60,7 +60,10 @@ static int find_sep_line(const sheaf__sniff_piece *head)
 
 /* ---- one column ---- */
 
-/* Whether all lines are values: not links, and what stands above them has nothing to split at. */
+/*
+ * Whether all lines are values: not links, and what stands above them has nothing to split at. A
+ * line of several quoted names looks like one that is quoted, but for its lone quotes.
+ */
 static bool are_values(const task *t, const candidate *c, space *s)
 {
     const sheaf__column *column = &s->columns.of[0];
@@ -71,7 +74,8 @@ static bool are_values(const task *t, const candidate *c, space *s)
     sheaf__walker_begin(&w, &t->text->pieces[0], 0, &c->rules);
     while (sheaf__walker_next(&w, &s->record)) {
         const sheaf__cell *line = &s->record.cells[0];
-        if (!sheaf__cell_is_typed(sheaf__cell_kind_of(line)) && !line->is_quoted &&
+        bool is_whole = line->is_quoted && !s->record.has_lone && !s->record.is_broken;
+        if (!sheaf__cell_is_typed(sheaf__cell_kind_of(line)) && !is_whole &&
             (memchr(line->bytes, ',', line->n_bytes) || memchr(line->bytes, ';', line->n_bytes)))
             return false;
     }
@@ -111,9 +115,11 @@ typedef struct ranking {
     bool is_clear;
 } ranking;
 
-static void rank(ranking *r, const candidate *c)
+static void rank(ranking *r, const task *t, const candidate *c)
 {
-    if (c->score > r->best.score) {
+    bool is_first = r->best.score == 0 || sheaf__candidate_begins_above(t, c, &r->best);
+    bool is_behind = r->best.score > 0 && sheaf__candidate_begins_above(t, &r->best, c);
+    if (c->score > 0 && (is_first || (c->score > r->best.score && !is_behind))) {
         r->next = r->best;
         r->best = *c;
     } else if (c->score > r->next.score) {
@@ -141,11 +147,11 @@ static void add_candidate(ranking *r, const task *t, const candidate *c, space *
         ranking before = *r;
         *r = (ranking){.is_clear = true};
         if (before.best.score > 0 && splits_first(t, before.best.rules.delimiter, s))
-            rank(r, &before.best);
+            rank(r, t, &before.best);
         if (before.next.score > 0 && splits_first(t, before.next.rules.delimiter, s))
-            rank(r, &before.next);
+            rank(r, t, &before.next);
     }
-    rank(r, c);
+    rank(r, t, c);
 }
 
 static void judge_all(ranking *r, const task *t, space *s)
@@ -161,7 +167,7 @@ static void judge_all(ranking *r, const task *t, space *s)
     }
     if (!r->is_clear || r->best.score == 0) {
         candidate whole = judge_whole(t, s);
-        rank(r, &whole);
+        rank(r, t, &whole);
         if (r->best.score == 0)
             r->best = whole;
     }
@@ -208,7 +214,9 @@ static void find(const task *t, int64_t n_skipped, space *s, sheaf__sniffed *fou
     found->confidence = 1;
     if (r.next.score > 0) {
         found->next = dialect_of(&r.next);
-        found->confidence = (double)(r.best.score - r.next.score) / (double)r.best.score;
+        found->confidence = r.best.score > r.next.score
+                                ? (double)(r.best.score - r.next.score) / (double)r.best.score
+                                : 0;
     }
 }
 
