@@ -261,7 +261,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
             continue;
         sheaf__run seen = {0};
         sheaf__batch_clear(d.expected, SIZE_MAX);
-        sheaf__parser_begin(d.parser, d.delimiter, d.expected);
+        sheaf__parser_begin(d.parser, DIALECT(d.delimiter), d.expected);
         at = take_by_libcsv(&d, at, d.n_bytes, &seen);
     }
     unguard(text);
