@@ -300,6 +300,10 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
         status = check_stop(load, err);
     if (status == SHEAF_OK && !next && !chunk->fault)
         status = sheaf__judge_whole(cursor, err);
+    if (!next) { /* ranges may still be under way, asked for as those of a good file */
+        sheaf__ranges_drop(cursor);
+        sheaf__load_close_file(chunk->file);
+    }
     bool later = status == SHEAF_OK && chunk->fault && load->pass == SHEAF__PASS_SURVEY &&
                  sheaf__leaves_out(load, chunk);
     if (later) {
@@ -311,10 +315,6 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
         status = sheaf__account_file(load, &cursor->report, err);
     } else if (status == SHEAF_OK && !next) {
         conclude_survey(load, chunk);
-    }
-    if (!next) { /* of a file that ends early, ranges may still be under way */
-        sheaf__ranges_drop(cursor);
-        sheaf__load_close_file(chunk->file);
     }
     if (!later)
         sheaf__chunk_release(chunk);

@@ -136,6 +136,7 @@ void sheaf__chunk_strip(sheaf__chunk *chunk)
     sheaf__kept_drop(chunk);
     chunk->header = chunk->batch = NULL;
     chunk->columns = NULL;
+    chunk->digest = (sheaf__digest){0};
 }
 
 void sheaf__chunk_release(void *object)
@@ -166,7 +167,7 @@ sheaf_status sheaf__chunk_refuse(sheaf__chunk *chunk, sheaf_error *err)
     chunk->more = chunk->split = false;
     sheaf__reader_counts *counts = &chunk->counts; /* how much was read by then is chance */
     counts->records = counts->rejected = counts->blank_lines = counts->lone_crs = 0;
-    counts->comment_lines = 0;
+    counts->stored_bytes = counts->text_bytes = counts->comment_lines = 0;
     counts->repairs = (sheaf_repairs){0};
     return SHEAF_OK;
 }

@@ -235,6 +235,7 @@ sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_err
     if (status < 0) {
         sheaf__columns_give(chunk->columns); /* half of a chunk's rows are none */
         chunk->columns = NULL;
+        chunk->digest = (sheaf__digest){0};
     }
     return status;
 }
