@@ -19,12 +19,26 @@ enum { SURVEY_CHUNK_BYTES = 128 << 10 }; /* text, cells and values stay in the L
 
 /* ---- what was asked for ---- */
 
+/* Of a file that has another header by now, which the merge will find out, there may be less. */
+static void forget_beyond(sheaf__asked_columns *asked, size_t n_columns)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < asked->n; i++)
+        if (asked->items[i].column < n_columns)
+            asked->items[n++] = asked->items[i];
+    asked->n = n;
+}
+
 sheaf_status sheaf__types_ask(sheaf__load_file *file, const sheaf__batch *header)
 {
     const sheaf__asked_types *asked = &file->load->typing.asked;
     size_t n = header->n_columns;
     if (asked->n == 0)
         return SHEAF_OK;
+    if (file->load->wants_rows && file->load->pass == SHEAF__PASS_ROWS) {
+        forget_beyond(&file->asked, n); /* the table was known, and what it asks for */
+        return SHEAF_OK;
+    }
     sheaf_type *types = malloc((n + 1) * sizeof *types);
     bool *unwanted = malloc((n + 1) * sizeof *unwanted);
     sheaf__asked_column *items = malloc((n + 1) * sizeof *items);
@@ -45,6 +59,45 @@ sheaf_status sheaf__types_ask(sheaf__load_file *file, const sheaf__batch *header
     free(types);
     free(unwanted);
     return SHEAF_OK;
+}
+
+/* In the order of the file's columns. */
+static void insert(sheaf__asked_columns *to, sheaf__asked_column column)
+{
+    size_t i = to->n++;
+    for (; i > 0 && to->items[i - 1].column > column.column; i--)
+        to->items[i] = to->items[i - 1];
+    to->items[i] = column;
+}
+
+/*
+ * The table is known. What a column of a file is called there may depend on other files
+ * (sheaf__naming.is_open); now nothing is left open. `from` has room for a projection.
+ */
+static sheaf_status ask_as_table(const sheaf__load *load, sheaf__load_file *file, uint32_t *from)
+{
+    size_t n = load->schema.table->n_items;
+    sheaf__asked_column *items = malloc(load->typing.asked.n * sizeof *items);
+    if (!items)
+        return SHEAF_ENOMEM;
+    free(file->asked.items);
+    file->asked = (sheaf__asked_columns){.items = items};
+    sheaf__schema_project(&load->schema, file->layout, from);
+    for (size_t i = 0; i < n; i++)
+        if (load->asked[i] && from[i] != SHEAF__NO_NAME)
+            insert(&file->asked, (sheaf__asked_column){from[i], load->types[i]});
+    return SHEAF_OK;
+}
+
+static sheaf_status ask_all_as_table(sheaf__load *load, sheaf_error *err)
+{
+    uint32_t *from = malloc((load->schema.table->n_items + 1) * sizeof *from);
+    sheaf_status status = from ? SHEAF_OK : SHEAF_ENOMEM;
+    for (size_t i = 0; i < sheaf_files_count(load->files) && status == SHEAF_OK; i++)
+        if (load->states[i].layout != SHEAF__NO_NAME)
+            status = ask_as_table(load, &load->states[i], from);
+    free(from);
+    return status == SHEAF_OK ? SHEAF_OK : sheaf__error_memory(err, "the types");
 }
 
 /* ---- the survey ---- */
@@ -149,42 +202,15 @@ sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err)
     load->types = types;
     load->asked = asked;
     load->nullable = nullable;
-    return check_names(load, err);
+    sheaf_status status = check_names(load, err);
+    return status < 0 || load->typing.asked.n == 0 ? status : ask_all_as_table(load, err);
 }
 
 /* ---- columns ---- */
 
-static sheaf_status tell_value(const sheaf__misfit *misfit, const sheaf__batch *batch,
-                               sheaf_error *err)
+/* A value is not of its column's type, though all were looked at. */
+static sheaf_status refuse_misfit(const sheaf__misfit *misfit, sheaf_error *err)
 {
-    char shown[120];
-    const sheaf__cell *cell = &batch->cells[misfit->row * batch->n_columns + misfit->column];
-    sheaf_text_escape((const char *)batch->bytes + cell->offset_bytes, cell->n_bytes, shown,
-                      sizeof shown);
-    sheaf_error_set(err, SHEAF_ETYPE, "'%s' is not of type %s", shown,
-                    sheaf_type_name(misfit->type));
-    sheaf_error_hint(err, "without --type for this column its type is found out");
-    err->field = misfit->column + 1;
-    return SHEAF_ETYPE;
-}
-
-/*
- * A value is not of its column's type, though all were looked at. Of the type that was asked for
- * they were not if nobody knew then which column that was (sheaf__naming.is_open).
- */
-static sheaf_status refuse_misfit(const sheaf__load *load, const sheaf__chunk *chunk,
-                                  const uint32_t *from, const sheaf__misfit *misfit,
-                                  sheaf_error *err)
-{
-    const sheaf__batch *batch = chunk->batch;
-    const sheaf__cell *cell = &batch->cells[misfit->row * batch->n_columns + misfit->column];
-    sheaf__value value;
-    bool is_good = cell->n_bytes == SHEAF__NULL_CELL || misfit->type == SHEAF_TYPE_NULL ||
-                   sheaf__value_as(misfit->type, batch->bytes + cell->offset_bytes, cell->n_bytes,
-                                   &value);
-    for (size_t i = 0; i < load->schema.table->n_items && !is_good; i++)
-        if (load->asked[i] && from[i] == misfit->column)
-            return tell_value(misfit, batch, err);
     sheaf_error_set(err, SHEAF_ECHANGED,
                     "the file changed while it was read: a value is not of the type found before");
     sheaf_error_hint(err, "run again when nobody writes to the file");
@@ -212,7 +238,7 @@ static sheaf_status fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *er
         status = sheaf__added_fill(chunk->file, chunk->batch, chunk->columns,
                                    view.n_columns - load->schema.n_added);
     if (status == SHEAF_END)
-        status = refuse_misfit(load, chunk, from, &misfit, err);
+        status = refuse_misfit(&misfit, err);
     else if (status == SHEAF_ELIMIT)
         sheaf_error_set(err, SHEAF_ELIMIT,
                         "the text of one column has more than 2 GiB in one chunk");
