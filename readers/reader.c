@@ -189,7 +189,9 @@ static sheaf_status await_quote(sheaf__reader *reader, sheaf_error *err)
         size_t n_end = window->at_end ? sheaf__window_line_end(window, window->end, &lone_cr) : 0;
         sheaf__record rec = {.bytes = window->bytes + window->record,
                              .n_bytes = window->end - window->record - n_end};
-        if (window->at_end && rec.n_bytes <= reader->options.record_bytes_max)
+        bool fits = window->end == window->line || /* then it was looked at before */
+                    rec.n_bytes <= reader->options.record_bytes_max;
+        if (window->at_end && fits)
             return end_of_text(reader, err);
         if (window->at_end || is_over_limit(reader))
             return sheaf__fault_limit(reader, &rec);

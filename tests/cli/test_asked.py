@@ -146,8 +146,7 @@ class Places(AskedTest):
         self.assertIn("--on-error quarantine sets such records aside", run.error.help)
         self.assertEqual(1, run.error.help.count("skip-file"))
 
-    def test_a_file_that_is_refused_when_its_rows_are_typed_is_taken_back(self):
-        """Who keeps the name depends on the file before: so its values are not looked at before."""
+    def test_a_value_is_refused_alone_where_a_file_before_says_whose_name_it_is(self):
         self.write("a.csv", "a,b\n" + "1,2\n" * 100_000)
         self.write("b.csv", "A,a\n5,6\n7,bad\n8\n9,9\n9,9\n")
         for executor in ("threads", "processes"):
@@ -155,7 +154,7 @@ class Places(AskedTest):
                 self.write("few.csv", "a,b\n1,2\n")
                 facts = self.facts(first, "b.csv", "-o", "x.db", "--if-exists", "replace", "--match", "nocase", "--type",
                                    "a=int64", "--memory", "1M", "--executor", executor, code=SKIPPED)
-                self.assertEqual((1, 0, 5), (facts["files_skipped"], facts["rejected"], facts["skipped"]))
+                self.assertEqual((0, 2, 0), (facts["files_skipped"], facts["rejected"], facts["skipped"]))
 
     def test_the_position_of_a_column_is_each_files_own(self):
         self.write("a.csv", "a,b\n1,x\nx,1\n")
@@ -281,6 +280,18 @@ class EveryWay(AskedTest):
         for way in self.WAYS:
             self.expect_fault("ingest", "a.csv", "-o", "null:", "--encoding", "utf-8", "--on-error", "stop", "--delim",
                               ",", *oracle.args, *way, source="a.csv", record=first.record, line=first.fault_line)
+
+
+class OfTheTable(harness.SheafTest):
+    def test_a_type_is_that_of_the_tables_column(self):
+        """Which of "id" and "ID" that is, in the second file, only the first one tells."""
+        self.write("1.csv", "ID\n7\n")
+        self.write("2.csv", "id,ID\nx,8\ny,z\n")
+        for way in (["-j", "1"], ["-j", "8"], ["--executor", "sequential"], ["--executor", "processes", "-j", "2"]):
+            run = self.expect(SKIPPED, "ingest", "1.csv", "2.csv", "-o", "t.db", "--if-exists", "replace", "--match",
+                              "nocase", "--type", "ID=int64", "--json", "--on-error", "quarantine", *way)
+            self.assertEqual((2, 1, 0), tuple(run.json[name] for name in ("loaded", "rejected", "files_skipped")), run)
+            self.assertEqual(b"7|\n8|x\n", self.sql("t.db", "SELECT * FROM t;"))
 
 
 if __name__ == "__main__":
