@@ -241,6 +241,8 @@ sheaf_status sheaf__sniff_closely(const sheaf__sniff_text *text, const sheaf_dia
                                    told->skip_lines > 0 ? told->skip_lines : n_skipped);
     rest.pieces[0].bytes += n_before;
     rest.pieces[0].n_bytes -= n_before;
+    if (rest.pieces[0].n_bytes == 0) /* where the table begins nobody has seen: no rest can tell */
+        rest.n_pieces = 1;
     t.has_backslash = stands_in(&rest, '\\');
     find(&t, n_skipped, s, found);
     keep_told(&found->dialect, told);

@@ -46,6 +46,12 @@ class Sniff(SheafTest):
         run = self.expect(CLEAN, "cat", "us.txt", *said)
         self.assertEqual(run.out, b'id,what\n1,"a,b"\n2,c\n3,d\n')
 
+    def test_a_line_to_skip_that_is_longer_than_a_sample(self):
+        for n in (65_000, 65_536, 100_000, 300_000):
+            self.write("long.csv", "x" * n + "\r\na,b\n1,2\n3,4\n")
+            [found] = self.sniff("long.csv", "--skip", "1")
+            self.assertEqual([column["name"] for column in found["columns"]], ["a", "b"], n)
+
     def test_all_files_are_told_of_in_order(self):
         names = [f"{i}.csv" for i in range(100)]
         for i, name in enumerate(names):
