@@ -31,6 +31,13 @@ static inline uint64_t random_next(uint64_t *seed)
     return z ^ z >> 31;
 }
 
+/* How many rounds of random input a test makes: fewer where each costs ten times as much. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ROUNDS(n) ((n) / 5)
+#else
+#define ROUNDS(n) (n)
+#endif
+
 /* 0 .. n - 1 */
 static inline size_t random_below(uint64_t *seed, size_t n)
 {

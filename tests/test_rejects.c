@@ -154,7 +154,7 @@ ParameterizedTest(uint64_t *seed, rejects,
     kit with = kit_create();
     size_t faults[64] = {0};
     size_t n_ends = 0;
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < ROUNDS(400); i++) {
         sheaf__reader_options options = plain_options;
         char delimiter = delimiters[random_below(seed, 4)];
         options.dialect.delimiter = delimiter;
@@ -173,11 +173,11 @@ ParameterizedTest(uint64_t *seed, rejects,
         findings_free(&expected);
         blob_free(&text);
     }
-    cr_assert_gt(n_ends, 500, "%d", (int)n_ends);
-    cr_assert_gt(faults[-SHEAF_ESHAPE], 300, "%d", (int)faults[-SHEAF_ESHAPE]);
-    cr_assert_gt(faults[-SHEAF_EQUOTE], 100, "%d", (int)faults[-SHEAF_EQUOTE]);
-    cr_assert_gt(faults[-SHEAF_EENCODING], 100, "%d", (int)faults[-SHEAF_EENCODING]);
-    cr_assert_gt(faults[-SHEAF_ELIMIT], 100, "%d", (int)faults[-SHEAF_ELIMIT]);
+    cr_assert_gt(n_ends, ROUNDS(300), "%d", (int)n_ends);
+    cr_assert_gt(faults[-SHEAF_ESHAPE], ROUNDS(200), "%d", (int)faults[-SHEAF_ESHAPE]);
+    cr_assert_gt(faults[-SHEAF_EQUOTE], ROUNDS(60), "%d", (int)faults[-SHEAF_EQUOTE]);
+    cr_assert_gt(faults[-SHEAF_EENCODING], ROUNDS(60), "%d", (int)faults[-SHEAF_EENCODING]);
+    cr_assert_gt(faults[-SHEAF_ELIMIT], ROUNDS(60), "%d", (int)faults[-SHEAF_ELIMIT]);
     kit_destroy(&with);
 }
 
@@ -186,7 +186,7 @@ Test(rejects, of_large_texts_do_not_depend_on_how_far_was_read)
 {
     uint64_t seed = 77;
     kit with = kit_create();
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < ROUNDS(10); i++) {
         sheaf__reader_options options = plain_options;
         static const size_t limits[] = {300, 4000, 70000, 300000, 1 << 20};
         options.record_bytes_max = limits[random_below(&seed, 5)];

@@ -299,7 +299,7 @@ Test(table, numbers_names_of_one_file_that_match)
 
 Test(table, numbers_a_million_names_that_match_in_linear_time, .timeout = 60)
 {
-    enum { N = 300000 };
+    enum { N = ROUNDS(300000) };
     char *text = malloc(2 * N + 2);
     for (size_t i = 0; i < N; i++)
         memcpy(text + 2 * i, "A|", 2);
