@@ -16,6 +16,8 @@
  *     keep.c        rows that are kept meanwhile, so that their file is not read again
  *     digest.c      the digest of all rows, if it is wanted
  *     rejects.c     records that were set aside
+ *     reject_file.c what is to be known of their file, to read them again
+ *     retry.c       reading them again: <sheaf/retry.h>
  *     record.c      one record, for whoever wants to look at it: <sheaf/record.h>
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink
  *     leave.c       files that are left out
@@ -183,7 +185,9 @@ struct sheaf__load {
     sheaf__digest digest;          /* of the rows so far */
     sheaf__digest digest_marked;   /* and so many there were when the current file began */
     sheaf__quarantine *quarantine; /* NULL: what is set aside goes to the sink, or nowhere */
-    sheaf__quarantine *earlier_quarantine; /* beside rows that are replaced, or NULL: it goes */
+    sheaf__quarantine *earlier_quarantine;  /* beside rows that are replaced, or NULL: it goes */
+    const sheaf__reject_file *reject_file;  /* of the last record that was set aside, or NULL */
+    const sheaf__load_file *reject_file_of; /* whose that is */
     bool sets_aside;
     bool judges;           /* a file by how many: unless the user says how many may be */
     bool has_names;        /* a file has a header */
@@ -533,6 +537,10 @@ sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *
 
 /* "short", "long", "quote", "encoding", "limit", "type". */
 const char *sheaf__reject_code(const sheaf__fault *fault);
+
+/* What the records of a chunk's file, whose header is known, are read with. OK, ENOMEM. */
+sheaf_status sheaf__load_reject_file(sheaf__load *load, const sheaf__chunk *chunk,
+                                     const sheaf__reject_file **file, sheaf_error *err);
 
 /* Send the records that a chunk has set aside where they belong, and count them. */
 sheaf_status sheaf__rejects_deliver(sheaf__load *load, sheaf__chunk *chunk,

@@ -244,14 +244,20 @@ static sheaf_status deliver(sheaf__load *load, const sheaf__chunk *chunk, const 
     sheaf__error_source(&told, file->path);
     sheaf__load_name_column(load, chunk, &told);
     hint_place(load, &told);
+    const sheaf__reject_file *read_with = NULL;
+    sheaf_status status = SHEAF_OK;
+    if (load->quarantine || (load->sink && load->sink->ops->reject))
+        status = sheaf__load_reject_file(load, chunk, &read_with, err);
+    if (status < 0)
+        return status;
     sheaf__rejected rejected = {.path = file->path,
+                                .file = read_with,
                                 .code = sheaf__reject_code(fault),
                                 .error = &told,
                                 .line = whole.record_line,
                                 .offset_bytes = whole.offset_bytes,
                                 .raw = raw,
                                 .n_raw = whole.n_raw};
-    sheaf_status status = SHEAF_OK;
     if (load->quarantine)
         status = sheaf__quarantine_put(load->quarantine, &rejected, err);
     else if (load->sink && load->sink->ops->reject)

@@ -12,6 +12,7 @@
 
 #include "engine/core/error.h"
 #include "engine/sinks/output.h"
+#include "engine/sinks/reject_file.h"
 
 struct sheaf__quarantine {
     char *path;
@@ -21,6 +22,7 @@ struct sheaf__quarantine {
     sheaf__output output;
     char *text; /* a value, escaped */
     size_t text_capacity;
+    const sheaf__reject_file *file; /* of the last record, or NULL */
 };
 
 sheaf_status sheaf__quarantine_create(const char *path, const atomic_bool *stop,
@@ -90,11 +92,29 @@ static sheaf_status put_string(sheaf__quarantine *self, const char *name, const 
     return SHEAF_OK;
 }
 
+/* Before the first record of a file. */
+static sheaf_status put_file(sheaf__quarantine *self, const sheaf__reject_file *file,
+                             sheaf_error *err)
+{
+    if (self->file == file)
+        return SHEAF_OK;
+    char *json = sheaf__reject_file_json(file, NULL);
+    if (!json)
+        return sheaf__error_memory(err, "a quarantine");
+    put_text(self, json);
+    put_text(self, "\n");
+    free(json);
+    self->file = file;
+    return SHEAF_OK;
+}
+
 sheaf_status sheaf__quarantine_put(sheaf__quarantine *self, const sheaf__rejected *rejected,
                                    sheaf_error *err)
 {
     const sheaf_error *fault = rejected->error;
     sheaf_status status = open_output(self, err);
+    if (status == SHEAF_OK)
+        status = put_file(self, rejected->file, err);
     if (status < 0)
         return status;
     put_text(self, "{");
@@ -133,6 +153,7 @@ sheaf_status sheaf__quarantine_take_back(sheaf__quarantine *self, sheaf_error *e
 {
     if (!self->is_open)
         return SHEAF_OK;
+    self->file = NULL;
     if (!self->was_open) { /* as if nothing had been put */
         sheaf__output_end(&self->output);
         self->is_open = false;

@@ -1,6 +1,6 @@
 /*
  * Records that were set aside, as a file of JSON lines (jsonlines.org): an object for each, in the
- * order of the files.
+ * order of the files, and before the first of each file what it is read with (reject_file.h).
  *
  *     {"file":"2014/bexar.csv","line":39,"record":38,"field":3,"column":"candidate",
  *      "fault_line":39,"fault_byte":22,"offset":2090,"code":"short","message":"record 38 has 5

@@ -3,7 +3,8 @@
  *
  *     open      check that the destination can be written, before anything is read; take it
  *     begin     the columns are known, and for a sink that wants them their types
- *     write     rows, in order, as often as there are any
+ *     write     rows, in order, as often as there are any; END, where they are appended: the table
+ *               refuses one, and does not take it
  *     reject    a record that is none of the rows, between them
  *     commit    all of them are there: make them visible, at once
  *     abort     leave the destination as it was before open
@@ -68,9 +69,12 @@ static inline sheaf__text sheaf__rows_text(const sheaf__rows *rows, size_t row, 
                          .n_bytes = cell->n_bytes};
 }
 
+typedef struct sheaf__reject_file sheaf__reject_file;
+
 /* A record that was set aside. */
 typedef struct sheaf__rejected {
     const char *path;
+    const sheaf__reject_file *file; /* what its records are read with; the same for all of them */
     const char *code;
     const sheaf_error *error;
     uint64_t line;         /* where the record begins */
@@ -130,6 +134,7 @@ typedef struct sheaf__sink_target {
     const char *path;
     const char *table; /* NULL: from the path */
     sheaf_if_exists if_exists;
+    bool append; /* instead: to the table of a database that is there */
     const atomic_bool
         *stop; /* a write that is interrupted while this is true ends with ECANCELLED */
 } sheaf__sink_target;

@@ -6,10 +6,6 @@
  * whoever opens the database next rolls back. A database file that did not exist before and has
  * nothing in it is removed.
  *
- * SQLite tells column names apart without regard to ASCII case, and its names end at a NUL byte:
- * names that it would mix up get a suffix ("a", "A_2"), NUL becomes U+2400; how many were changed
- * is counted.
- *
  * SQLite has integers, doubles and text: int64 becomes INTEGER, float64 REAL (-0.0 is 0.0 there),
  * bool 0 and 1 in a column declared BOOLEAN. Dates and times become text as SQLite's date functions
  * read and write it, "2024-02-29 13:05:59", with a fraction if there is one; declared DATE,
@@ -30,7 +26,8 @@
 
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
-#include "engine/sinks/sink.h"
+#include "engine/sinks/sqlite.h"
+#include "engine/sinks/sqlite_append.h"
 #include "engine/sinks/sqlite_names.h"
 #include "engine/sinks/sqlite_rejects.h"
 #include "engine/table/moment.h"
@@ -49,6 +46,7 @@ typedef struct sqlite_sink {
     char *path;
     char *table;
     bool made_file; /* by this run: there was no database before */
+    bool append;    /* rows go to a table that is there */
     int busy_timeout_ms;
     const atomic_bool *stop;
     sqlite3 *db;
@@ -57,6 +55,7 @@ typedef struct sqlite_sink {
     bool is_marked; /* there is a savepoint; when it was made: */
     sqlite3_int64 changes_marked;
     uint64_t rows_marked;
+    sheaf_arena *arena; /* for the names of its columns */
     sheaf__sqlite_rejects rejects;
 } sqlite_sink;
 
@@ -210,6 +209,8 @@ static sheaf_status make_file(sqlite_sink *self, sheaf_error *err)
 {
     struct stat st;
     bool exists = stat(self->path, &st) == 0;
+    if (self->append && !exists)
+        return sheaf__error_system(err, errno, "cannot open the database", self->path);
     if (exists && !S_ISREG(st.st_mode))
         return refuse_kind(self, S_ISDIR(st.st_mode) ? "a directory" : "a FIFO or a device", err);
     if (!exists && lstat(self->path, &st) == 0 && S_ISLNK(st.st_mode))
@@ -249,7 +250,7 @@ static sheaf_status connect(sqlite_sink *self, sheaf_error *err)
             status = open_database(self, err);
         if (status < 0 && is_stopped(self))
             return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
-        if (status == SHEAF_EEXIST || !has_moved(self))
+        if (status == SHEAF_EEXIST || (status < 0 && self->append) || !has_moved(self))
             return status;
         sqlite3_close(self->db);
         self->db = NULL;
@@ -332,16 +333,22 @@ static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns,
 {
     sqlite_sink *self = self_of(sink);
     int limit = sqlite3_limit(self->db, SQLITE_LIMIT_COLUMN, -1);
+    if (self->append)
+        return sheaf__sqlite_append(self->db, self->table, columns, &self->insert) == SQLITE_OK
+                   ? SHEAF_OK
+                   : refused(self, "cannot append to the table", err);
     if (columns->n_items > (size_t)limit)
         return too_many_columns(self, columns->n_items, limit, err);
     if (columns->n_items == 0) /* every file is empty: there is no table to make */
         return SHEAF_OK;
-    sheaf_arena *arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
-    const char **names = arena ? sheaf_arena_new(arena, const char *, columns->n_items) : NULL;
-    bool named = names && sheaf__sqlite_names(columns, arena, names, &self->base.columns_renamed);
+    self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
+    const char **names = self->arena ? sheaf_arena_new(self->arena, const char *, columns->n_items)
+                                     : NULL;
+    bool named = names &&
+                 sheaf__sqlite_names(columns, self->arena, names, &self->base.columns_renamed);
     sheaf_status status = named ? create_table(self, names, types, columns->n_items, err)
                                 : sheaf__error_memory(err, "the column names");
-    sheaf__arena_destroy(arena);
+    self->rejects.names = names;
     self->changes_before = sqlite3_total_changes64(self->db);
     return status;
 }
@@ -385,18 +392,25 @@ static sheaf_status insert_row(sqlite_sink *self, const sheaf__columns *columns,
         if (bind_value(self->insert, (int)i + 1, &columns->items[i], row) != SQLITE_OK)
             return refused(self, "a value does not fit", err);
     sqlite3_step(self->insert); /* reset tells whether it succeeded */
-    return sqlite3_reset(self->insert) == SQLITE_OK ? SHEAF_OK
-                                                    : refused(self, "cannot insert a row", err);
+    int code = sqlite3_reset(self->insert);
+    sheaf_status status = code == SQLITE_OK ? SHEAF_OK : SHEAF_EDATABASE;
+    if (self->append)
+        status = sheaf__sqlite_appended(self->db, code, err);
+    return status == SHEAF_EDATABASE ? refused(self, "cannot insert a row", err) : status;
 }
 
 static sheaf_status sqlite_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
 {
     sqlite_sink *self = self_of(sink);
     sheaf_status status = SHEAF_OK;
-    for (size_t row = 0; row < rows->n_rows && status == SHEAF_OK; row++)
+    for (size_t row = 0; row < rows->n_rows && status == SHEAF_OK; row++) {
         status = insert_row(self, rows->columns, row, err);
-    sink->rows = (uint64_t)(sqlite3_total_changes64(self->db) - self->changes_before) -
-                 self->rejects.rows;
+        if (self->append && status == SHEAF_OK) /* a user's triggers do not count */
+            sink->rows += (uint64_t)sqlite3_changes64(self->db);
+    }
+    if (!self->append)
+        sink->rows = (uint64_t)(sqlite3_total_changes64(self->db) - self->changes_before) -
+                     self->rejects.rows;
     return status;
 }
 
@@ -513,6 +527,7 @@ static void sqlite_destroy(sheaf__sink *sink)
     end_statements(self);
     sheaf__sqlite_rejects_end(&self->rejects);
     sqlite3_close(self->db);
+    sheaf__arena_destroy(self->arena);
     free(self->path);
     free(self->table);
     free(self);
@@ -521,6 +536,37 @@ static void sqlite_destroy(sheaf__sink *sink)
 const char *sheaf__sqlite_describe(void)
 {
     return sqlite3_libversion();
+}
+
+sqlite3 *sheaf__sqlite_database(sheaf__sink *sink, const char **table)
+{
+    *table = self_of(sink)->table;
+    return self_of(sink)->db;
+}
+
+/* Rows are to go to a table that is there: is it? */
+static sheaf_status find_table(sqlite_sink *self, sheaf_error *err)
+{
+    char kind[16];
+    char table[256];
+    sheaf_status status = kind_of_table(self, self->table, kind, sizeof kind, err);
+    if (status < 0 || strcmp(kind, "table") == 0)
+        return status;
+    sheaf_text_escape(self->table, strlen(self->table), table, sizeof table);
+    sheaf_error_set(err, SHEAF_ENOENT, "the database has no table \"%s\"", table);
+    sheaf__error_source(err, self->path);
+    sheaf_error_hint(err, "--table NAME names another one");
+    return SHEAF_ENOENT;
+}
+
+/* Whether the tables may be made, with what if_exists says of those that are there. */
+static sheaf_status make_way_for_all(sqlite_sink *self, sheaf_if_exists if_exists, sheaf_error *err)
+{
+    const char *const tables[] = {self->table, self->rejects.table, self->rejects.files};
+    sheaf_status status = SHEAF_OK;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0] && status == SHEAF_OK; i++)
+        status = make_way(self, tables[i], if_exists, err);
+    return status;
 }
 
 sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **sink,
@@ -541,16 +587,16 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
     self->base.wants_rows = true;
     self->base.wants_columns = self->base.takes_back = true;
     self->stop = target->stop;
+    self->append = target->append;
     self->path = strdup(target->path);
     self->table = target->table ? strdup(target->table) : table_of_path(target->path);
     sheaf_status status = self->path && self->table ? connect(self, err)
                                                     : sheaf__error_memory(err, "a destination");
     if (status == SHEAF_OK)
-        status = make_way(self, self->table, target->if_exists, err);
-    if (status == SHEAF_OK)
         status = sheaf__sqlite_rejects_init(&self->rejects, self->table, err);
     if (status == SHEAF_OK)
-        status = make_way(self, self->rejects.table, target->if_exists, err);
+        status = self->append ? find_table(self, err)
+                              : make_way_for_all(self, target->if_exists, err);
     if (status < 0) {
         sqlite_abort(&self->base);
         sqlite_destroy(&self->base);

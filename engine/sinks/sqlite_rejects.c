@@ -7,15 +7,31 @@
 
 #include "engine/core/error.h"
 #include "engine/core/utf8.h"
+#include "engine/sinks/reject_file.h"
 
 sheaf_status sheaf__sqlite_rejects_init(sheaf__sqlite_rejects *rejects, const char *table,
                                         sheaf_error *err)
 {
     *rejects = (sheaf__sqlite_rejects){0};
-    if (asprintf(&rejects->table, "%s_quarantine", table) >= 0)
-        return SHEAF_OK;
-    rejects->table = NULL;
-    return sheaf__error_memory(err, "a quarantine");
+    if (asprintf(&rejects->table, "%s_quarantine", table) < 0)
+        rejects->table = NULL;
+    if (asprintf(&rejects->files, "%s_quarantine_files", table) < 0)
+        rejects->files = NULL;
+    return rejects->table && rejects->files ? SHEAF_OK : sheaf__error_memory(err, "a quarantine");
+}
+
+static int run(sqlite3 *db, char *sql)
+{
+    int code = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
+    sqlite3_free(sql);
+    return code;
+}
+
+static int prepare(sqlite3 *db, char *sql, sqlite3_stmt **statement)
+{
+    int code = sql ? sqlite3_prepare_v2(db, sql, -1, statement, NULL) : SQLITE_NOMEM;
+    sqlite3_free(sql);
+    return code;
 }
 
 static int create(sheaf__sqlite_rejects *rejects, sqlite3 *db)
@@ -23,14 +39,16 @@ static int create(sheaf__sqlite_rejects *rejects, sqlite3 *db)
     static const char columns[] = "file, line INTEGER, record INTEGER, field INTEGER, \"column\" "
                                   "TEXT, fault_line INTEGER, fault_byte INTEGER, \"offset\" "
                                   "INTEGER, code TEXT, message TEXT, raw";
-    char *sql = sqlite3_mprintf("CREATE TABLE \"%w\"(%s)", rejects->table, columns);
-    int code = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
-    sqlite3_free(sql);
-    if (code != SQLITE_OK)
-        return code;
-    sql = sqlite3_mprintf("INSERT INTO \"%w\" VALUES(?,?,?,?,?,?,?,?,?,?,?)", rejects->table);
-    code = sql ? sqlite3_prepare_v2(db, sql, -1, &rejects->insert, NULL) : SQLITE_NOMEM;
-    sqlite3_free(sql);
+    int code = run(db, sqlite3_mprintf("CREATE TABLE \"%w\"(%s)", rejects->table, columns));
+    if (code == SQLITE_OK)
+        code = run(db, sqlite3_mprintf("CREATE TABLE \"%w\"(file, header TEXT)", rejects->files));
+    if (code == SQLITE_OK)
+        code = prepare(
+            db, sqlite3_mprintf("INSERT INTO \"%w\" VALUES(?,?,?,?,?,?,?,?,?,?,?)", rejects->table),
+            &rejects->insert);
+    if (code == SQLITE_OK)
+        code = prepare(db, sqlite3_mprintf("INSERT INTO \"%w\" VALUES(?,?)", rejects->files),
+                       &rejects->insert_file);
     rejects->is_new = true;
     return code;
 }
@@ -74,18 +92,40 @@ static int bind(sqlite3_stmt *insert, const sheaf__rejected *rejected)
     return code == SQLITE_OK ? bind_bytes(insert, 11, rejected->raw, rejected->n_raw) : code;
 }
 
+static int step(sheaf__sqlite_rejects *rejects, sqlite3_stmt *insert)
+{
+    sqlite3_step(insert); /* reset tells whether it succeeded */
+    int code = sqlite3_reset(insert);
+    rejects->rows += code == SQLITE_OK;
+    return code;
+}
+
+/* Before the first record of a file. */
+static int put_file(sheaf__sqlite_rejects *rejects, const sheaf__reject_file *file)
+{
+    if (rejects->file == file)
+        return SQLITE_OK;
+    char *json = sheaf__reject_file_json(file, rejects->names);
+    int code = json ? bind_bytes(rejects->insert_file, 1, file->path, strlen(file->path))
+                    : SQLITE_NOMEM;
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(rejects->insert_file, 2, json, -1, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = step(rejects, rejects->insert_file);
+    free(json);
+    rejects->file = file;
+    return code;
+}
+
 int sheaf__sqlite_rejects_put(sheaf__sqlite_rejects *rejects, sqlite3 *db,
                               const sheaf__rejected *rejected)
 {
     int code = rejects->insert ? SQLITE_OK : create(rejects, db);
     if (code == SQLITE_OK)
+        code = put_file(rejects, rejected->file);
+    if (code == SQLITE_OK)
         code = bind(rejects->insert, rejected);
-    if (code != SQLITE_OK)
-        return code;
-    sqlite3_step(rejects->insert); /* reset tells whether it succeeded */
-    code = sqlite3_reset(rejects->insert);
-    rejects->rows += code == SQLITE_OK;
-    return code;
+    return code == SQLITE_OK ? step(rejects, rejects->insert) : code;
 }
 
 void sheaf__sqlite_rejects_mark(sheaf__sqlite_rejects *rejects)
@@ -97,6 +137,7 @@ void sheaf__sqlite_rejects_mark(sheaf__sqlite_rejects *rejects)
 void sheaf__sqlite_rejects_forget(sheaf__sqlite_rejects *rejects)
 {
     rejects->rows = rejects->rows_marked;
+    rejects->file = NULL;
     if (rejects->is_new)
         sheaf__sqlite_rejects_finalize(rejects);
     rejects->is_new = false;
@@ -105,12 +146,14 @@ void sheaf__sqlite_rejects_forget(sheaf__sqlite_rejects *rejects)
 void sheaf__sqlite_rejects_finalize(sheaf__sqlite_rejects *rejects)
 {
     sqlite3_finalize(rejects->insert);
-    rejects->insert = NULL;
+    sqlite3_finalize(rejects->insert_file);
+    rejects->insert = rejects->insert_file = NULL;
 }
 
 void sheaf__sqlite_rejects_end(sheaf__sqlite_rejects *rejects)
 {
     sheaf__sqlite_rejects_finalize(rejects);
     free(rejects->table);
-    rejects->table = NULL;
+    free(rejects->files);
+    rejects->table = rejects->files = NULL;
 }

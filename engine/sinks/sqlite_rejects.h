@@ -6,7 +6,10 @@
  *     fault_byte INTEGER, "offset" INTEGER, code TEXT, message TEXT, raw
  *
  * What they mean is told in quarantine.h. `raw` is TEXT if it is UTF-8 without a NUL byte, else a
- * BLOB of the same bytes; so is `file`.
+ * BLOB of the same bytes; so is `file`. What each file is read with (reject_file.h) stands in a
+ * table of its own, NAME_quarantine_files:
+ *
+ *     file, header TEXT
  */
 #ifndef SHEAF_SINKS_SQLITE_REJECTS_H
 #define SHEAF_SINKS_SQLITE_REJECTS_H
@@ -17,7 +20,11 @@
 
 typedef struct sheaf__sqlite_rejects {
     char *table; /* the quarantine's name */
+    char *files; /* that of its files */
     sqlite3_stmt *insert;
+    sqlite3_stmt *insert_file;
+    const sheaf__reject_file *file; /* of the last record, or NULL */
+    const char *const *names;       /* of the columns, as the database has them; or NULL */
     uint64_t rows;
     uint64_t rows_marked;
     bool is_new; /* the table is, since the last mark */

@@ -311,7 +311,7 @@ class Limits(SheafTest):
                     args += ["--quarantine", "q.jsonl"]
                 self.assert_memory_is_bounded(args[0], "a.csv", "-j", j, "--on-error", "quarantine", "-q", *args[1:],
                                               code=SKIPPED)
-        self.assertEqual(800_000, self.read("q.jsonl").count(b"\n"))
+        self.assertEqual(800_000, self.read("q.jsonl").count(b'"raw"'))
 
     def test_many_files(self):
         self.write_big("a.csv", 5)

@@ -34,8 +34,15 @@ class QuarantineTest(SheafTest):
         return self.totals(*args, *self.allowed(args), "--on-error", "quarantine", code=code, **options)
 
     def rejects(self, name):
-        """The objects of a quarantine in JSON lines; `raw` and `file` as bytes."""
-        made = [json.loads(line) for line in self.read(name).decode("utf-8").split("\n")[:-1]]
+        """The records of a quarantine in JSON lines, each behind its file's line; `raw` and `file` as bytes."""
+        made, file = [], None
+        for line in self.read(name).decode("utf-8").split("\n")[:-1]:
+            each = json.loads(line)
+            if "quarantine" in each:
+                file = each["file"]
+            else:
+                self.assertEqual(file, each["file"])
+                made.append(each)
         for each in made:
             for key in ("raw", "file"):
                 each[key] = each[key].encode("utf-8", "surrogateescape")
@@ -146,7 +153,7 @@ class Places(QuarantineTest):
             there = code == SKIPPED
             self.assertEqual(there, "x.csv.quarantine.jsonl" in self.names())
             self.assertEqual(there, "q.jsonl" in self.names())
-            self.assertEqual(b"2" if there else b"1", self.sql("x.db", "SELECT count(*) FROM sqlite_master;").strip())
+            self.assertEqual(b"3" if there else b"1", self.sql("x.db", "SELECT count(*) FROM sqlite_master;").strip())
             if there:
                 self.assert_rejects(self.rejects("x.csv.quarantine.jsonl"))
                 self.assert_rejects(self.rejects("q.jsonl"))

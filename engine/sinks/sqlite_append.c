@@ -1,0 +1,88 @@
+/* Rows behind those that are there: see sqlite_append.h. */
+#include "engine/sinks/sqlite_append.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include <sheaf/text.h>
+
+static int prepare(sqlite3 *db, char *sql, sqlite3_stmt **statement)
+{
+    int code = sql ? sqlite3_prepare_v2(db, sql, -1, statement, NULL) : SQLITE_NOMEM;
+    sqlite3_free(sql);
+    return code;
+}
+
+int sheaf__sqlite_append(sqlite3 *db, const char *table, const sheaf__names *columns,
+                         sqlite3_stmt **insert)
+{
+    sqlite3_str *sql = sqlite3_str_new(db);
+    sqlite3_str_appendf(sql, "INSERT INTO \"%w\"", table);
+    for (size_t i = 0; i < columns->n_items; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\"", i > 0 ? "," : "(", columns->items[i].bytes);
+    sqlite3_str_appendall(sql, ") VALUES");
+    for (size_t i = 0; i < columns->n_items; i++)
+        sqlite3_str_appendall(sql, i > 0 ? ",?" : "(?");
+    sqlite3_str_appendall(sql, ")");
+    return prepare(db, sqlite3_str_finish(sql), insert);
+}
+
+sheaf_status sheaf__sqlite_appended(sqlite3 *db, int code, sheaf_error *err)
+{
+    char reason[200] = "a trigger or conflict clause ignores it";
+    bool is_ignored = code == SQLITE_OK && sqlite3_changes64(db) == 0;
+    if (code == SQLITE_OK && !is_ignored)
+        return SHEAF_OK;
+    /* A conflict clause may also have ended the transaction: then nothing can go on. */
+    if ((code != SQLITE_OK && code != SQLITE_CONSTRAINT) || sqlite3_get_autocommit(db))
+        return SHEAF_EDATABASE;
+    if (!is_ignored)
+        sheaf_text_escape(sqlite3_errmsg(db), strlen(sqlite3_errmsg(db)), reason, sizeof reason);
+    sheaf_error_set(err, SHEAF_EDATABASE, "the table refuses the row: %s", reason);
+    return SHEAF_END;
+}
+
+/* Whether the first value of a column ends with Z. */
+static int is_utc(sqlite3 *db, const char *table, const char *column, bool *utc)
+{
+    sqlite3_stmt *query = NULL;
+    int code = prepare(db,
+                       sqlite3_mprintf("SELECT \"%w\" LIKE '%%Z' FROM \"%w\" "
+                                       "WHERE \"%w\" IS NOT NULL LIMIT 1",
+                                       column, table, column),
+                       &query);
+    if (code == SQLITE_OK)
+        *utc = sqlite3_step(query) == SQLITE_ROW && sqlite3_column_int(query, 0) != 0;
+    int ended = sqlite3_finalize(query);
+    return code == SQLITE_OK ? ended : code;
+}
+
+static sheaf_type type_of(const char *declared)
+{
+    static const struct {
+        const char *name;
+        sheaf_type type;
+    } types[] = {{"BOOLEAN", SHEAF_TYPE_BOOL},        {"INTEGER", SHEAF_TYPE_INT64},
+                 {"REAL", SHEAF_TYPE_FLOAT64},        {"DATE", SHEAF_TYPE_DATE},
+                 {"TIMESTAMP", SHEAF_TYPE_TIMESTAMP}, {"TIME", SHEAF_TYPE_TIME}};
+    for (size_t i = 0; declared && i < sizeof types / sizeof types[0]; i++)
+        if (strcasecmp(declared, types[i].name) == 0)
+            return types[i].type;
+    return SHEAF_TYPE_TEXT;
+}
+
+int sheaf__sqlite_type(sqlite3 *db, const char *table, const char *column, sheaf_type *type)
+{
+    const char *declared = NULL;
+    bool utc = false;
+    int code = sqlite3_table_column_metadata(db, "main", table, column, &declared, NULL, NULL, NULL,
+                                             NULL);
+    if (code != SQLITE_OK)
+        return code == SQLITE_ERROR ? SQLITE_NOTFOUND : code;
+    *type = type_of(declared);
+    if (*type == SHEAF_TYPE_TIMESTAMP)
+        code = is_utc(db, table, column, &utc);
+    if (utc)
+        *type = SHEAF_TYPE_TIMESTAMP_UTC;
+    return code;
+}
