@@ -10,6 +10,7 @@
  *     sniff.c      what is found out of each file
  *     check.c      every fault, as it is found
  *     show.c       one record and its parse
+ *     retry.c      what was mended in a quarantine
  *     progress.c   the bar on a terminal
  */
 #ifndef SHEAF_CLI_CLI_H
@@ -38,6 +39,7 @@ typedef enum command {
     COMMAND_SNIFF,
     COMMAND_CHECK,
     COMMAND_SHOW,
+    COMMAND_RETRY,
     COMMAND_HELP,
     COMMAND_VERSION
 } command;
@@ -78,7 +80,7 @@ typedef struct arguments {
     sheaf_record_by show_by;        /* of `show`, if it has a place: */
     uint64_t show_at;
     bool has_place; /* else each source has its own */
-    names select;                   /* for ingest, like the next three */
+    names select;   /* for ingest, like the next three */
     names drop;
     renames renames;
     added added;
@@ -150,6 +152,7 @@ void report_error(const sheaf_error *err);
 void report_on_file(void *context, const sheaf_file_report *report); /* for sheaf_ingest_options */
 void report_on_reject(void *context, const sheaf_reject *reject);    /* the same */
 void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out);
+void report_folded(const reporter *self); /* of faults that were not shown, how many */
 void report_digest(const reporter *self, const sheaf_summary *summary, FILE *out); /* if asked */
 /* Columns that --columns has left out, for who sees no summary. */
 void report_left_out(const reporter *self, const sheaf_summary *summary);
@@ -175,6 +178,10 @@ void check_on_reject(void *context, const sheaf_reject *reject);    /* the same 
 /* ---- show.c ---- */
 
 int show(const arguments *args); /* the exit code */
+
+/* ---- retry.c ---- */
+
+int retry(const arguments *args); /* the exit code */
 
 /* ---- progress.c ---- */
 

@@ -204,6 +204,10 @@ int main(int argc, char **argv)
         code = show(&args);
         if (!flush_stdout())
             code = EXIT_FAULT;
+    } else if (code < 0 && args.command == COMMAND_RETRY) {
+        code = retry(&args);
+        if (!flush_stdout())
+            code = EXIT_FAULT;
     } else if (code < 0) {
         code = load(&args);
     }

@@ -4,11 +4,11 @@
 #include <string.h>
 
 const option_info options[] = {
-    {'o', "output", "DEST", FOR_INGEST, "x.db x.sqlite x.csv x.tsv x.jsonl, - (stdout), null:"},
-    {OPTION_TABLE, "table", "NAME", FOR_INGEST, "in a database (default: the file's name)"},
+    {'o', "output", "DEST", FOR_OUTPUT, "x.db x.sqlite x.csv x.tsv x.jsonl, - (stdout), null:"},
+    {OPTION_TABLE, "table", "NAME", FOR_OUTPUT, "in a database (default: the file's name)"},
     {OPTION_IF_EXISTS, "if-exists", "fail|replace", FOR_INGEST,
      "when DEST is there already (fail)"},
-    {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_INGEST | FOR_CAT,
+    {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_OUTPUT | FOR_CAT,
      "of what goes to stdout (csv)"},
     {'j', "workers", "N", FOR_ALL, "how many read at once (one for each processor)"},
     {OPTION_EXECUTOR, "executor", "threads|processes|sequential", FOR_LOADS,
@@ -37,33 +37,38 @@ const option_info options[] = {
     {OPTION_RENAME, "rename", "OLD=NEW", FOR_TABLES, "a column is called anew"},
     {OPTION_ADD, "add", "WHAT[=NAME][,...]", FOR_TABLES,
      "file, line, row: where each row comes from"},
-    {OPTION_TYPE, "type", "NAME=TYPE", FOR_INGEST | FOR_SCHEMA | FOR_CHECK,
+    {OPTION_TYPE, "type", "NAME=TYPE", FOR_OUTPUT | FOR_SCHEMA | FOR_CHECK,
      "of a column, whatever its values look like"},
-    {OPTION_TEXT, "text", NULL, FOR_INGEST | FOR_SCHEMA, "all columns are text, but for --type"},
-    {OPTION_NULL, "null", "TOKEN", FOR_ALL & ~FOR_COUNT, "fields with this text are null, too"},
-    {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_FILES, "the largest record that is read (64M)"},
+    {OPTION_TEXT, "text", NULL, FOR_OUTPUT | FOR_SCHEMA, "all columns are text, but for --type"},
+    {OPTION_NULL, "null", "TOKEN", (FOR_ALL & ~FOR_COUNT) | FOR_RETRY,
+     "fields with this text are null, too"},
+    {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_FILES | FOR_RETRY,
+     "the largest record that is read (64M)"},
     {OPTION_MEMORY, "memory", "BYTES", FOR_LOADS,
      "for rows that are read and not yet written (64M)"},
     {OPTION_ON_ERROR, "on-error", "quarantine|stop|skip-file", FOR_LOADS & ~FOR_CHECK,
      "what a fault in a record does (quarantine)"},
     {OPTION_QUARANTINE, "quarantine", "FILE", FOR_INGEST | FOR_CAT | FOR_COUNT,
      "where records with faults go, as JSON lines"},
-    {OPTION_FIX, "fix", "pad,trim,quotes", FOR_LOADS, "repair short or long records, open quotes"},
-    {OPTION_MAX_ERRORS, "max-errors", "N|P%", FOR_LOADS, "with more of them, nothing is committed"},
+    {OPTION_FIX, "fix", "pad,trim,quotes", FOR_LOADS | FOR_RETRY,
+     "repair short or long records, open quotes"},
+    {OPTION_MAX_ERRORS, "max-errors", "N|P%", FOR_LOADS | FOR_RETRY,
+     "with more of them, nothing is committed"},
     {OPTION_PARSER, "parser", "scan|libcsv", FOR_LOADS | FOR_SHOW,
      "who finds the records, the same (scan)"},
     {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_LOADS,
      "on stderr (auto: a bar on a terminal)"},
     {OPTION_DIGEST, "digest", NULL, FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_CHECK,
      "of the rows in their order, told at the end"},
-    {OPTION_JSON, "json", NULL, FOR_FILES & ~FOR_CAT, "the summary, or what is asked for, as JSON"},
+    {OPTION_JSON, "json", NULL, (FOR_FILES & ~FOR_CAT) | FOR_RETRY,
+     "the summary, or what is asked for, as JSON"},
     {OPTION_LINE, "line", "N", FOR_SHOW, "the record of this line, from 1"},
     {OPTION_RECORD, "record", "N", FOR_SHOW, "the record of this number, from 1; 0: the header"},
     {OPTION_OFFSET, "offset", "N", FOR_SHOW, "the record of this byte of the text, from 0"},
-    {'q', "quiet", NULL, FOR_ALL, "errors only"},
-    {'v', "verbose", NULL, FOR_ALL, "tell of every file that is skipped"},
-    {'h', "help", NULL, FOR_ALL | FOR_SHOW, "this text"},
-    {OPTION_VERSION, "version", NULL, FOR_ALL | FOR_SHOW, "version and build"},
+    {'q', "quiet", NULL, FOR_ALL | FOR_RETRY, "errors only"},
+    {'v', "verbose", NULL, FOR_ALL | FOR_RETRY, "tell of every file that is skipped"},
+    {'h', "help", NULL, FOR_FILES | FOR_RETRY, "this text"},
+    {OPTION_VERSION, "version", NULL, FOR_FILES | FOR_RETRY, "version and build"},
 };
 
 const size_t n_options = sizeof options / sizeof options[0];
@@ -82,6 +87,8 @@ const command_info commands[] = {
      "read everything, load nothing, tell every fault"},
     {COMMAND_SHOW, "show", "sheaf show FILE:LINE...",
      "one record as it stands there, and its fields"},
+    {COMMAND_RETRY, "retry", "sheaf retry QUARANTINE [-o DEST]",
+     "load what was mended in a quarantine"},
     {COMMAND_HELP, "help", "sheaf help [COMMAND]", "about one command"},
 };
 
@@ -116,6 +123,10 @@ static const char sources_text[] =
     "SRC   a file | a directory: *.csv *.tsv *.txt, their .gz and .zst below it\n"
     "      'a/glob/**/*.csv' | - for stdin | @list: a file of paths, @- from stdin\n";
 
+static const char quarantine_text[] =
+    "QUARANTINE   x.db: its table x_quarantine, the records go back into the table x\n"
+    "             x.csv.quarantine.jsonl, JSON lines: into DEST, which is new\n";
+
 static const char exit_text[] =
     "exit  0 clean | 1 usage | 2 fault or I/O error, nothing committed\n"
     "      3 loaded, some records or files left out | 4 accounting failed (a bug)\n"
@@ -123,7 +134,8 @@ static const char exit_text[] =
 
 static void print_command_help(FILE *out, const command_info *info)
 {
-    fprintf(out, "%s [OPTION...]\n%s\n\n%s\n", info->synopsis, info->help, sources_text);
+    fprintf(out, "%s [OPTION...]\n%s\n\n%s\n", info->synopsis, info->help,
+            info->command == COMMAND_RETRY ? quarantine_text : sources_text);
     print_options(out, 1 << info->command);
     fprintf(out, "\n%s", exit_text);
 }

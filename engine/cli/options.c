@@ -424,6 +424,11 @@ int arguments_parse(arguments *args, int argc, char **argv)
     if (args->n_sources == 0)
         return usage("there is nothing to read", NULL,
                      "name files, directories, 'globs', @lists, or - for stdin");
+    if (args->command == COMMAND_RETRY)
+        return args->n_sources == 1
+                   ? -1
+                   : usage("retry takes one quarantine", NULL,
+                           "sheaf retry x.db; sheaf retry x.csv.quarantine.jsonl -o more.csv");
     if (args->command == COMMAND_INGEST && !args->ingest.destination)
         return usage("ingest needs a destination", NULL, "-o trips.db");
     if (args->command != COMMAND_INGEST && args->command != COMMAND_SHOW)

@@ -302,7 +302,7 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
     fputs("}\n", out);
 }
 
-static void report_folded(const reporter *self)
+void report_folded(const reporter *self)
 {
     for (size_t i = 0; i < self->n_faults && !self->args->quiet && !self->args->verbose; i++) {
         const kind_of_fault *kind = &self->faults[i];

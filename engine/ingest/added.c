@@ -34,8 +34,8 @@ void sheaf__added_project(const sheaf__rules *rules, size_t n, uint32_t *from)
 
 /* ---- the path ---- */
 
-/* Bytes that are no UTF-8 become \xnn. NULL: no memory. */
-static const char *text_of(const char *path, sheaf_arena *arena)
+/* Bytes that are no UTF-8 become \xnn. */
+const char *sheaf__added_path(const char *path, sheaf_arena *arena)
 {
     size_t n_bytes = strlen(path);
     if (sheaf__utf8_valid((const uint8_t *)path, n_bytes))
@@ -65,7 +65,7 @@ sheaf_status sheaf__added_name_files(sheaf__load *load, sheaf_error *err)
     for (size_t i = 0; i < rules->n_added; i++)
         wanted |= is_text(&rules->added[i]);
     for (size_t i = 0; wanted && i < sheaf_files_count(load->files); i++) {
-        load->states[i].path = text_of(load->states[i].found->path, load->schema.arena);
+        load->states[i].path = sheaf__added_path(load->states[i].found->path, load->schema.arena);
         if (!load->states[i].path)
             return sheaf__error_memory(err, "the files' names");
     }

@@ -38,6 +38,7 @@
 #include <sheaf/ingest.h>
 #include <sheaf/map.h>
 #include <sheaf/record.h>
+#include <sheaf/retry.h>
 #include <sheaf/schema.h>
 #include <sheaf/sniff.h>
 #include <sheaf/status.h>

@@ -54,7 +54,8 @@ SHEAF_BEGIN_DECLS
     X(ECOLUMNS, -48, "the columns are not those of the first file")                                \
     /* the destination */                                                                          \
     X(EDATABASE, -60, "the database refused")                                                      \
-    X(EACCOUNT, -61, "the records do not add up")
+    X(EACCOUNT, -61, "the records do not add up")                                                  \
+    X(EQUARANTINE, -62, "the quarantine cannot be understood")
 
 typedef enum sheaf_status {
 #define SHEAF_STATUS_ENUM(name, value, text) SHEAF_##name = value,

@@ -1,0 +1,139 @@
+/* `sheaf retry`: what was mended in a quarantine is loaded; the summary. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/cli/cli.h"
+
+static volatile sig_atomic_t is_stopped;
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_stopped = 1;
+}
+
+/* As in main.c: the first signal asks the run to stop, a second one kills. */
+static void handle_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction before;
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+        sigemptyset(&action.sa_mask);
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+static bool is_cancelled(void *context)
+{
+    (void)context;
+    return is_stopped != 0;
+}
+
+static const char *plural(uint64_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}
+
+static void print_text(const reporter *self, const sheaf_retry_summary *sum, FILE *out)
+{
+    char path[512];
+    const char *quarantine = self->args->sources[0];
+    sheaf_text_escape(quarantine, strlen(quarantine), path, sizeof path);
+    if (sum->records == 0) {
+        fprintf(out, "%s: nothing is set aside\n", path);
+        return;
+    }
+    fprintf(out, "%s", path);
+    if (sum->destination[0])
+        fprintf(out, " -> %s", sum->destination);
+    fprintf(out, "   %" PRIu64 " %s of %" PRIu64 " %s   %.3f s\n", sum->loaded,
+            plural(sum->loaded, "row", "rows"), sum->files, plural(sum->files, "file", "files"),
+            sum->seconds);
+    fprintf(out, "records %" PRIu64 " = %" PRIu64 " loaded + %" PRIu64 " still at fault\n",
+            sum->records, sum->loaded, sum->rejected);
+    if (sum->repairs.records > 0)
+        fprintf(out, "notes   %" PRIu64 " %s repaired\n", sum->repairs.records,
+                plural(sum->repairs.records, "record", "records"));
+}
+
+static void print_json(const reporter *self, const sheaf_retry_summary *sum, FILE *out)
+{
+    fputc('{', out);
+    print_json_text(out, "quarantine", self->args->sources[0]);
+    fputc(',', out);
+    print_json_text(out, "destination", sum->destination);
+    fprintf(out,
+            ",\"files\":%" PRIu64 ",\"records\":%" PRIu64 ",\"loaded\":%" PRIu64
+            ",\"rejected\":%" PRIu64 ",\"columns\":%" PRIu64 ",\"repaired\":{\"records\":%" PRIu64
+            ",\"padded\":%" PRIu64 ",\"trimmed\":%" PRIu64 ",\"unquoted\":%" PRIu64
+            "},\"seconds\":%.6f}\n",
+            sum->files, sum->records, sum->loaded, sum->rejected, sum->columns,
+            sum->repairs.records, sum->repairs.padded, sum->repairs.trimmed, sum->repairs.unquoted,
+            sum->seconds);
+}
+
+static void report(const reporter *self, const sheaf_retry_summary *sum)
+{
+    const arguments *args = self->args;
+    const char *destination = args->ingest.destination;
+    FILE *out = destination && strcmp(destination, "-") == 0 ? stderr : stdout;
+    report_folded(self);
+    if (args->json)
+        print_json(self, sum, out);
+    else if (!args->quiet)
+        print_text(self, sum, out);
+}
+
+static int exit_of(sheaf_status status, const sheaf_retry_summary *sum)
+{
+    switch (status) {
+    case SHEAF_OK:
+        return sum->rejected > 0 ? EXIT_PARTLY : EXIT_CLEAN;
+    case SHEAF_ECANCELLED:
+        return EXIT_INTERRUPTED;
+    case SHEAF_EACCOUNT:
+        return EXIT_ACCOUNT;
+    case SHEAF_EINVAL:
+        return EXIT_USAGE;
+    default:
+        return EXIT_FAULT;
+    }
+}
+
+int retry(const arguments *args)
+{
+    reporter self = {.args = args};
+    const sheaf_ingest_options *ingest = &args->ingest;
+    sheaf_retry_summary summary;
+    sheaf_error err;
+    sheaf_retry_options options = {.size = sizeof options,
+                                   .quarantine = args->sources[0],
+                                   .destination = ingest->destination,
+                                   .format = ingest->format,
+                                   .table = ingest->table,
+                                   .typing = ingest->typing,
+                                   .types = ingest->types,
+                                   .n_types = ingest->n_types,
+                                   .nulls = ingest->nulls,
+                                   .n_nulls = ingest->n_nulls,
+                                   .fixes = ingest->fixes,
+                                   .record_bytes_max = ingest->record_bytes_max,
+                                   .rejects_max = ingest->rejects_max,
+                                   .rejects_percent_max = ingest->rejects_percent_max,
+                                   .on_reject = report_on_reject,
+                                   .is_cancelled = is_cancelled,
+                                   .context = &self};
+    handle_signals();
+    sheaf_status status = sheaf_retry(&options, &summary, &err);
+    if (status == SHEAF_ECANCELLED)
+        fputs("interrupted: nothing was committed\n", stderr);
+    else if (status < 0) /* a reader of the rows that goes away leaves them in the quarantine */
+        report_error(&err);
+    if (status == SHEAF_OK)
+        report(&self, &summary);
+    return exit_of(status, &summary);
+}
