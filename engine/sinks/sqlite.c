@@ -5,11 +5,6 @@
  * by commit. The journal is the database's own: a process that is killed leaves a hot journal, and
  * whoever opens the database next rolls back. A database file that did not exist before and has
  * nothing in it is removed.
- *
- * SQLite has integers, doubles and text: int64 becomes INTEGER, float64 REAL (-0.0 is 0.0 there),
- * bool 0 and 1 in a column declared BOOLEAN. Dates and times become text as SQLite's date functions
- * read and write it, "2024-02-29 13:05:59", with a fraction if there is one; declared DATE,
- * TIMESTAMP and TIME. A column without any value is declared TEXT.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +25,7 @@
 #include "engine/sinks/sqlite_append.h"
 #include "engine/sinks/sqlite_names.h"
 #include "engine/sinks/sqlite_rejects.h"
-#include "engine/table/moment.h"
+#include "engine/sinks/sqlite_types.h"
 
 enum {
     BUSY_SLEEP_MS = 20,
@@ -266,29 +261,14 @@ static sheaf_status connect(sqlite_sink *self, sheaf_error *err)
 
 /* ---- columns ---- */
 
-static const char *declared(sheaf_type type)
-{
-    static const char *const names[SHEAF_TYPES] = {
-        [SHEAF_TYPE_NULL] = "TEXT",
-        [SHEAF_TYPE_BOOL] = "BOOLEAN",
-        [SHEAF_TYPE_INT64] = "INTEGER",
-        [SHEAF_TYPE_FLOAT64] = "REAL",
-        [SHEAF_TYPE_DATE] = "DATE",
-        [SHEAF_TYPE_TIMESTAMP] = "TIMESTAMP",
-        [SHEAF_TYPE_TIMESTAMP_UTC] = "TIMESTAMP",
-        [SHEAF_TYPE_TIME] = "TIME",
-        [SHEAF_TYPE_TEXT] = "TEXT",
-    };
-    return names[type];
-}
-
 static char *create_sql(const sqlite_sink *self, const char **names, const sheaf_type *types,
                         size_t n_names)
 {
     sqlite3_str *sql = sqlite3_str_new(self->db);
     sqlite3_str_appendf(sql, "CREATE TABLE \"%w\"", self->table);
     for (size_t i = 0; i < n_names; i++)
-        sqlite3_str_appendf(sql, "%s\"%w\" %s", i > 0 ? ", " : "(", names[i], declared(types[i]));
+        sqlite3_str_appendf(sql, "%s\"%w\" %s", i > 0 ? ", " : "(", names[i],
+                            sheaf__sqlite_declared(types[i]));
     sqlite3_str_appendall(sql, ")");
     return sqlite3_str_finish(sql);
 }
@@ -355,41 +335,11 @@ static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns,
 
 /* ---- rows ---- */
 
-/* What a value becomes in a statement: an SQLite result code. */
-static int bind_value(sqlite3_stmt *insert, int parameter, const sheaf__column *column, size_t row)
-{
-    char text[SHEAF__MOMENT_BYTES];
-    size_t n_bytes;
-    if (sheaf__column_is_null(column, row))
-        return sqlite3_bind_null(insert, parameter);
-    switch (column->type) {
-    case SHEAF_TYPE_BOOL:
-        return sqlite3_bind_int(insert, parameter,
-                                ((const uint8_t *)column->values)[row / 8] >> row % 8 & 1);
-    case SHEAF_TYPE_INT64:
-        return sqlite3_bind_int64(insert, parameter, ((const int64_t *)column->values)[row]);
-    case SHEAF_TYPE_FLOAT64:
-        return sqlite3_bind_double(insert, parameter, ((const double *)column->values)[row]);
-    case SHEAF_TYPE_TEXT: {
-        const int32_t *ends = column->values;
-        return sqlite3_bind_text64(insert, parameter, (const char *)column->text + ends[row],
-                                   (sqlite3_uint64)(ends[row + 1] - ends[row]), SQLITE_STATIC,
-                                   SQLITE_UTF8);
-    }
-    case SHEAF_TYPE_DATE:
-        n_bytes = sheaf__moment_write(column->type, ((const int32_t *)column->values)[row], text);
-        return sqlite3_bind_text(insert, parameter, text, (int)n_bytes, SQLITE_TRANSIENT);
-    default:
-        n_bytes = sheaf__moment_write(column->type, ((const int64_t *)column->values)[row], text);
-        return sqlite3_bind_text(insert, parameter, text, (int)n_bytes, SQLITE_TRANSIENT);
-    }
-}
-
 static sheaf_status insert_row(sqlite_sink *self, const sheaf__columns *columns, size_t row,
                                sheaf_error *err)
 {
     for (size_t i = 0; i < columns->n_columns; i++)
-        if (bind_value(self->insert, (int)i + 1, &columns->items[i], row) != SQLITE_OK)
+        if (sheaf__sqlite_bind(self->insert, (int)i + 1, &columns->items[i], row) != SQLITE_OK)
             return refused(self, "a value does not fit", err);
     sqlite3_step(self->insert); /* reset tells whether it succeeded */
     int code = sqlite3_reset(self->insert);

@@ -2,9 +2,10 @@
 #include "engine/sinks/sqlite_append.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include <sheaf/text.h>
+
+#include "engine/sinks/sqlite_types.h"
 
 static int prepare(sqlite3 *db, char *sql, sqlite3_stmt **statement)
 {
@@ -57,20 +58,6 @@ static int is_utc(sqlite3 *db, const char *table, const char *column, bool *utc)
     return code == SQLITE_OK ? ended : code;
 }
 
-static sheaf_type type_of(const char *declared)
-{
-    static const struct {
-        const char *name;
-        sheaf_type type;
-    } types[] = {{"BOOLEAN", SHEAF_TYPE_BOOL},        {"INTEGER", SHEAF_TYPE_INT64},
-                 {"REAL", SHEAF_TYPE_FLOAT64},        {"DATE", SHEAF_TYPE_DATE},
-                 {"TIMESTAMP", SHEAF_TYPE_TIMESTAMP}, {"TIME", SHEAF_TYPE_TIME}};
-    for (size_t i = 0; declared && i < sizeof types / sizeof types[0]; i++)
-        if (strcasecmp(declared, types[i].name) == 0)
-            return types[i].type;
-    return SHEAF_TYPE_TEXT;
-}
-
 int sheaf__sqlite_type(sqlite3 *db, const char *table, const char *column, sheaf_type *type)
 {
     const char *declared = NULL;
@@ -79,7 +66,7 @@ int sheaf__sqlite_type(sqlite3 *db, const char *table, const char *column, sheaf
                                              NULL);
     if (code != SQLITE_OK)
         return code == SQLITE_ERROR ? SQLITE_NOTFOUND : code;
-    *type = type_of(declared);
+    *type = sheaf__sqlite_type_of(declared);
     if (*type == SHEAF_TYPE_TIMESTAMP)
         code = is_utc(db, table, column, &utc);
     if (utc)
