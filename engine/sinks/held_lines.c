@@ -40,9 +40,17 @@ static lines *self_of(sheaf__held *held)
 
 /* ---- reading ---- */
 
-static bool is_blank(const char *text, ssize_t n_bytes)
+static bool is_blank(const char *text, size_t n_bytes)
 {
-    return strspn(text, " \t\r\n") == (size_t)n_bytes;
+    return strspn(text, " \t\r\n") == n_bytes;
+}
+
+/* Some editors write a byte order mark before the first line of a file that they save. */
+static size_t mark_bytes(const char *line, size_t n_bytes)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    size_t n = sizeof mark - 1;
+    return n_bytes >= n && memcmp(line, mark, n) == 0 ? n : 0;
 }
 
 /* The file of a record: the last of that path before it. */
@@ -63,13 +71,13 @@ static sheaf_status find_file(lines *self, const char *path, sheaf__held_record 
     return SHEAF_EQUARANTINE;
 }
 
-static sheaf_status read_line(lines *self, size_t n_bytes, sheaf__held_record *record,
-                              bool *is_record, sheaf_error *err)
+static sheaf_status read_line(lines *self, const char *line, size_t n_bytes,
+                              sheaf__held_record *record, bool *is_record, sheaf_error *err)
 {
     const sheaf__reject_file *file;
     const char *path;
     sheaf__arena_reset(self->texts, KEPT_BYTES);
-    sheaf_status status = sheaf__held_json_read(&self->json, self->line, n_bytes, self->base.arena,
+    sheaf_status status = sheaf__held_json_read(&self->json, line, n_bytes, self->base.arena,
                                                 self->texts, &file, record, &path, err);
     *is_record = status == SHEAF_OK && !file;
     if (*is_record)
@@ -86,10 +94,12 @@ static sheaf_status lines_next(sheaf__held *held, sheaf__held_record *record, sh
     errno = 0;
     while ((n = getline(&self->line, &self->line_capacity, self->in)) >= 0) {
         bool is_record;
-        self->number++;
-        if (is_blank(self->line, n))
+        size_t n_mark = self->number++ == 0 ? mark_bytes(self->line, (size_t)n) : 0;
+        const char *line = self->line + n_mark;
+        size_t n_line = (size_t)n - n_mark;
+        if (is_blank(line, n_line))
             continue;
-        sheaf_status status = read_line(self, (size_t)n, record, &is_record, err);
+        sheaf_status status = read_line(self, line, n_line, record, &is_record, err);
         if (status < 0) {
             sheaf__error_source(err, self->path);
             if (err && status == SHEAF_EQUARANTINE)
@@ -151,9 +161,12 @@ static sheaf_status lines_settle(sheaf__held *held, sheaf_error *err)
     return status < 0 ? status : sheaf__quarantine_settle(self_of(held)->to, err);
 }
 
+/* Whoever wrote to it while the rows were committed keeps what was written. */
 static sheaf_status lines_commit(sheaf__held *held, sheaf_error *err)
 {
-    sheaf_status status = sheaf__quarantine_commit(self_of(held)->to, err);
+    sheaf_status status = compare(self_of(held), err);
+    if (status == SHEAF_OK)
+        status = sheaf__quarantine_commit(self_of(held)->to, err);
     if (status < 0)
         sheaf_error_hint(err, "the rows were loaded all the same: take away the quarantine's "
                               "records that are among them");

@@ -90,7 +90,8 @@ typedef struct sheaf_retry_summary {
  * All or nothing: of a database in its transaction. Of a file, the destination is committed first
  * and then the quarantine replaced: who is killed between the two finds the rows in the destination
  * and their records in the quarantine still, and the same retry then says that the destination
- * exists (EEXIST). After EIO from replacing the quarantine the same holds.
+ * exists (EEXIST). The same holds if the quarantine then cannot be replaced: EIO; or ECHANGED, if
+ * somebody wrote to it in that moment, which nobody loses.
  *
  * Returns    OK, whether or not records are still at fault; EINVAL for options; EQUARANTINE with a
  *            line: the quarantine is none, or is damaged there, or its format is not known; ENOENT,

@@ -343,14 +343,14 @@ class Lines(RetryTest):
         self.expect_fault("retry", "folder", "-o", "y.csv", says="no regular file")
 
     def test_it_may_be_written_by_others(self):
-        """Blanks, other escapes and orders of members, line ends of another system."""
+        """A byte order mark, blanks, other escapes and orders of members, line ends of another system."""
         lines = self.lines()
         for each in lines:
             if "raw" in each:
                 each["raw"] = decode(MENDED[encode(each["raw"])])
         text = "\r\n\r\n".join(json.dumps(dict(reversed(each.items())), indent=None, separators=(" , ", " : "))
                                for each in lines)
-        self.write(JSONL, text.replace("3,33", "\\u0033,\\ud83d\\uDE00\\/\\t"))
+        self.write(JSONL, "\ufeff" + text.replace("3,33", "\\u0033,\\ud83d\\uDE00\\/\\t"))
         self.assertEqual(4, self.retry(JSONL, "-o", "y.csv")["loaded"])
         self.assertEqual("a,b\n3,\U0001F600/\t\n4,5\n7,8\n8,9\n", self.read("y.csv").decode())
 
@@ -402,6 +402,19 @@ class Lines(RetryTest):
             run = self.finish(process)
         self.assertEqual(FAULT, run.code)
         self.assertIn("changed while it was read", run.error_text)
+
+    def test_written_to_while_rows_are_committed(self):
+        """The rows fit into the output's buffer, but not into the pipe: it is commit that waits."""
+        self.mend_lines(lambda raw: b"3," + b"x" * 100_000 if raw == b"3" else None)
+        process = self.start("retry", JSONL, "-o", "-", "-q")
+        process.stdout.read(1)
+        theirs = self.read(JSONL) + b"\n"
+        self.write(JSONL, theirs)
+        run = self.finish(process)
+        self.assertEqual(FAULT, run.code)
+        self.assertIn("the rows were loaded all the same", run.error_text)
+        self.assertEqual(theirs, self.read(JSONL))
+        self.assertEqual(["bad.csv", "x.csv", JSONL], self.names())
 
     def test_a_reader_that_goes_away(self):
         self.mend_lines(lambda raw: b"3," + b"x" * 4_000_000 if raw == b"3" else None)
