@@ -194,3 +194,38 @@ Test(stream_rejects, are_not_whole_streams)
     stream.release(&stream);
     sheaf_files_release(files);
 }
+
+/*
+ * Before the damage there is no row, only what is set aside. A stream cannot take that back, so it
+ * is not opened, whoever meets the damage.
+ */
+Test(stream_rejects, before_damage_are_not_told)
+{
+    blob stored = {0};
+    bgzf_add(&stored, "a,b\n", 4, 1);
+    for (int i = 0; i < 20; i++)
+        bgzf_add(&stored, "1\n2\n3\n", 6, 1);
+    size_t damaged = stored.n_bytes;
+    bgzf_add(&stored, "4,5\n", 4, 1);
+    memset(stored.bytes + damaged + 18, 0xFF, 4);
+    for (int i = 0; i < 20; i++)
+        bgzf_add(&stored, "6,7\n", 4, 1);
+    write_file("a.csv.gz", stored.bytes, stored.n_bytes);
+    blob_free(&stored);
+    write_text("b.csv", "a,b\n1,2\n");
+    sheaf_files *files = files_of_folder();
+    for (int workers = 1; workers <= 4; workers++) {
+        struct ArrowArrayStream stream;
+        sheaf_error err;
+        uint64_t n = 0;
+        sheaf_ingest_options options = {.size = sizeof options,
+                                        .workers = workers,
+                                        .chunk_bytes = 60,
+                                        .dialect = SHEAF_DIALECT_RFC4180(','),
+                                        .on_reject = count_reject,
+                                        .context = &n};
+        cr_assert_eq(sheaf_stream_open(files, &options, &stream, &err), SHEAF_ECOMPRESSED);
+        cr_assert_eq(n, 0);
+    }
+    sheaf_files_release(files);
+}

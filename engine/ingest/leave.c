@@ -84,7 +84,9 @@ sheaf_status sheaf__judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_rep
                           sheaf_error *err)
 {
     sheaf_on_error on_error = load->options->on_error;
-    bool may = load->sets_aside || on_error == SHEAF_ON_ERROR_SKIP_FILE;
+    /* A survey has written nothing, and what it cannot leave out later nobody can. */
+    bool may = load->pass == SHEAF__PASS_ROWS &&
+               (load->sets_aside || on_error == SHEAF_ON_ERROR_SKIP_FILE);
     bool done = on_error == SHEAF_ON_ERROR_CONTINUE; /* what was found of it counts */
     if (!chunk->fault->column[0])
         sheaf__load_name_column(load, chunk, chunk->fault);
