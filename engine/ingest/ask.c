@@ -467,7 +467,7 @@ static size_t skip_files(const sheaf__load *load, size_t index)
 {
     if (load->pass != SHEAF__PASS_SURVEY)
         return index;
-    while (index < load->survey_end && !load->states[index].in_ranges)
+    while (index < load->survey_end && !load->states[index].late)
         index++;
     return index < load->survey_end ? index : sheaf_files_count(load->files);
 }

@@ -309,7 +309,7 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
     if (status == SHEAF_OK && (sink->wants_rows || load->digests))
         status = sheaf__load_settle(load, err);
     if (status == SHEAF_OK && sink->wants_columns)
-        status = sheaf__types_decide(load, err);
+        status = sheaf__merge_types(load, err);
     sink->has_names = load->has_names;
     if (status == SHEAF_OK)
         status = sink->ops->begin(sink, load->schema.table, load->types, err);

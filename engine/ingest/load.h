@@ -79,9 +79,9 @@ typedef struct sheaf__load_file {
     sheaf__asked_columns asked; /* const once the header was read, until it is read again */
     uint32_t layout; /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
-    bool in_ranges; /* it is one that is split, as its header's reader found */
-    bool here;      /* among files that processes read: this one only we can open */
-    int fd;         /* of a file that is split, while its ranges are read; -1: there is none */
+    bool late; /* it is surveyed when all headers are known: it is split, or see types_decide */
+    bool here; /* among files that processes read: this one only we can open */
+    int fd;    /* of a file that is split, while its ranges are read; -1: there is none */
     const uint32_t *from; /* in another process, for a digest: the table's columns in the file */
     size_t n_from;
 } sheaf__load_file;
@@ -365,7 +365,12 @@ sheaf_status sheaf__types_ask(sheaf__load_file *file, const sheaf__batch *header
 sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
                                 size_t rejects_max, sheaf_error *err);
 
-/* All headers are united, all files surveyed: what are the types? EINVAL, ENOMEM. */
+/*
+ * All headers are united, all files surveyed: what are the types? Files that are to be left out if
+ * they refuse a type may be late: which of their columns it is for was not known before.
+ *
+ * Returns    OK, EINVAL, ENOMEM.
+ */
 sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err);
 
 /* Put columns in the place of the chunk's batch. OK; a fault of the file; ENOMEM. */
@@ -498,8 +503,11 @@ sheaf_status sheaf__load_settle(sheaf__load *load, sheaf_error *err);
 /* Phase one, for sinks that must know all columns before the first row: read every header. */
 sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err);
 
-/* Between them, if types are to be found out: what the files hold that are split. */
+/* Between them, if types are to be found out: what the files hold that are late. */
 sheaf_status sheaf__merge_surveys(sheaf__load *load, sheaf_error *err);
+
+/* Then, if the sink wants types: decide them; and look at the files that are late only now. */
+sheaf_status sheaf__merge_types(sheaf__load *load, sheaf_error *err);
 
 /*
  * Phase two: the chunks of all files, in order, one at a time. While the consumer has one, the next

@@ -145,7 +145,7 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
     }
     status = take_header(load, chunk, err);
     file->header_read = true;
-    file->in_ranges = chunk->split;
+    file->late = chunk->split;
     if (status == SHEAF_OK)
         take_kinds(load, chunk);
     if (chunk->kept && status == SHEAF_OK) {
@@ -382,20 +382,20 @@ void sheaf__rows_close(sheaf__rows_cursor *cursor)
     free(cursor->ahead);
 }
 
-/* ---- the pass between: what split files hold ---- */
+/* ---- the pass between: what files hold that are split ---- */
 
-static bool any_in_ranges(const sheaf__load *load)
+static bool any_is_late(const sheaf__load *load)
 {
     for (size_t i = 0; i < load->survey_end; i++)
-        if (load->states[i].in_ranges)
+        if (load->states[i].late)
             return true;
     return false;
 }
 
-static sheaf_status survey_split_files(sheaf__load *load, sheaf_error *err)
+static sheaf_status survey_late_files(sheaf__load *load, sheaf_error *err)
 {
     sheaf__rows_cursor cursor;
-    if (!load->surveys || !any_in_ranges(load))
+    if (!load->surveys || !any_is_late(load))
         return SHEAF_OK;
     load->pass = SHEAF__PASS_SURVEY;
     sheaf_status status = sheaf__rows_open(load, &cursor, err);
@@ -410,12 +410,21 @@ static sheaf_status survey_split_files(sheaf__load *load, sheaf_error *err)
 /* A fault that was met before counts if no file before its own has one. */
 sheaf_status sheaf__merge_surveys(sheaf__load *load, sheaf_error *err)
 {
-    sheaf_status status = survey_split_files(load, err);
+    sheaf_status status = survey_late_files(load, err);
     if (status < 0 || !load->first_fault)
         return status;
     sheaf__rejects_advise(load, load->first_fault->fault, false);
     sheaf__error_copy(err, load->first_fault->fault);
     return load->first_fault->fault->status;
+}
+
+sheaf_status sheaf__merge_types(sheaf__load *load, sheaf_error *err)
+{
+    sheaf_status status = sheaf__types_decide(load, err);
+    /* Until now no file was late: with SKIP_FILE none is split. */
+    if (status == SHEAF_OK && load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE)
+        status = survey_late_files(load, err);
+    return status;
 }
 
 /* ---- phase two: into the sink ---- */

@@ -258,18 +258,21 @@ static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool c
                                sheaf_error *err)
 {
     sheaf__load_file *file = chunk->file;
-    if (file->reader) { /* a stream: its header was read before */
+    bool again = file->reader && file->load->pass == SHEAF__PASS_SURVEY; /* all of a stream */
+    if (file->reader && !again) { /* a stream: its header was read before */
         chunk->reader = file->reader;
         file->reader = NULL;
         sheaf__reader_count_into(chunk->reader, &file->load->shared->read_bytes);
         return sheaf__reader_columns(chunk->reader) > 0 ? SHEAF_OK : SHEAF_END;
     }
-    chunk->reader = take_reader(file->load);
+    chunk->reader = again ? file->reader : take_reader(file->load);
     chunk->header = take_batch(file->load, worker);
+    file->reader = NULL;
     if (!chunk->reader || !chunk->header)
         return sheaf__error_memory(err, "a reader");
     chunk->header->wants_places = false;
-    sheaf_status status = open_file(file, chunk->reader, counted, err);
+    sheaf_status status = again ? sheaf__reader_rewind(chunk->reader, err)
+                                : open_file(file, chunk->reader, counted, err);
     if (status == SHEAF_OK)
         status = sheaf__reader_header(chunk->reader, parser_of(worker), chunk->header, err);
     if (status == SHEAF_OK && sheaf__types_ask(file, chunk->header) < 0)
@@ -406,6 +409,14 @@ static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_st
                               : status;
 }
 
+/* It cannot be opened again. */
+static void keep_stream(sheaf__load_file *file, sheaf__chunk *chunk)
+{
+    chunk->counts = sheaf__reader_counts_get(chunk->reader);
+    file->reader = chunk->reader;
+    chunk->reader = NULL;
+}
+
 size_t sheaf__load_range_bytes(const sheaf__load *load, const sheaf_file *file)
 {
     bool plain = sheaf__compression_of_name(file->path) == SHEAF__COMPRESSION_NONE;
@@ -443,11 +454,8 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
     chunk->split = status == SHEAF_OK && can_split(chunk);
     if (status == SHEAF_OK && whole && !chunk->split)
         status = survey(worker, chunk, is_stream, err);
-    if (status >= 0 && is_stream) {
-        chunk->counts = sheaf__reader_counts_get(chunk->reader);
-        file->reader = chunk->reader;
-        chunk->reader = NULL;
-    }
+    if (status >= 0 && is_stream)
+        keep_stream(file, chunk);
     return finish(chunk, status, result, err);
 }
 
@@ -484,6 +492,8 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
         sheaf__budget_answered(file->load);
         return SHEAF_OK;
     }
+    bool surveys_stream = file->load->pass == SHEAF__PASS_SURVEY &&
+                          file->found->kind != SHEAF_FILE_REGULAR;
     chunk = sheaf__chunk_create(file);
     if (!chunk)
         return sheaf__error_memory(err, "a chunk");
@@ -497,7 +507,9 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
         sheaf__reader_limit(chunk->reader, sheaf__load_range_bytes(file->load, file->found));
     }
     if (status == SHEAF_OK)
-        status = read_rows(worker, chunk, err);
+        status = surveys_stream ? survey(worker, chunk, true, err) : read_rows(worker, chunk, err);
+    if (status >= 0 && surveys_stream)
+        keep_stream(file, chunk);
     if (status == SHEAF_OK && chunk->split)
         handle_dense(chunk, false);
     return finish(chunk, status, result, err);

@@ -141,7 +141,7 @@ static sheaf_status begin(stream *self, const sheaf_files *files, sheaf_error *e
     if (status == SHEAF_OK)
         status = sheaf__load_settle(load, err);
     if (status == SHEAF_OK)
-        status = sheaf__types_decide(load, err);
+        status = sheaf__merge_types(load, err);
     if (status == SHEAF_OK)
         status = sheaf__ingest_keep_columns(self->ingest, load, err);
     if (status == SHEAF_OK)

@@ -35,8 +35,8 @@ sheaf_status sheaf__types_ask(sheaf__load_file *file, const sheaf__batch *header
     size_t n = header->n_columns;
     if (asked->n == 0)
         return SHEAF_OK;
-    if (file->load->wants_rows && file->load->pass == SHEAF__PASS_ROWS) {
-        forget_beyond(&file->asked, n); /* the table was known, and what it asks for */
+    if (file->load->wants_rows && file->load->pass != SHEAF__PASS_HEADERS) {
+        forget_beyond(&file->asked, n); /* all headers are known, and so is what is asked for */
         return SHEAF_OK;
     }
     sheaf_type *types = malloc((n + 1) * sizeof *types);
@@ -80,12 +80,15 @@ static sheaf_status ask_as_table(const sheaf__load *load, sheaf__load_file *file
     sheaf__asked_column *items = malloc(load->typing.asked.n * sizeof *items);
     if (!items)
         return SHEAF_ENOMEM;
-    free(file->asked.items);
+    sheaf__asked_columns foreseen = file->asked;
     file->asked = (sheaf__asked_columns){.items = items};
     sheaf__schema_project(&load->schema, file->layout, from);
     for (size_t i = 0; i < n; i++)
         if (load->asked[i] && from[i] != SHEAF__NO_NAME)
             insert(&file->asked, (sheaf__asked_column){from[i], load->types[i]});
+    /* Nothing of a file that is left out may be written before all its values were looked at. */
+    file->late |= load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE && file->asked.n > foreseen.n;
+    free(foreseen.items);
     return SHEAF_OK;
 }
 

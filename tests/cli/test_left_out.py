@@ -99,6 +99,20 @@ class Asked(SheafTest):
             self.assertEqual((2, 1, 0), tuple(run.json[name] for name in ("loaded", "rejected", "files_skipped")), run)
             self.assertEqual(b"7|\n8|x\n", self.sql("t.db", "SELECT * FROM t;"))
 
+    def test_that_is_known_before_the_first_row_is_written(self):
+        """So a file that such a value is to leave out is left out; its columns, known by then, stay."""
+        self.write("1.csv", "ID\n7\n")
+        for bad, loaded in (("y,z\n", 1), ("", 150_001)):
+            text = "id,ID\n" + "x,8\n" * 150_000 + bad
+            self.write("2.csv", text)
+            for way in WAYS:
+                for source in ("2.csv", "-"):
+                    run = self.expect(SKIPPED if bad else 0, "ingest", "1.csv", source, "-o", "t.db", "--if-exists",
+                                      "replace", "--match", "nocase", "--type", "ID=int64", "--on-error", "skip-file",
+                                      "--json", *way, input=text.encode())
+                    self.assertEqual((loaded, 1 if bad else 0), (run.json["loaded"], run.json["files_skipped"]), run)
+                    self.assertEqual(b"7|", self.sql("t.db", "SELECT * FROM t LIMIT 1;").strip())
+
     def test_a_digest_is_of_the_columns_that_are_selected(self):
         """Of rows, too, that were kept when it was not known yet which these are."""
         self.write("big.csv", "a,b,c\n" + "".join(f"{i},{i * i},x\n" for i in range(120_000)))
