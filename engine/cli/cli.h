@@ -7,6 +7,7 @@
  *     dialect.c    what it says of a dialect
  *     lists.c      names of columns in it
  *     report.c     the summary, counts, errors: for people and as JSON
+ *     faults.c     records that were set aside
  *     sniff.c      what is found out of each file
  *     check.c      every fault, as it is found
  *     show.c       one record and its parse
@@ -121,10 +122,19 @@ typedef struct kind_of_fault {
     char code[16];
     uint64_t n;
     uint64_t n_files;
+    uint64_t n_told;
+    uint64_t n_waiting; /* of the file that is being read: not among the n yet */
     const sheaf_file *last_file;
 } kind_of_fault;
 
 enum { FAULTS_MAX = 16 };
+
+/* Of the file that is being read: to be told if it is not left out. */
+typedef struct faults_held {
+    struct held_fault *items;
+    size_t n;
+    size_t capacity;
+} faults_held;
 
 typedef struct reporter {
     const arguments *args;
@@ -133,6 +143,7 @@ typedef struct reporter {
     uint64_t n_skipped;
     kind_of_fault faults[FAULTS_MAX]; /* of records that were set aside */
     size_t n_faults;
+    faults_held held;
     kind_of_fault file_faults[FAULTS_MAX]; /* of `check`: of whole files */
     size_t n_file_faults;
     sheaf_ingest *ingest;       /* of `check`, while it runs */
@@ -141,18 +152,18 @@ typedef struct reporter {
     size_t n_reports;
 } reporter;
 
-/* One more fault of a kind; counted among the last if there are too many kinds. */
-kind_of_fault *count_fault(kind_of_fault *kinds, size_t *n_kinds, const char *code,
-                           const sheaf_file *file);
+typedef struct count_text {
+    char text[32];
+} count_text;
+
+count_text count_of(uint64_t count); /* "6,079,667" */
 
 /* "name":"bytes" */
 void print_json_text(FILE *out, const char *name, const char *bytes);
 
 void report_error(const sheaf_error *err);
 void report_on_file(void *context, const sheaf_file_report *report); /* for sheaf_ingest_options */
-void report_on_reject(void *context, const sheaf_reject *reject);    /* the same */
 void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out);
-void report_folded(const reporter *self); /* of faults that were not shown, how many */
 void report_digest(const reporter *self, const sheaf_summary *summary, FILE *out); /* if asked */
 /* Columns that --columns has left out, for who sees no summary. */
 void report_left_out(const reporter *self, const sheaf_summary *summary);
@@ -162,6 +173,23 @@ void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out
 
 /* `"name":"bytes"` */
 void json_put(FILE *out, const char *name, const char *bytes, size_t n_bytes);
+
+/* ---- faults.c ---- */
+
+/* One more fault of a kind; counted among the last if there are too many kinds. */
+kind_of_fault *count_fault(kind_of_fault *kinds, size_t *n_kinds, const char *code,
+                           const sheaf_file *file);
+
+void report_on_reject(void *context, const sheaf_reject *reject); /* for sheaf_ingest_options */
+
+/* The file of which these are is done: were they set aside, or is it left out, and they with it? */
+void faults_settle(reporter *self, bool are_set_aside);
+
+/* The run failed before that: they are told of, but kept nowhere. */
+void faults_abandon(reporter *self);
+
+/* How many were not told of: "and 412 more like this (short), in 3 files". */
+void report_folded(const reporter *self);
 
 /* ---- sniff.c ---- */
 

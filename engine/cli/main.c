@@ -134,6 +134,8 @@ static int run(const arguments *args, reporter *self)
     progress_stop();
     running = NULL;
     int code = exit_of(status, &summary);
+    if (status < 0)
+        faults_abandon(self);
     if (self->output_errno)
         code = end_of_output(self->output_errno, EXIT_PARTLY);
     else if (status == SHEAF_ECANCELLED)
@@ -171,6 +173,7 @@ static int load(const arguments *args)
     }
     int code = run(args, &self);
     free(self.reports);
+    free(self.held.items);
     sheaf_files_release(self.files);
     return code;
 }

@@ -41,13 +41,9 @@ const char *format_bytes(uint64_t bytes, char *text, size_t size)
     return text;
 }
 
-typedef struct number {
-    char text[32];
-} number;
-
-static number count_of(uint64_t count)
+count_text count_of(uint64_t count)
 {
-    number made;
+    count_text made;
     format_count(count, made.text, sizeof made.text);
     return made;
 }
@@ -98,48 +94,11 @@ void report_on_file(void *context, const sheaf_file_report *report)
         self->reports[report->index].error = NULL;
         self->n_reports = report->index + 1;
     }
+    faults_settle(self, report->rejected > 0);
     if (report->skipped)
         report_skipped(self, report);
     if (report->repairs.records > 0 && self->args->verbose)
         report_repaired(report);
-}
-
-static kind_of_fault *kind_of(kind_of_fault *kinds, size_t *n_kinds, const char *code)
-{
-    for (size_t i = 0; i < *n_kinds; i++)
-        if (strcmp(kinds[i].code, code) == 0)
-            return &kinds[i];
-    if (*n_kinds == FAULTS_MAX) /* there are not so many codes */
-        return &kinds[FAULTS_MAX - 1];
-    kind_of_fault *made = &kinds[(*n_kinds)++];
-    snprintf(made->code, sizeof made->code, "%s", code);
-    return made;
-}
-
-kind_of_fault *count_fault(kind_of_fault *kinds, size_t *n_kinds, const char *code,
-                           const sheaf_file *file)
-{
-    kind_of_fault *kind = kind_of(kinds, n_kinds, code);
-    kind->n++;
-    kind->n_files += kind->last_file != file;
-    kind->last_file = file;
-    return kind;
-}
-
-/* The first of each kind is shown, with --verbose all; the others are counted. */
-void report_on_reject(void *context, const sheaf_reject *reject)
-{
-    reporter *self = context;
-    const kind_of_fault *kind = count_fault(self->faults, &self->n_faults, reject->code,
-                                            reject->file);
-    if (self->args->quiet || (!self->args->verbose && kind->n > 1))
-        return;
-    char text[4096];
-    sheaf_error_format(reject->error, text, sizeof text);
-    static const char prefix[] = "error: "; /* which the library begins with */
-    progress_hide();
-    fprintf(stderr, "set aside: %s", text + strlen(prefix));
-    progress_show();
 }
 
 /* ---- the summary ---- */
@@ -300,20 +259,6 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
     print_json_text(out, "destination", self->args->ingest.destination);
     print_json_digest(self, sum, out);
     fputs("}\n", out);
-}
-
-void report_folded(const reporter *self)
-{
-    for (size_t i = 0; i < self->n_faults && !self->args->quiet && !self->args->verbose; i++) {
-        const kind_of_fault *kind = &self->faults[i];
-        if (kind->n > 1)
-            fprintf(stderr, "and %s more like this (%s), in %s %s: --verbose tells of each\n",
-                    count_of(kind->n - 1).text, kind->code, count_of(kind->n_files).text,
-                    kind->n_files == 1 ? "file" : "files");
-    }
-    if (self->n_skipped > self->n_skipped_shown && !self->args->quiet)
-        fprintf(stderr, "and %s more files skipped: --verbose tells of each\n",
-                count_of(self->n_skipped - self->n_skipped_shown).text);
 }
 
 void report_summary(const reporter *self, const sheaf_summary *summary, FILE *out)

@@ -104,9 +104,25 @@ static int exit_of(sheaf_status status, const sheaf_retry_summary *sum)
     }
 }
 
+typedef struct retry_context {
+    reporter self; /* first */
+    const sheaf_file *file;
+} retry_context;
+
+/* None of these files is left out: what is told of one waits until the next one's turn only. */
+static void retry_on_reject(void *context, const sheaf_reject *reject)
+{
+    retry_context *of = context;
+    if (reject->file != of->file)
+        faults_settle(&of->self, true);
+    of->file = reject->file;
+    report_on_reject(&of->self, reject);
+}
+
 int retry(const arguments *args)
 {
-    reporter self = {.args = args};
+    retry_context of = {.self = {.args = args}};
+    reporter *self = &of.self;
     const sheaf_ingest_options *ingest = &args->ingest;
     sheaf_retry_summary summary;
     sheaf_error err;
@@ -124,16 +140,20 @@ int retry(const arguments *args)
                                    .record_bytes_max = ingest->record_bytes_max,
                                    .rejects_max = ingest->rejects_max,
                                    .rejects_percent_max = ingest->rejects_percent_max,
-                                   .on_reject = report_on_reject,
+                                   .on_reject = retry_on_reject,
                                    .is_cancelled = is_cancelled,
-                                   .context = &self};
+                                   .context = &of};
     handle_signals();
     sheaf_status status = sheaf_retry(&options, &summary, &err);
+    if (status == SHEAF_OK)
+        faults_settle(self, true);
+    else
+        faults_abandon(self);
     if (status == SHEAF_ECANCELLED)
         fputs("interrupted: nothing was committed\n", stderr);
     else if (status < 0) /* a reader of the rows that goes away leaves them in the quarantine */
         report_error(&err);
     if (status == SHEAF_OK)
-        report(&self, &summary);
+        report(self, &summary);
     return exit_of(status, &summary);
 }

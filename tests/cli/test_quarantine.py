@@ -345,6 +345,13 @@ class Told(QuarantineTest):
         self.assertLess(run.err.count(b"\n"), 20, run)
         self.assertIn("and 9,999 more like this (short), in 1 file", run.error_text)
 
+    def test_of_one_file_only_so_many_are_told(self):
+        self.write("3.csv", "a,b\n" + "1\n" * 10_000 + "1,2\n" * 10_000)
+        run = self.ingest("3.csv", "1.csv", "-o", "x.csv", "--verbose")
+        n_told = run.error_text.count("set aside: ")
+        self.assertGreaterEqual(n_told, 4_000)
+        self.assertIn(f"and {10_006 - 2 - n_told:,} more like this (short), in 2 files", run.error_text)
+
     def test_the_table_is_named(self):
         run = self.ingest("1.csv", "-o", "x.db", "--table", "\x1b[31m")
         self.assertIn(r"it is kept in the table \x1b[31m_quarantine", run.error_text)
@@ -453,6 +460,22 @@ class WholeFiles(QuarantineTest):
                     self.assertEqual(b"a,b\n" + b"1,2\n" * 3, self.read(where))
                 if where in ("x.csv", "x.jsonl"):
                     self.assertEqual(3, len(self.rejects(where + ".quarantine.jsonl")))
+
+    def test_of_what_was_taken_back_nothing_is_told(self):
+        self.write_damaged()
+        for where in ("x.csv", "x.db", "null:"):
+            for way in (*self.WAYS, ["--verbose"]):
+                run = self.run_with("ingest", "long.csv.gz", "good.csv", "short.csv.gz", "-o", where, "--if-exists",
+                                    "replace", *way)
+                told = re.findall(r"(?m)^set aside: .*\n +--> ([^:]*)", run.error_text)
+                self.assertEqual(["good.csv"], told, run)
+                self.assertNotIn("more like this", run.error_text)
+
+    def test_of_a_run_that_fails_they_are_told_but_kept_nowhere(self):
+        self.write_damaged()
+        run = self.run_with("cat", "long.csv.gz", "--quarantine", "q.jsonl", code=FAULT)
+        self.assertIn("set aside: ", run.error_text)
+        self.assertNotIn("it is kept in", run.error_text)
 
     def test_of_standard_output_as_much_as_is_in_the_buffer(self):
         self.write_damaged()
