@@ -137,8 +137,10 @@ static sheaf_status make_call(const sheaf__load *load, sheaf__ask what,
     question.n_asked = file->asked.n;
     size_t n_asked = file->asked.n * sizeof *file->asked.items;
     size_t n_columns;
-    uint32_t *from = sheaf__digest_columns(file, &n_columns);
-    question.n_from = from ? n_columns : 0;
+    uint32_t *from;
+    if (sheaf__digest_columns(file, &from, &n_columns, err) < 0)
+        return SHEAF_ENOMEM;
+    question.n_from = n_columns;
     size_t n_from = question.n_from * sizeof *from;
     unsigned char *bytes = malloc(sizeof question + n_asked + n_from + n_path + n_encoding);
     sheaf_status status = SHEAF_ENOMEM;

@@ -37,13 +37,19 @@ static uint32_t *project(const sheaf__load_file *file)
     return from;
 }
 
-uint32_t *sheaf__digest_columns(const sheaf__load_file *file, size_t *n_columns)
+sheaf_status sheaf__digest_columns(const sheaf__load_file *file, uint32_t **from, size_t *n_columns,
+                                   sheaf_error *err)
 {
+    *from = NULL;
     *n_columns = 0;
-    if (!file->load->digests || file->load->pass == SHEAF__PASS_HEADERS)
-        return NULL;
+    if (!file->load->digests || file->load->pass == SHEAF__PASS_HEADERS ||
+        file->layout == SHEAF__NO_NAME)
+        return SHEAF_OK;
+    *from = project(file);
+    if (!*from)
+        return sheaf__error_memory(err, "a digest");
     *n_columns = n_table(&file->load->schema);
-    return project(file);
+    return SHEAF_OK;
 }
 
 /* Of a file that has another header by now, which the merge will find out, there may be less. */
@@ -55,21 +61,24 @@ static bool has_columns(const sheaf__batch *batch, const uint32_t *from, size_t 
     return true;
 }
 
-void sheaf__digest_batch(sheaf__chunk *chunk, const sheaf__batch *batch)
+sheaf_status sheaf__digest_batch(sheaf__chunk *chunk, const sheaf__batch *batch, sheaf_error *err)
 {
     const sheaf__load_file *file = chunk->file;
     if (!file->load->digests || !batch || batch->n_rows == 0)
-        return;
+        return SHEAF_OK;
     if (file->load->pass == SHEAF__PASS_HEADERS) {
         sheaf__digest_rows(&chunk->digest, batch, NULL, batch->n_columns);
-        return;
+        return SHEAF_OK;
     }
     size_t n_columns = file->n_from;
-    uint32_t *made = file->from ? NULL : sheaf__digest_columns(file, &n_columns);
+    uint32_t *made = NULL;
+    if (!file->from && sheaf__digest_columns(file, &made, &n_columns, err) < 0)
+        return SHEAF_ENOMEM;
     const uint32_t *from = file->from ? file->from : made;
     if (from && has_columns(batch, from, n_columns))
         sheaf__digest_rows(&chunk->digest, batch, from, n_columns);
     free(made);
+    return SHEAF_OK;
 }
 
 sheaf_status sheaf__digest_file(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
@@ -81,7 +90,8 @@ sheaf_status sheaf__digest_file(sheaf_worker *worker, sheaf__parser *parser, she
     while (status == SHEAF_OK && sheaf__rejects_bytes(&chunk->rejects) / 2 <= rejects_max) {
         sheaf__batch_clear(batch, SIZE_MAX);
         status = sheaf__reader_next(chunk->reader, parser, batch, CHUNK_BYTES, err);
-        sheaf__digest_batch(chunk, batch);
+        if (sheaf__digest_batch(chunk, batch, err) < 0)
+            status = SHEAF_ENOMEM;
     }
     sheaf__load_give_batch(load, batch);
     return status;

@@ -427,15 +427,16 @@ bool sheaf__kept_next(sheaf__chunk *chunk);
 
 /* ---- digest.c ---- */
 
-/* Rows of the chunk's file, as text: they come behind those that its digest has. */
-void sheaf__digest_batch(sheaf__chunk *chunk, const sheaf__batch *batch);
+/* Rows of the chunk's file, as text: they come behind those that its digest has. OK, ENOMEM. */
+sheaf_status sheaf__digest_batch(sheaf__chunk *chunk, const sheaf__batch *batch, sheaf_error *err);
 
 /* As sheaf__reader_next() of the rest of the file, without a batch, but for the digest of it. */
 sheaf_status sheaf__digest_file(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
                                 size_t rejects_max, sheaf_error *err);
 
-/* What another process must know for it: malloc's; NULL: nothing, or there is no memory. */
-uint32_t *sheaf__digest_columns(const sheaf__load_file *file, size_t *n_columns);
+/* What another process must know for it: malloc's; NULL and 0: nothing. OK, ENOMEM. */
+sheaf_status sheaf__digest_columns(const sheaf__load_file *file, uint32_t **from, size_t *n_columns,
+                                   sheaf_error *err);
 
 /* Whether the digest of rows that were kept is that of rows of the table. */
 bool sheaf__digest_holds(const sheaf__load_file *file);

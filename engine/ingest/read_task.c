@@ -335,7 +335,10 @@ static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_
     sheaf_status status = sheaf__reader_next(chunk->reader, parser_of(worker), chunk->batch,
                                              batch_bytes_max(load, chunk), err);
     sheaf_error fill_error;
-    sheaf__digest_batch(chunk, chunk->batch); /* while they are text */
+    if (sheaf__digest_batch(chunk, chunk->batch, &fill_error) < 0) { /* while they are text */
+        sheaf__error_copy(err, &fill_error);
+        return SHEAF_ENOMEM;
+    }
     if (!load->wants_columns)
         return status;
     sheaf_status filled = sheaf__chunk_fill(load, chunk, &fill_error);

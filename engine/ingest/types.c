@@ -164,8 +164,9 @@ sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, she
         status = sheaf__reader_next(chunk->reader, parser, batch,
                                     keeper.is_on ? load->chunk_bytes : SURVEY_CHUNK_BYTES, err);
         sheaf__keeper_survey(&keeper, batch);
-        if (keeper.is_on || load->pass == SHEAF__PASS_ROWS)
-            sheaf__digest_batch(chunk, batch);
+        bool digests = keeper.is_on || load->pass == SHEAF__PASS_ROWS;
+        if (digests && sheaf__digest_batch(chunk, batch, err) < 0)
+            status = SHEAF_ENOMEM;
     }
     sheaf__load_give_batch(load, batch);
     /* Records that were set aside would have to be kept, too: such a file is read again. */
