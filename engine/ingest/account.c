@@ -37,8 +37,15 @@ static bool is_other_dialect(const sheaf_dialect *dialect)
            dialect->padding > 0;
 }
 
+/* No row of it is in the table. (With CONTINUE, those before the damage are.) */
+static bool is_left_out(const sheaf_file_report *report)
+{
+    return report->skipped && report->loaded == 0;
+}
+
 static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
 {
+    bool has_table = report->columns > 0 && !is_left_out(report);
     summary->files++;
     summary->files_skipped += report->skipped;
     summary->files_empty += !report->skipped && report->columns == 0;
@@ -59,8 +66,8 @@ static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
     summary->boms += report->boms;
     summary->comment_lines += report->comment_lines;
     summary->preamble_lines += report->preamble_lines;
-    summary->files_headerless += report->columns > 0 && report->dialect.header == SHEAF_NONE;
-    summary->files_other_dialect += report->columns > 0 && is_other_dialect(&report->dialect);
+    summary->files_headerless += has_table && report->dialect.header == SHEAF_NONE;
+    summary->files_other_dialect += has_table && is_other_dialect(&report->dialect);
 }
 
 static sheaf_status bad_account(sheaf_error *err, const char *path, const sheaf_file_report *report)
@@ -79,6 +86,7 @@ sheaf_status sheaf__account_file(sheaf__load *load, sheaf_file_report *report, s
     if (report->records != report->loaded + report->rejected + report->skipped_records)
         return bad_account(err, report->file->path, report);
     count_file(load->summary, report);
+    load->states[report->index].left_out = is_left_out(report);
     atomic_fetch_add_explicit(load->files_done, 1, memory_order_relaxed);
     if (load->options->on_file)
         load->options->on_file(load->options->context, report);

@@ -2,6 +2,7 @@
  * The columns of files in an ingest: may a header be one of the table's, what has the table, and
  * how a column is called when it has a fault. See load.h; the rules are the schema's.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include <sheaf/text.h>
@@ -67,13 +68,27 @@ bool sheaf__load_has_no_table(const sheaf__load *load)
 
 sheaf_status sheaf__load_settle(sheaf__load *load, sheaf_error *err)
 {
-    const sheaf__schema *schema = &load->schema;
     if (sheaf__load_has_no_table(load))
         return SHEAF_OK;
-    sheaf_status status = sheaf__schema_settle(&load->schema, err);
-    load->summary->columns_left_out = schema->n_left_out;
-    for (size_t i = 0; status == SHEAF_OK && i < sheaf_files_count(load->files); i++)
-        if (load->states[i].layout != SHEAF__NO_NAME)
-            load->summary->files_cut += sheaf__schema_leaves_out(schema, load->states[i].layout);
-    return status;
+    return sheaf__schema_settle(&load->schema, err);
+}
+
+sheaf_status sheaf__load_count_left_out(const sheaf__load *load, sheaf_error *err)
+{
+    const sheaf__schema *schema = &load->schema;
+    sheaf_summary *sum = load->summary;
+    if (schema->n_left_out == 0)
+        return SHEAF_OK;
+    bool *counted = calloc(schema->columns.n_items, sizeof *counted);
+    if (!counted)
+        return sheaf__error_memory(err, "the columns");
+    for (size_t i = 0; i < sheaf_files_count(load->files); i++) {
+        const sheaf__load_file *file = &load->states[i];
+        if (!file->left_out && file->layout != SHEAF__NO_NAME)
+            sum->files_cut += sheaf__schema_leaves_out(schema, file->layout, counted);
+    }
+    for (size_t i = 0; i < schema->columns.n_items; i++)
+        sum->columns_left_out += counted[i];
+    free(counted);
+    return SHEAF_OK;
 }

@@ -324,6 +324,8 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
     if (status == SHEAF_OK)
         status = sheaf__merge_verify(load, sink->rows, err);
     if (status == SHEAF_OK)
+        status = sheaf__load_count_left_out(load, err);
+    if (status == SHEAF_OK)
         status = sheaf__digest_conclude(load, err);
     if (status == SHEAF_OK)
         status = sheaf__rejects_verify(load, err);

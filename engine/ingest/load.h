@@ -79,9 +79,10 @@ typedef struct sheaf__load_file {
     sheaf__asked_columns asked; /* const once the header was read, until it is read again */
     uint32_t layout; /* once the header is known; SHEAF__NO_NAME before, and without one */
     bool header_read;
-    bool late; /* it is surveyed when all headers are known: it is split, or see types_decide */
-    bool here; /* among files that processes read: this one only we can open */
-    int fd;    /* of a file that is split, while its ranges are read; -1: there is none */
+    bool left_out; /* as its report said */
+    bool late;     /* it is surveyed when all headers are known: it is split, or see types_decide */
+    bool here;     /* among files that processes read: this one only we can open */
+    int fd;        /* of a file that is split, while its ranges are read; -1: there is none */
     const uint32_t *from; /* in another process, for a digest: the table's columns in the file */
     size_t n_from;
 } sheaf__load_file;
@@ -496,8 +497,11 @@ sheaf_status sheaf__load_check_header(sheaf__load *load, sheaf__chunk *chunk, sh
  */
 bool sheaf__load_has_no_table(const sheaf__load *load);
 
-/* All headers are known: the table. And count what it has not. EINVAL, ENOMEM. */
+/* All headers are known: the table. EINVAL, ENOMEM. */
 sheaf_status sheaf__load_settle(sheaf__load *load, sheaf_error *err);
+
+/* All files are accounted for: what columns has the table not? OK, ENOMEM. */
+sheaf_status sheaf__load_count_left_out(const sheaf__load *load, sheaf_error *err);
 
 /* ---- merge.c ---- */
 

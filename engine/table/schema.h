@@ -112,8 +112,11 @@ sheaf_status sheaf__schema_settle(sheaf__schema *schema, sheaf_error *err);
 /* In how many of the headers each united column is, from malloc; NULL when there is no memory. */
 uint32_t *sheaf__schema_uses(const sheaf__schema *schema);
 
-/* Whether files of this layout have columns that rules->columns leaves out. */
-bool sheaf__schema_leaves_out(const sheaf__schema *schema, uint32_t layout_index);
+/*
+ * Whether files of this layout have columns that rules->columns leaves out: of the united ones,
+ * these are set.
+ */
+bool sheaf__schema_leaves_out(const sheaf__schema *schema, uint32_t layout_index, bool *columns);
 
 /* The column of a file of this layout for each of the table's: from[i], or SHEAF__NO_NAME. */
 void sheaf__schema_project(const sheaf__schema *schema, uint32_t layout_index, uint32_t *from);

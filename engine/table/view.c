@@ -99,13 +99,16 @@ static bool is_left_out(const sheaf__schema *schema, uint32_t column)
     return schema->is_left_out && schema->is_left_out[column];
 }
 
-bool sheaf__schema_leaves_out(const sheaf__schema *schema, uint32_t layout_index)
+bool sheaf__schema_leaves_out(const sheaf__schema *schema, uint32_t layout_index, bool *columns)
 {
     const sheaf__layout *layout = &schema->layouts[layout_index];
-    for (size_t i = 0; schema->n_left_out > 0 && i < layout->n_columns; i++)
-        if (schema->is_left_out[layout->column_of[i]])
-            return true;
-    return false;
+    bool any = false;
+    for (size_t i = 0; i < layout->n_columns; i++) {
+        uint32_t column = layout->column_of[i];
+        if (is_left_out(schema, column))
+            any = columns[column] = true;
+    }
+    return any;
 }
 
 static sheaf_status refuse_left_out(const sheaf__schema *schema, const char *name, sheaf_error *err)

@@ -106,7 +106,12 @@ typedef struct sheaf_file_report {
     sheaf_repairs repairs; /* of those that were loaded */
 } sheaf_file_report;
 
-/* What became of all of them. */
+/*
+ * What became of all of them. What was met while reading is counted for all files, of those that
+ * are left out up to where they were given up. What is said of the table and its files
+ * (files_empty, files_other_dialect, files_headerless, columns_left_out, files_cut) is not of files
+ * that are left out: nothing of them is in it.
+ */
 typedef struct sheaf_summary {
     uint64_t files;
     uint64_t files_skipped;

@@ -4,6 +4,7 @@ What is expected is worked out here from include/sheaf/schema.h, for random fold
 headers, by Python's csv and its own idea of upper and lower case.
 """
 
+import gzip
 import itertools
 import json
 import random
@@ -267,6 +268,30 @@ class RandomFolders(SchemaTest):
                 else:
                     self.check_table(expected, paths, options.args(), rng)
         self.assertTrue(20 < refused < 120, refused)
+
+
+class Counted(SchemaTest):
+    """What is counted of the table's files is not counted of files that are left out."""
+
+    sniffs = True
+
+    def test_of_those_given_up_at_the_header_and_of_those_given_up_later(self):
+        self.write("a.csv", "id,fare,x\n1,2.5,a\n")
+        self.write("b.csv", "fare,id,y\n3,2,b\n")
+        self.write("c.csv", "id;fare;x\n3;4;c\n5;6;d\n")
+        self.write("header.csv", "id;fare;z\n" + "1;2\n" * 3 + "1;2;3\n")
+        for name, header in (("later.csv.gz", "id;fare;z\n"), ("rows.csv.gz", "")):
+            rows = header + "".join(f"{n};{n};{n}\n" for n in range(200_000))
+            self.write(name, gzip.compress(rows.encode(), 1)[:-100])
+        for out in ("x.db", "x.csv", "null:"):
+            for way in VARIANTS:
+                for policy in ("quarantine", "skip-file"):
+                    facts = self.totals("a.csv", "header.csv", "b.csv", "later.csv.gz", "c.csv", "rows.csv.gz", "-o",
+                                        out, "--if-exists", "replace", "--columns", "first", "--on-error", policy,
+                                        *way, code=SKIPPED)
+                    self.assertEqual((3, 4, 1, 1, 1, 0), tuple(facts[key] for key in (
+                        "files_skipped", "loaded", "columns_left_out", "files_cut", "files_other_dialect",
+                        "files_headerless")), (out, way, policy))
 
 
 class Columns(SchemaTest):
