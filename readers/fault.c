@@ -7,6 +7,7 @@
 
 #include "engine/core/error.h"
 #include "readers/record/locate.h"
+#include "readers/repair.h"
 #include "readers/state.h"
 
 enum { VALUE_BYTES = 256 }; /* of a value at fault; fewer are shown */
@@ -25,6 +26,9 @@ static sheaf_status note(sheaf__reader *reader, sheaf_status status, const sheaf
         .at = place->at,
         .line_start = place->line_start,
         .n_raw = rec->n_bytes,
+        .fixes = reader->options.fixes,
+        .n_columns = reader->n_columns,
+        .dialect = reader->options.dialect,
     };
     return status;
 }
@@ -78,7 +82,6 @@ sheaf_status sheaf__fault_value(sheaf__reader *reader, const sheaf__record *rec,
                                              column);
     note(reader, SHEAF_ETYPE, rec, &place);
     reader->fault.type = type;
-    reader->fault.dialect = reader->options.dialect;
     return SHEAF_ETYPE;
 }
 
@@ -130,21 +133,29 @@ sheaf_status sheaf__fault_fields(sheaf__reader *reader)
 
 /* ---- in words ---- */
 
-static void tell_shape(const sheaf__fault *fault, sheaf_error *err)
+/* How to go on: this, or an option that mends the record. */
+static void advise(const sheaf__fault *fault, const uint8_t *raw, const char *advice,
+                   sheaf_error *err)
+{
+    const char *fix = sheaf__repair_advice(fault, raw);
+    sheaf_error_hint(err, fix ? "%s, or repair it: --fix %s" : "%s", advice, fix);
+}
+
+static void tell_shape(const sheaf__fault *fault, const uint8_t *raw, sheaf_error *err)
 {
     sheaf_error_set(
         err, SHEAF_ESHAPE, "record %" PRIu64 " has %" PRIu64 " field%s, the header has %" PRIu64,
         fault->record, fault->n_found, fault->n_found == 1 ? "" : "s", fault->n_expected);
-    sheaf_error_hint(err, "mend the line");
+    advise(fault, raw, "mend the line", err);
 }
 
-static void tell_quote(const sheaf__fault *fault, sheaf_error *err)
+static void tell_quote(const sheaf__fault *fault, const uint8_t *raw, sheaf_error *err)
 {
     sheaf_error_set(err, SHEAF_EQUOTE, "the quote is never closed: %s",
                     fault->lone ? "behind its line comes a quote that is neither doubled nor the "
                                   "end of the field"
                                 : "the file ends inside a quoted field");
-    sheaf_error_hint(err, "close or remove the quote");
+    advise(fault, raw, "close or remove the quote", err);
 }
 
 /* The value of the field that begins at fault->at, or as much of it as there is room for. */
@@ -189,10 +200,10 @@ void sheaf__fault_tell(const sheaf__fault *fault, const uint8_t *raw, sheaf_erro
 {
     switch (fault->status) {
     case SHEAF_ESHAPE:
-        tell_shape(fault, err);
+        tell_shape(fault, raw, err);
         break;
     case SHEAF_EQUOTE:
-        tell_quote(fault, err);
+        tell_quote(fault, raw, err);
         break;
     case SHEAF_EENCODING:
         if (fault->decoded)

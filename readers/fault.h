@@ -41,7 +41,9 @@ typedef struct sheaf__fault {
     uint64_t n_found;      /* ESHAPE, ELIMIT: fields */
     uint64_t n_expected;   /* the same; ELIMIT of bytes: so many */
     sheaf_type type;       /* ETYPE: that was asked for */
-    sheaf_dialect dialect; /* ETYPE: the value is written in */
+    unsigned fixes;        /* that were tried: SHEAF_FIX_... */
+    uint64_t n_columns;    /* of the table */
+    sheaf_dialect dialect; /* that the record is written in */
 } sheaf__fault;
 
 /*

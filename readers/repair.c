@@ -4,13 +4,15 @@
  */
 #include "readers/repair.h"
 
+#include "engine/core/utf8.h"
 #include "readers/record/machine.h"
 #include "readers/record/parser.h"
 #include "readers/state.h"
 
 /* One record's fields, on the way. */
 typedef struct walk {
-    const sheaf__reader *reader;
+    const sheaf_dialect *dialect;
+    size_t n_columns;
     sheaf__machine machine;
     sheaf__batch *batch;  /* where they go, if there is room for all of them; or NULL */
     size_t n_fields;      /* that have ended */
@@ -40,7 +42,7 @@ static void add_text(walk *w, uint8_t byte)
 static void end_field(walk *w)
 {
     size_t n = w->n_text - w->machine.n_held;
-    w->has_content |= w->n_fields >= w->reader->n_columns && w->first_content < n;
+    w->has_content |= w->n_fields >= w->n_columns && w->first_content < n;
     w->n_fields++;
     if (w->batch) {
         sheaf__cell *cell = &w->batch->cells[w->batch->n_cells++];
@@ -51,15 +53,20 @@ static void end_field(walk *w)
     begin_field(w);
 }
 
+static walk walk_of(const sheaf__reader *reader, sheaf__batch *batch)
+{
+    return (walk){
+        .dialect = &reader->options.dialect, .n_columns = reader->n_columns, .batch = batch};
+}
+
 /* All of a record. False: it does not end where its bytes do, but in a quote. */
 static bool walk_over(walk *w, const sheaf__record *rec, size_t literal)
 {
-    const sheaf_dialect *dialect = &w->reader->options.dialect;
     begin_field(w);
     for (size_t i = 0; i < rec->n_bytes; i++) {
         uint8_t byte = rec->bytes[i];
         sheaf__step step = i == literal ? sheaf__machine_text(&w->machine, SHEAF__PLAIN)
-                                        : sheaf__machine_step(&w->machine, byte, dialect);
+                                        : sheaf__machine_step(&w->machine, byte, w->dialect);
         w->quoted |= w->machine.state == SHEAF__QUOTED;
         if (step == SHEAF__STEP_RECORD)
             return false;
@@ -90,7 +97,7 @@ static sheaf_status pad(const sheaf__reader *reader, const sheaf__record *rec, s
 static bool has_content_beyond(const sheaf__reader *reader, const sheaf__record *rec,
                                size_t literal)
 {
-    walk w = {.reader = reader};
+    walk w = walk_of(reader, NULL);
     (void)walk_over(&w, rec, literal); /* an escape at the end of the text is content */
     return w.has_content || w.machine.escaping == SHEAF__ESCAPED;
 }
@@ -126,7 +133,7 @@ sheaf_status sheaf__repair_quote(sheaf__reader *reader, sheaf__record *rec, size
     size_t n_end = sheaf__window_line_end(window, *line_end, &lone_cr);
     *rec = (sheaf__record){.bytes = window->bytes + window->record,
                            .n_bytes = *line_end - n_end - window->record};
-    walk counted = {.reader = reader};
+    walk counted = walk_of(reader, NULL);
     if (rec->n_bytes > reader->options.record_bytes_max || !walk_over(&counted, rec, fault->at) ||
         counted.machine.escaping == SHEAF__ESCAPED || counted.n_fields > SHEAF__FIELDS_MAX)
         return SHEAF_END;
@@ -137,9 +144,45 @@ sheaf_status sheaf__repair_quote(sheaf__reader *reader, sheaf__record *rec, size
     sheaf_status status = sheaf__batch_reserve(batch, rec->n_bytes, rec->n_fields);
     if (status < 0)
         return status == SHEAF_ELIMIT ? SHEAF_END : status;
-    walk filled = {.reader = reader, .batch = batch};
+    walk filled = walk_of(reader, batch);
     (void)walk_over(&filled, rec, fault->at);
     return SHEAF_OK;
+}
+
+/* The fixes that make a row of it, if its quote is text where `literal` says so; 0: none do. */
+static unsigned fixes_for(const sheaf__fault *fault, const sheaf__record *rec, size_t literal)
+{
+    unsigned quotes = literal == SHEAF__NOT_LITERAL ? 0 : SHEAF_FIX_QUOTES;
+    walk w = {.dialect = &fault->dialect, .n_columns = fault->n_columns};
+    if (!walk_over(&w, rec, literal) || w.machine.escaping == SHEAF__ESCAPED || w.has_content ||
+        sheaf__utf8_valid_prefix(rec->bytes, rec->n_bytes) < rec->n_bytes)
+        return 0;
+    return quotes | (w.n_fields < w.n_columns   ? SHEAF_FIX_PAD
+                     : w.n_fields > w.n_columns ? SHEAF_FIX_TRIM
+                                                : 0);
+}
+
+const char *sheaf__repair_advice(const sheaf__fault *fault, const uint8_t *raw)
+{
+    static const char *const names[] = {[SHEAF_FIX_PAD] = "pad",
+                                        [SHEAF_FIX_TRIM] = "trim",
+                                        [SHEAF_FIX_QUOTES] = "quotes",
+                                        [SHEAF_FIX_QUOTES | SHEAF_FIX_PAD] = "pad,quotes",
+                                        [SHEAF_FIX_QUOTES | SHEAF_FIX_TRIM] = "trim,quotes"};
+    sheaf__record rec = {.bytes = raw, .n_bytes = fault->n_raw};
+    unsigned fixes = 0;
+    if (fault->record == 0) /* nobody repairs a header */
+        return NULL;
+    if (fault->status == SHEAF_ESHAPE) {
+        fixes = fixes_for(fault, &rec, SHEAF__NOT_LITERAL);
+    } else if (fault->status == SHEAF_EQUOTE) {
+        size_t line_end = fault->at;
+        while (line_end < fault->n_raw && raw[line_end] != '\n' && raw[line_end] != '\r')
+            line_end++;
+        rec.n_bytes = line_end;
+        fixes = fixes_for(fault, &rec, fault->at);
+    }
+    return fixes & ~fault->fixes ? names[fixes] : NULL;
 }
 
 void sheaf__repair_count(sheaf_repairs *repairs, unsigned done)

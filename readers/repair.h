@@ -32,6 +32,13 @@ sheaf_status sheaf__repair_shape(const sheaf__reader *reader, const sheaf__recor
 sheaf_status sheaf__repair_quote(sheaf__reader *reader, sheaf__record *rec, size_t *line_end,
                                  sheaf__batch *batch, unsigned *done);
 
+/*
+ * What mends the record that has this fault, its n_raw bytes or more being `raw`, as --fix takes
+ * it: "pad". NULL: nothing does, or it was tried. (Whether the values then are of the types that
+ * are asked for is not looked at.)
+ */
+const char *sheaf__repair_advice(const sheaf__fault *fault, const uint8_t *raw);
+
 /* A record was loaded to which this was done, perhaps nothing. */
 void sheaf__repair_count(sheaf_repairs *repairs, unsigned done);
 

@@ -13,6 +13,7 @@
 
 #include "engine/core/error.h"
 #include "engine/ingest/load.h"
+#include "readers/repair.h"
 
 static const char beside[] = ".quarantine.jsonl";
 
@@ -196,20 +197,24 @@ static sheaf__fault placed(const sheaf__fault *fault, const sheaf__chunk *chunk)
 }
 
 /* How to go on, for who reads of one of them. */
-static void hint_place(const sheaf__load *load, sheaf_error *told)
+static void hint_place(const sheaf__load *load, const char *fix, sheaf_error *told)
 {
-    char place[200];
+    char place[180];
+    char mends[48] = "";
+    if (fix)
+        snprintf(mends, sizeof mends, "--fix %s repairs such records, ", fix);
     if (load->quarantine) {
         const char *path = sheaf__quarantine_path(load->quarantine);
         sheaf_text_escape(path, strlen(path), place, sizeof place);
     } else if (load->sink && load->sink->ops->reject) {
         snprintf(place, sizeof place, "%s", load->sink->reject_label);
     } else {
-        sheaf_error_hint(told, "--quarantine FILE keeps such records, --on-error stop refuses "
-                               "them");
+        sheaf_error_hint(told, "%s--quarantine FILE keeps %s, --on-error stop refuses them", mends,
+                         fix ? "them" : "such records");
         return;
     }
-    sheaf_error_hint(told, "it is kept in %s; --on-error stop refuses such records", place);
+    sheaf_error_hint(told, "it is kept in %s; %s--on-error stop refuses %s", place, mends,
+                     fix ? "them" : "such records");
 }
 
 /* A record alone is at fault, and could be set aside. */
@@ -243,7 +248,8 @@ static sheaf_status deliver(sheaf__load *load, const sheaf__chunk *chunk, const 
     sheaf__fault_tell(&whole, raw, &told);
     sheaf__error_source(&told, file->path);
     sheaf__load_name_column(load, chunk, &told);
-    hint_place(load, &told);
+    if (options->on_reject) /* nobody else wants to know how to go on */
+        hint_place(load, sheaf__repair_advice(fault, raw), &told);
     const sheaf__reject_file *read_with = NULL;
     sheaf_status status = SHEAF_OK;
     if (load->quarantine || (load->sink && load->sink->ops->reject))

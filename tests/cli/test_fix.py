@@ -4,6 +4,7 @@ import functools
 import itertools
 import json
 import random
+import re
 
 import dirty
 import harness
@@ -149,6 +150,47 @@ def ragged(rng, line):
 def make_file(rng, records=25, longest=60):
     head, *lines = dirty.make_file(rng, records, faults=0.2, longest=longest).split(b"\n")
     return b"\n".join([head, *(ragged(rng, line) if line and rng.random() < 0.5 else line for line in lines)])
+
+
+class Advised(FixTest):
+    """What would mend a record is told with its fault, as it is to be written; what would not is not."""
+
+    RECORDS = [("1", "pad"), ("1,2,", "trim"), ('1,2, ,""', "trim"), ('1,"2', "quotes"), ('1,2,"', None), ('"1', "pad,quotes"),
+               ('1,"2,\t', "trim,quotes"), ("1,2,3", None), ("1,2,,3", None), ('"1,"2', None), ("1,\xff,", None)]
+
+    def advice(self, record, *args, code=SKIPPED):
+        self.write("a.csv", ("a,b\n1,2\n" + record + "\n").encode("latin-1"))
+        run = self.sheaf("ingest", "a.csv", "-o", "x.csv", "--if-exists", "replace", "--encoding", "utf-8", *args)
+        found = re.findall("(?m)^ +help: .*--fix ([a-z,]+)", run.error_text)
+        self.assertEqual(code, run.code, run)
+        return found[0] if found else None
+
+    def test_it_is_told_and_helps(self):
+        for record, wanted in self.RECORDS:
+            for args, code in (([], SKIPPED), (["--on-error", "stop"], FAULT), (["--executor", "processes"], SKIPPED),
+                               (["--quarantine", "q.jsonl"], SKIPPED)):
+                where = args if "--on-error" in args else [*args, "--on-error", "quarantine"]
+                self.assertEqual(wanted, self.advice(record, *where, code=code), (record, args))
+            if wanted:
+                self.advice(record, "--fix", wanted, code=CLEAN)
+
+    def test_of_what_was_tried_nothing_is_told(self):
+        self.write("a.csv", 'a,b\n1,2\n"x\n')
+        run = self.expect(SKIPPED, "ingest", "a.csv", "-o", "x.db", "--type", "a=int64", "--fix", "quotes,pad",
+                          "--on-error", "quarantine")
+        self.assertNotIn("--fix", run.error_text)
+
+    def test_of_random_records(self):
+        random.seed(5)
+        for _ in range(150):
+            record = "".join(random.choice('1,," ') for _ in range(random.randrange(1, 8)))
+            self.write("a.csv", "a,b\n1,2\n" + record + "\n")
+            run = self.sheaf("cat", "a.csv", "--on-error", "quarantine")
+            advice = re.findall("(?m)^ +help: --fix ([a-z,]+)", run.error_text)
+            if run.code == CLEAN:
+                continue
+            self.expect(CLEAN if advice else SKIPPED, "cat", "a.csv", "--on-error", "quarantine", "--fix",
+                        advice[0] if advice else "pad,trim,quotes")
 
 
 class EveryRecord(FixTest):

@@ -417,8 +417,8 @@ class WholeFiles(QuarantineTest):
                  ("skip-file", "damaged.csv.gz", "the file was not copied whole: fetch it again"),
                  ("stop", "damaged.csv.gz", f"the file was not copied whole: fetch it again; {refuses}"),
                  ("quarantine", "cut.csv.gz", f"the file was not copied whole: fetch it again; {left_out}"),
-                 ("stop", "good.csv", "mend the line; --on-error quarantine sets such records aside, skip-file leaves "
-                                      "such files out")]
+                 ("stop", "good.csv", "mend the line, or repair it: --fix pad; --on-error quarantine sets such records "
+                                      "aside, skip-file leaves such files out")]
         self.write("first.csv", "a,b\n1,2\n")
         for where in ("x.csv", "x.db", "null:"):
             for on_error, name, expected in helps:
