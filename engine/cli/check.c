@@ -124,6 +124,7 @@ static void put(reporter *self, const sheaf_file *file, const sheaf_error *err, 
 void check_on_file(void *context, const sheaf_file_report *report)
 {
     reporter *self = context;
+    self->is_bare_below |= report->records == 0 && report->preamble_lines > 0;
     if (!report->skipped)
         return;
     const char *code = code_of(report->error->status);

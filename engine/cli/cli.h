@@ -144,6 +144,7 @@ typedef struct reporter {
     kind_of_fault faults[FAULTS_MAX]; /* of records that were set aside */
     size_t n_faults;
     faults_held held;
+    bool is_bare_below;                    /* a file without records has lines that were skipped */
     kind_of_fault file_faults[FAULTS_MAX]; /* of `check`: of whole files */
     size_t n_file_faults;
     sheaf_ingest *ingest;       /* of `check`, while it runs */

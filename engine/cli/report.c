@@ -95,6 +95,7 @@ void report_on_file(void *context, const sheaf_file_report *report)
         self->n_reports = report->index + 1;
     }
     faults_settle(self, report->rejected > 0);
+    self->is_bare_below |= report->records == 0 && report->preamble_lines > 0;
     if (report->skipped)
         report_skipped(self, report);
     if (report->repairs.records > 0 && self->args->verbose)
@@ -123,6 +124,22 @@ static void note_left_out(FILE *out, bool *any, const sheaf_summary *sum)
     note(out, any, sum->columns_left_out, files, files);
 }
 
+/* Files of which nothing but a header was found: if nobody said that it is one, it may be a row. */
+static void note_bare(FILE *out, bool *any, const reporter *self, const sheaf_summary *sum)
+{
+    char one[96];
+    char many[96];
+    const char *skip = self->is_bare_below && self->args->ingest.dialect.skip_lines == 0
+                           ? "--skip 0 "
+                           : "";
+    char advice[64] = "";
+    if (self->args->ingest.dialect.header == 0)
+        snprintf(advice, sizeof advice, " (%s--header no reads rows)", skip);
+    snprintf(one, sizeof one, "file with a header and no records%s", advice);
+    snprintf(many, sizeof many, "files with a header and no records%s", advice);
+    note(out, any, sum->files_bare, one, many);
+}
+
 static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *out)
 {
     sheaf_discover_counts passed = sheaf_files_passed_over(self->files);
@@ -133,6 +150,7 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
     note(out, &any, sum->repairs.unquoted, "open quote taken as text", "open quotes taken as text");
     note(out, &any, sum->files_skipped, "file skipped", "files skipped");
     note(out, &any, sum->files_empty, "empty file", "empty files");
+    note_bare(out, &any, self, sum);
     note(out, &any, sum->files_headerless, "file without a header", "files without a header");
     note(out, &any, sum->files_other_dialect, "file of another dialect", "files of other dialects");
     note(out, &any, sum->preamble_lines, "line before a table skipped",
@@ -222,6 +240,7 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
         {"files", sum->files},
         {"files_skipped", sum->files_skipped},
         {"files_empty", sum->files_empty},
+        {"files_bare", sum->files_bare},
         {"files_compressed", sum->files_compressed},
         {"files_decoded", sum->files_decoded},
         {"files_lone_cr", sum->files_lone_cr},

@@ -66,6 +66,7 @@ static void count_file(sheaf_summary *summary, const sheaf_file_report *report)
     summary->boms += report->boms;
     summary->comment_lines += report->comment_lines;
     summary->preamble_lines += report->preamble_lines;
+    summary->files_bare += has_table && report->records == 0;
     summary->files_headerless += has_table && report->dialect.header == SHEAF_NONE;
     summary->files_other_dialect += has_table && is_other_dialect(&report->dialect);
 }

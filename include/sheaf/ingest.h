@@ -109,8 +109,8 @@ typedef struct sheaf_file_report {
 /*
  * What became of all of them. What was met while reading is counted for all files, of those that
  * are left out up to where they were given up. What is said of the table and its files
- * (files_empty, files_other_dialect, files_headerless, columns_left_out, files_cut) is not of files
- * that are left out: nothing of them is in it.
+ * (files_empty, files_bare, files_other_dialect, files_headerless, columns_left_out, files_cut) is
+ * not of files that are left out: nothing of them is in it.
  */
 typedef struct sheaf_summary {
     uint64_t files;
@@ -142,6 +142,7 @@ typedef struct sheaf_summary {
     char destination[512]; /* for people: "trips.db:trips"; escaped */
     uint64_t digest;       /* if it was asked for; else 0 */
     sheaf_repairs repairs;
+    uint64_t files_bare; /* a header, and no record behind it: perhaps it was no header */
 } sheaf_summary;
 
 typedef struct sheaf_progress {

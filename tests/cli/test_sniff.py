@@ -82,5 +82,28 @@ class Sniff(SheafTest):
         self.assertNotIn(b"\x1b", self.expect(CLEAN, "sniff", "n.csv", "--json").out)
 
 
+class Bare(SheafTest):
+    sniffs = True
+
+    def test_a_header_without_records_is_told(self):
+        """What was taken for one may be a row: the note says how to read it so."""
+        self.write("one.csv", "green,round\n")
+        self.write("last.csv", "once upon a time\nthere was a king\nof far away\nname,city,crown\n")
+        self.write("rows.csv", "name,city\nAnn,Rome\n")
+        run = self.succeed("ingest", "one.csv", "rows.csv", "-o", "null:")
+        self.assertIn("1 file with a header and no records (--header no reads rows)", run.out.decode())
+        self.assertEqual([["green", "round"]], self.succeed("cat", "one.csv", "--header", "no").csv())
+        run = self.succeed("ingest", "one.csv", "last.csv", "rows.csv", "-o", "null:")
+        self.assertIn("2 files with a header and no records (--skip 0 --header no reads rows)", run.out.decode())
+        run = self.succeed("ingest", "one.csv", "-o", "null:", "--header", "yes")
+        self.assertIn("1 file with a header and no records\n", run.out.decode())
+        run = self.succeed("check", "one.csv")
+        self.assertIn("1 file with a header and no records (--header no reads rows)", run.error_text)
+        facts = self.totals("one.csv", "last.csv", "rows.csv", "-o", "null:")
+        self.assertEqual(2, facts["files_bare"])
+        self.write("0.csv", "\n")
+        self.assertEqual(0, self.totals("0.csv", "rows.csv", "-o", "null:")["files_bare"])
+
+
 if __name__ == "__main__":
     unittest.main()
