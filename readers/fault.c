@@ -146,7 +146,14 @@ static void tell_shape(const sheaf__fault *fault, const uint8_t *raw, sheaf_erro
     sheaf_error_set(
         err, SHEAF_ESHAPE, "record %" PRIu64 " has %" PRIu64 " field%s, the header has %" PRIu64,
         fault->record, fault->n_found, fault->n_found == 1 ? "" : "s", fault->n_expected);
-    advise(fault, raw, "mend the line", err);
+    if (fault->record == 1 && fault->n_found == fault->n_expected + 1 &&
+        !sheaf__repair_would_trim(fault, raw))
+        sheaf_error_hint(err,
+                         "mend the line; or if all records have one field more than the header, as "
+                         "R's row names make it: --skip %" PRIu64 " --header no",
+                         fault->record_line - 1);
+    else
+        advise(fault, raw, "mend the line", err);
 }
 
 static void tell_quote(const sheaf__fault *fault, const uint8_t *raw, sheaf_error *err)

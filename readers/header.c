@@ -82,6 +82,7 @@ sheaf_status sheaf__reader_header(sheaf__reader *reader, sheaf__parser *parser, 
         status = sheaf__reader_record(reader, parser, &rec, err);
         if (status == SHEAF_OK) {
             reader->n_columns = batch->n_columns = rec.n_fields;
+            reader->counts.header_end = reader->line - 1;
             sheaf__reader_next_record(reader);
         }
     }

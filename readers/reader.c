@@ -338,6 +338,18 @@ sheaf_status sheaf__reader_skip_line(sheaf__reader *reader, sheaf_error *err)
     return SHEAF_OK;
 }
 
+static void count_reject(sheaf__reader *reader, const uint8_t *raw)
+{
+    const sheaf__fault *fault = &reader->fault;
+    sheaf__reader_counts *counts = &reader->counts;
+    counts->records++;
+    counts->rejected++;
+    if (fault->status != SHEAF_ESHAPE || fault->n_found != fault->n_expected + 1)
+        return;
+    counts->one_more++;
+    counts->one_blank += sheaf__repair_would_trim(fault, raw);
+}
+
 /* A record with a fault is put aside, and reading goes on behind it; or it does not. */
 static sheaf_status set_aside(sheaf__reader *reader, sheaf_status status, sheaf_error *err)
 {
@@ -351,9 +363,8 @@ static sheaf_status set_aside(sheaf__reader *reader, sheaf_status status, sheaf_
         sheaf__reader_go_to_quote(reader);
     if (sheaf__rejects_add(reader->rejects, fault, window->bytes + window->record) < 0)
         return sheaf__error_memory(err, "a record that is set aside");
+    count_reject(reader, window->bytes + window->record);
     status = is_whole ? SHEAF_OK : sheaf__reader_skip_line(reader, err);
-    reader->counts.records++;
-    reader->counts.rejected++;
     reader->careful_bytes = CAREFUL_BYTES;
     sheaf__reader_next_record(reader);
     return status;

@@ -55,14 +55,17 @@ typedef struct sheaf__reader_options {
 
 /* What was met so far. */
 typedef struct sheaf__reader_counts {
-    uint64_t records;  /* without the header */
-    uint64_t rejected; /* of them: set aside */
+    uint64_t records;   /* without the header */
+    uint64_t rejected;  /* of them: set aside */
+    uint64_t one_more;  /* of those: because of one field more than there are columns */
+    uint64_t one_blank; /* of those: the field is empty or blank */
     sheaf_repairs repairs;
     uint64_t blank_lines;
     uint64_t boms;
     uint64_t lone_crs;
     uint64_t comment_lines;
     uint64_t preamble_lines; /* before the table */
+    uint64_t header_end;     /* line in which the header ends, from 1; 0: it is not known */
     uint64_t stored_bytes;
     uint64_t text_bytes;
     sheaf__compression compression;

@@ -162,6 +162,12 @@ static unsigned fixes_for(const sheaf__fault *fault, const sheaf__record *rec, s
                                                 : 0);
 }
 
+bool sheaf__repair_would_trim(const sheaf__fault *fault, const uint8_t *raw)
+{
+    sheaf__record rec = {.bytes = raw, .n_bytes = fault->n_raw};
+    return fixes_for(fault, &rec, SHEAF__NOT_LITERAL) == SHEAF_FIX_TRIM;
+}
+
 const char *sheaf__repair_advice(const sheaf__fault *fault, const uint8_t *raw)
 {
     static const char *const names[] = {[SHEAF_FIX_PAD] = "pad",

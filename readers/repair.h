@@ -39,6 +39,9 @@ sheaf_status sheaf__repair_quote(sheaf__reader *reader, sheaf__record *rec, size
  */
 const char *sheaf__repair_advice(const sheaf__fault *fault, const uint8_t *raw);
 
+/* Whether the record, which has too many fields, would become a row by SHEAF_FIX_TRIM. */
+bool sheaf__repair_would_trim(const sheaf__fault *fault, const uint8_t *raw);
+
 /* A record was loaded to which this was done, perhaps nothing. */
 void sheaf__repair_count(sheaf_repairs *repairs, unsigned done);
 

@@ -125,6 +125,8 @@ static void add_counts(sheaf__rows_cursor *cursor, sheaf__chunk *chunk)
     chunk->shift.line -= chunk->begin.line;
     chunk->shift.offset_bytes = is_in_blocks(cursor) ? cursor->at.block_text : 0;
     sum->rejected += chunk->counts.rejected;
+    sum->one_more += chunk->counts.one_more;
+    sum->one_blank += chunk->counts.one_blank;
     sum->records += chunk->counts.records;
     sum->repairs.records += chunk->counts.repairs.records;
     sum->repairs.padded += chunk->counts.repairs.padded;

@@ -167,6 +167,7 @@ sheaf_status sheaf__chunk_refuse(sheaf__chunk *chunk, sheaf_error *err)
     chunk->more = chunk->split = false;
     sheaf__reader_counts *counts = &chunk->counts; /* how much was read by then is chance */
     counts->records = counts->rejected = counts->blank_lines = counts->lone_crs = 0;
+    counts->one_more = counts->one_blank = 0;
     counts->stored_bytes = counts->text_bytes = counts->comment_lines = 0;
     counts->repairs = (sheaf_repairs){0};
     return SHEAF_OK;

@@ -316,6 +316,19 @@ bool sheaf__is_misjudged(const sheaf__reader_counts *counts)
     return counts->rejected > counts->records / 2;
 }
 
+/* A header that lacks a name, and records that end with a delimiter, can be read all the same. */
+static void hint_one_more(const sheaf__reader_counts *counts, sheaf_error *err)
+{
+    if (counts->one_blank > counts->rejected / 2)
+        sheaf_error_hint(err, "its records end with a delimiter, but not its header: --fix trim "
+                              "drops the empty field behind it");
+    else if (counts->one_more - counts->one_blank > counts->rejected / 2 && counts->header_end > 0)
+        sheaf_error_hint(err,
+                         "its records have one field more than its header, as R's row names make "
+                         "it: --skip %" PRIu64 " --header no reads them as column1, column2, ...",
+                         counts->header_end);
+}
+
 sheaf_status sheaf__misjudged(const sheaf__reader_counts *counts, sheaf_error *err)
 {
     sheaf_error_set(err, SHEAF_ESHAPE,
@@ -324,6 +337,7 @@ sheaf_status sheaf__misjudged(const sheaf__reader_counts *counts, sheaf_error *e
                     counts->rejected, counts->records);
     sheaf_error_hint(err, "sheaf sniff shows how it was read, --delim, --quote, --skip say how it "
                           "is to be read; --max-errors 100%% loads what is good");
+    hint_one_more(counts, err);
     return SHEAF_ESHAPE;
 }
 

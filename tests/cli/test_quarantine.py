@@ -547,6 +547,50 @@ class Misjudged(SheafTest):
                         "quarantine", "--max-errors", most)
 
 
+class OneMore(SheafTest):
+    """Records that all have one field more than the header: the help says how such a file is read, and that works."""
+
+    sniffs = True
+
+    def advice(self, name, *args, pattern=r"(?m)^ +help: .*?(--(?:fix trim|skip \d+ --header no))"):
+        run = self.expect(FAULT, "cat", name, *args)
+        found = re.findall(pattern, run.error_text)
+        return found[0].split() if found else None
+
+    def test_row_names(self):
+        for n in (2, 300, 100_000):
+            rows = [[f"r{i}", str(i), f"{i}.5"] for i in range(n)]
+            for before in ("", "# made by R\n", "\n"):
+                self.write("r.csv", before + "a,b\n" + "".join(",".join(row) + "\n" for row in rows))
+                for way in (["-j", "1"], ["-j", "2"], ["--executor", "processes"]):
+                    args = ["--on-error", "quarantine", *way, "--comment", "#"]
+                    advice = self.advice("r.csv", *args)
+                    self.assertEqual("--skip", advice and advice[0], (n, before, way))
+                    self.assertEqual(rows, self.succeed("cat", "r.csv", *args, *advice).csv())
+                advice = self.advice("r.csv", "--comment", "#", "--on-error", "stop")
+                self.assertEqual(rows, self.succeed("cat", "r.csv", "--comment", "#", *advice).csv())
+
+    def test_as_r_writes_them(self):
+        self.write("r.txt", '"a" "b"\n"1" 1 "x y"\n"2" 3 "z"\n')
+        advice = self.advice("r.txt", "--delim", " ", "--on-error", "quarantine")
+        self.assertEqual([["1", "1", "x y"], ["2", "3", "z"]],
+                         self.succeed("cat", "r.txt", "--delim", " ", *advice).csv())
+
+    def test_delimiters_at_the_end(self):
+        for n in (2, 300, 100_000):
+            self.write("t.csv", "a,b\n" + "".join(f"{i},x{i},\n" for i in range(n)))
+            for way in (["-j", "1"], ["-j", "2"], ["--executor", "processes"]):
+                self.assertEqual(["--fix", "trim"], self.advice("t.csv", "--on-error", "quarantine", *way))
+                self.assertEqual([["a", "b"]] + [[str(i), f"x{i}"] for i in range(n)],
+                                 self.succeed("cat", "t.csv", "--fix", "trim", *way).csv())
+
+    def test_of_other_faults_it_is_not_told(self):
+        for text in ("1,2,3,4\n" * 5, "1\n" * 5, "1,2,3\n1,2,3,4\n1\n", "1,2,3\n1\n" * 3):
+            self.write("o.csv", "a,b\n" + text)
+            self.assertIsNone(self.advice("o.csv", "--on-error", "quarantine", "--header", "yes", "--skip", "0",
+                                          "--delim", ","))
+
+
 class EveryRecord(QuarantineTest):
     """Of random dirty files, by an oracle that knows the rules and nothing else."""
 
