@@ -155,5 +155,6 @@ int retry(const arguments *args)
         report_error(&err);
     if (status == SHEAF_OK)
         report(self, &summary);
+    free(self->held.items);
     return exit_of(status, &summary);
 }
