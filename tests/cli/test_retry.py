@@ -555,6 +555,41 @@ class WhatIsKnown(RetryTest):
         self.assertEqual([["1", "two"], ["3", "x" * 200], ["4", "y" * 200]], self.sql_rows("x.db", "x"))
 
 
+class WhatWasFoundOut(RetryTest):
+    """What sniffing found out of a file is not to be found out again of one record of it."""
+
+    sniffs = True
+    finds_encodings = True
+
+    def check(self, name, text, mend, rows):
+        self.write(name, text)
+        self.load(name, "-o", "x.db", "--if-exists", "replace")
+        self.mend_table(mend)
+        n_before = len(self.sql_rows("x.db", "x"))
+        self.retry("x.db")
+        self.assertEqual(rows, self.sql_rows("x.db", "x")[n_before:])
+        self.load(name, "-o", "x.csv", "--if-exists", "replace")
+        self.mend_lines(mend)
+        self.assertEqual(len(rows), self.retry(JSONL, "-o", "y.csv")["loaded"])
+        os.unlink(self.path("y.csv"))
+
+    def test_a_dialect(self):
+        lines = ["Report of 2024", "", "# made by x", "name;city;amount"] + [f"n{n};c,{n};{n}" for n in range(40)]
+        text = "\n".join(lines + ["short;1", "a;b;1;2", ""]).encode()
+        mended = {b"short;1": b'"sh;ort";"# x";7', b"a;b;1;2": b"a,b|c;;8"}.get
+        for name, data in (("f.csv", text), ("f.csv.gz", gzip.compress(text))):
+            self.check(name, data, mended, [["sh;ort", "# x", "7"], ["a,b|c", None, "8"]])
+
+    def test_no_header(self):
+        text = "".join(f"{n}\t{n}.5\t2024-01-{n % 28 + 1:02}\n" for n in range(40))
+        self.check("f.csv", text + "7\n", lambda raw: b"7\t8\t2024-02-29", [["7", "8.0", "2024-02-29"]])
+
+    def test_an_encoding(self):
+        text = "name,city\n" + "Jürgen,Köln\n" * 20 + "Ä\n"
+        for encoding in ("windows-1252", "utf-16"):
+            self.check("f.csv", text.encode(encoding), lambda raw: raw + ",漢".encode(), [["Ä", "漢"]])
+
+
 class EveryRecord(RetryTest):
     """Random folders: what is mended is as if it had been so in its file, and nothing else changes."""
 
