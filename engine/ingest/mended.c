@@ -10,6 +10,7 @@
 #include "engine/core/error.h"
 #include "engine/core/system.h"
 #include "engine/ingest/load.h"
+#include "readers/repair.h"
 
 sheaf_status sheaf__mended_init(sheaf__mended *mended, sheaf_error *err)
 {
@@ -83,9 +84,10 @@ static bool is_open(const sheaf__rejects *rejects)
 }
 
 /* What is wrong with the record. */
-static sheaf_status tell_fault(const sheaf__mended *mended, sheaf_error *told, const char **code)
+static sheaf_status tell_fault(sheaf__mended *mended, sheaf_error *told, const char **code)
 {
     const sheaf__fault *fault = &mended->rejects.faults[0];
+    mended->advice = sheaf__repair_advice(fault, mended->rejects.bytes);
     sheaf__fault_tell(fault, mended->rejects.bytes, told);
     *code = sheaf__reject_code(fault);
     return SHEAF_END;
@@ -117,6 +119,7 @@ sheaf_status sheaf__mended_read(sheaf__mended *mended, const sheaf__mended_from 
                                           UINT64_MAX, mended->fd, err);
     if (status < 0)
         return status;
+    mended->advice = NULL;
     sheaf__batch_clear(mended->batch, SIZE_MAX);
     sheaf__rejects_end(&mended->rejects);
     sheaf__reader_set_aside(mended->reader, &mended->rejects);

@@ -23,6 +23,7 @@ typedef struct sheaf__mended {
     sheaf__batch *batch; /* its row, if it is good */
     sheaf__rejects rejects;
     sheaf_repairs repairs; /* of it */
+    const char *advice;    /* if it is not: what mends it, as --fix takes it; or NULL */
 } sheaf__mended;
 
 /* OK, ERESOURCE, ENOMEM. To be ended also after a failure. */

@@ -138,6 +138,7 @@ static sheaf_status read_again(sheaf__retry *self, const sheaf__held_record *rec
                                .line = record->line,
                                .record = record->record};
     *code = "limit";
+    self->mended.advice = NULL;
     if (is_cut(source->file, record, told))
         return SHEAF_END;
     sheaf_status status = sheaf__mended_read(&self->mended, &from, record->raw, record->n_raw, told,
@@ -208,9 +209,9 @@ static sheaf_status too_many(const sheaf__retry *self, sheaf_error *err)
     return SHEAF_ELIMIT;
 }
 
-/* Its place in its file, and not in the text alone; and its column. */
+/* Its place in its file, and not in the text alone; its column; and how to go on. */
 static void place_fault(const sheaf__held_source *source, const sheaf__held_record *record,
-                        sheaf_error *told)
+                        const char *advice, sheaf_error *told)
 {
     const sheaf__reject_file *file = source->file;
     bool is_known = record->offset_bytes != SHEAF_UNKNOWN && told->offset_bytes != SHEAF_UNKNOWN;
@@ -220,7 +221,13 @@ static void place_fault(const sheaf__held_source *source, const sheaf__held_reco
         sheaf_text_escape(file->columns[told->field - 1].bytes,
                           file->columns[told->field - 1].n_bytes, told->column,
                           sizeof told->column);
-    sheaf_error_hint(told, "it stays in the quarantine: mend it there, or delete it");
+    if (advice)
+        sheaf_error_hint(told,
+                         "it stays in the quarantine: mend it there, or delete it; --fix %s "
+                         "repairs such records",
+                         advice);
+    else
+        sheaf_error_hint(told, "it stays in the quarantine: mend it there, or delete it");
 }
 
 static sheaf_status keep(sheaf__retry *self, const sheaf__held_record *record, sheaf_error *told,
@@ -228,7 +235,7 @@ static sheaf_status keep(sheaf__retry *self, const sheaf__held_record *record, s
 {
     const sheaf_retry_options *options = self->options;
     const sheaf__held_source *source = &self->sources[record->file_index];
-    place_fault(source, record, told);
+    place_fault(source, record, self->mended.advice, told);
     sheaf__rejected rejected = {.path = source->file->path,
                                 .file = source->file,
                                 .code = code,

@@ -146,6 +146,7 @@ class Table(RetryTest):
         self.assertEqual(["short", "count"], self.codes()[:2])
 
     def test_repairs(self):
+        self.assertEqual(1, self.expect(SKIPPED, "retry", "x.db").error_text.count("--fix pad repairs such records"))
         facts = self.retry("x.db", "--fix", "pad,trim,quotes", code=SKIPPED)
         self.assertEqual({"records": 1, "padded": 1, "trimmed": 0, "unquoted": 0}, facts["repaired"])
         self.assertEqual([["3", None]], self.sql_rows("x.db", "x")[2:])
