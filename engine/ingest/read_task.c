@@ -195,6 +195,7 @@ static sheaf_status conclude(sheaf__chunk *chunk, sheaf_status status, sheaf_err
         chunk->end = sheaf__reader_tell(chunk->reader);
     }
     if (status < 0) {
+        chunk->counts.text_bytes = chunk->end.offset_bytes; /* what is read ahead is chance */
         chunk->fault = malloc(sizeof *chunk->fault);
         if (!chunk->fault)
             return sheaf__error_memory(err, "an error");

@@ -88,6 +88,19 @@ class LeftOut(SheafTest):
             self.assertEqual(expected, facts["digest"], way)
 
 
+    def test_text_that_was_read_ahead_does_not_count(self):
+        """How much that is depends on who decompresses."""
+        for name, text in (("header", b"a,\xFFb\n"), ("record", b"a,b\n1\n")):
+            self.write(f"{name}.csv.gz", gzip.compress(text + b"".join(b"%x,%x\n" % (i * i, i) for i in range(90_000))))
+            seen = set()
+            for way in (*WAYS, ["-j", "2", "--memory", "1G"], ["-j", "8"]):
+                for where in ("x.db", "x.jsonl"):
+                    run = self.expect(SKIPPED, "ingest", f"{name}.csv.gz", "good.csv", "-o", where, "--if-exists",
+                                      "replace", "--json", "--on-error", "skip-file", *way)
+                    seen.add(run.json["text_bytes"])
+            self.assertEqual(1, len(seen), seen)
+            self.assertLess(seen.pop(), 30)
+
 class Asked(SheafTest):
     def test_a_type_is_that_of_the_tables_column(self):
         """Which of "id" and "ID" that is, in the second file, only the first one tells."""
