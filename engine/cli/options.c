@@ -198,80 +198,99 @@ static int add_fixes(arguments *args, const char *value)
     }
 }
 
-static int apply(arguments *args, const option_info *info, char *value)
+/* An option that takes one of some words. */
+static int apply_choice(arguments *args, const option_info *info, const char *value)
 {
-    int position = 0;
-    int failure = -1;
-    long number;
-    if (info->argument && strchr(info->argument, '|') && info->id != OPTION_MAX_ERRORS) {
-        failure = set_choice(info, value, &position);
-        if (failure >= 0)
-            return failure;
-    }
+    static const sheaf_executor_kind executors[] = {
+        SHEAF_EXECUTOR_THREADS, SHEAF_EXECUTOR_PROCESSES, SHEAF_EXECUTOR_SEQUENTIAL};
+    static const sheaf_on_error on_errors[] = {SHEAF_ON_ERROR_QUARANTINE, SHEAF_ON_ERROR_STOP,
+                                               SHEAF_ON_ERROR_SKIP_FILE};
+    int position;
+    int failure = set_choice(info, value, &position);
+    if (failure >= 0)
+        return failure;
     switch (info->id) {
-    case 'o':
-        args->ingest.destination = value;
-        return -1;
-    case OPTION_TABLE:
-        args->ingest.table = value;
-        return *value ? -1 : usage("--table needs a name", NULL, "--table trips");
     case OPTION_IF_EXISTS:
         args->ingest.if_exists = position == 0 ? SHEAF_IF_EXISTS_FAIL : SHEAF_IF_EXISTS_REPLACE;
-        return -1;
+        break;
     case OPTION_FORMAT:
         args->ingest.format = value;
-        return -1;
+        break;
+    case OPTION_EXECUTOR:
+        args->ingest.executor = executors[position];
+        break;
+    case OPTION_PARSER:
+        args->ingest.parser = position == 0 ? SHEAF_PARSER_SCAN : SHEAF_PARSER_LIBCSV;
+        break;
+    case OPTION_ORDER:
+        args->discover.order = (sheaf_order)position;
+        break;
+    case OPTION_COLUMNS:
+        args->ingest.columns = (sheaf_columns)position;
+        break;
+    case OPTION_MATCH:
+        args->ingest.match = (sheaf_match)position;
+        break;
+    case OPTION_ON_ERROR:
+        args->ingest.on_error = on_errors[position];
+        break;
+    case OPTION_PROGRESS:
+        args->progress = (progress_mode)position;
+        break;
+    default:
+        return set_dialect(args, info, value);
+    }
+    return -1;
+}
+
+/* An option that takes nothing. */
+static int apply_flag(arguments *args, const option_info *info)
+{
+    switch (info->id) {
+    case '0':
+        args->discover.list_is_nul_separated = true;
+        break;
+    case OPTION_NO_SNIFF:
+        args->no_sniff = true;
+        break;
+    case OPTION_TEXT:
+        args->ingest.typing = SHEAF_TYPING_TEXT;
+        break;
+    case OPTION_DIGEST:
+        args->ingest.digest = true;
+        break;
+    case OPTION_JSON:
+        args->json = true;
+        break;
+    case 'q':
+        args->quiet = true;
+        break;
+    case 'v':
+        args->verbose = true;
+        break;
+    case 'h':
+        args->help_about = args->command;
+        args->command = COMMAND_HELP;
+        break;
+    case OPTION_VERSION:
+        args->command = COMMAND_VERSION;
+        break;
+    default:
+        break;
+    }
+    return -1;
+}
+
+/* One that takes a number or a size. */
+static int apply_amount(arguments *args, const option_info *info, const char *value)
+{
+    long number;
+    switch (info->id) {
     case 'j':
         if (!parse_count(value, 1024, &number))
             return usage("--workers takes a number from 1 to 1024, not", value,
                          "leave it out to use every processor");
         args->ingest.workers = (int)number;
-        return -1;
-    case OPTION_EXECUTOR:
-        args->ingest.executor = position == 0   ? SHEAF_EXECUTOR_THREADS
-                                : position == 1 ? SHEAF_EXECUTOR_PROCESSES
-                                                : SHEAF_EXECUTOR_SEQUENTIAL;
-        return -1;
-    case OPTION_PARSER:
-        args->ingest.parser = position == 0 ? SHEAF_PARSER_SCAN : SHEAF_PARSER_LIBCSV;
-        return -1;
-    case OPTION_ORDER:
-        args->discover.order = (sheaf_order)position;
-        return -1;
-    case '0':
-        args->discover.list_is_nul_separated = true;
-        return -1;
-    case OPTION_DELIM:
-    case OPTION_QUOTE:
-    case OPTION_ESCAPE:
-    case OPTION_COMMENT:
-    case OPTION_PADDING:
-    case OPTION_HEADER:
-    case OPTION_SKIP:
-        return set_dialect(args, info, value);
-    case OPTION_NO_SNIFF:
-        args->no_sniff = true;
-        return -1;
-    case OPTION_ENCODING:
-        return add_encoding(args, value);
-    case OPTION_COLUMNS:
-        args->ingest.columns = (sheaf_columns)position;
-        return -1;
-    case OPTION_MATCH:
-        args->ingest.match = (sheaf_match)position;
-        return -1;
-    case OPTION_SELECT:
-    case OPTION_DROP:
-    case OPTION_RENAME:
-    case OPTION_ADD:
-        return add_columns(args, info, value);
-    case OPTION_TYPE:
-        return add_type(args, value);
-    case OPTION_TEXT:
-        args->ingest.typing = SHEAF_TYPING_TEXT;
-        return -1;
-    case OPTION_NULL:
-        args->nulls[args->ingest.n_nulls++] = value;
         return -1;
     case OPTION_MAX_RECORD:
         if (!parse_size(value, &args->ingest.record_bytes_max))
@@ -281,49 +300,62 @@ static int apply(arguments *args, const option_info *info, char *value)
         if (!parse_size(value, &args->ingest.memory_bytes) || args->ingest.memory_bytes < 1 << 20)
             return usage("--memory takes a size from 1M to 1G, not", value, "--memory 256M");
         return -1;
-    case OPTION_ON_ERROR:
-        args->ingest.on_error = position == 0   ? SHEAF_ON_ERROR_QUARANTINE
-                                : position == 1 ? SHEAF_ON_ERROR_STOP
-                                                : SHEAF_ON_ERROR_SKIP_FILE;
+    case OPTION_MAX_ERRORS:
+        if (!parse_errors(value, &args->ingest))
+            return usage("--max-errors takes a number, or a percentage, not", value,
+                         "--max-errors 100, or --max-errors 0.5%");
+        return -1;
+    default:
+        return set_place(args, info, value);
+    }
+}
+
+static int apply_text(arguments *args, const option_info *info, char *value)
+{
+    switch (info->id) {
+    case 'o':
+        args->ingest.destination = value;
+        return -1;
+    case OPTION_TABLE:
+        args->ingest.table = value;
+        return *value ? -1 : usage("--table needs a name", NULL, "--table trips");
+    case OPTION_ENCODING:
+        return add_encoding(args, value);
+    case OPTION_SELECT:
+    case OPTION_DROP:
+    case OPTION_RENAME:
+    case OPTION_ADD:
+        return add_columns(args, info, value);
+    case OPTION_TYPE:
+        return add_type(args, value);
+    case OPTION_NULL:
+        args->nulls[args->ingest.n_nulls++] = value;
         return -1;
     case OPTION_QUARANTINE:
         args->ingest.quarantine = value;
         return *value ? -1 : usage("--quarantine needs a file", NULL, "--quarantine bad.jsonl");
     case OPTION_FIX:
         return add_fixes(args, value);
+    default:
+        return set_dialect(args, info, value);
+    }
+}
+
+static int apply(arguments *args, const option_info *info, char *value)
+{
+    switch (info->id) {
+    case 'j':
+    case OPTION_MAX_RECORD:
+    case OPTION_MEMORY:
     case OPTION_MAX_ERRORS:
-        if (!parse_errors(value, &args->ingest))
-            return usage("--max-errors takes a number, or a percentage, not", value,
-                         "--max-errors 100, or --max-errors 0.5%");
-        return -1;
-    case OPTION_PROGRESS:
-        args->progress = (progress_mode)position;
-        return -1;
-    case OPTION_DIGEST:
-        args->ingest.digest = true;
-        return -1;
     case OPTION_LINE:
     case OPTION_RECORD:
     case OPTION_OFFSET:
-        return set_place(args, info, value);
-    case OPTION_JSON:
-        args->json = true;
-        return -1;
-    case 'q':
-        args->quiet = true;
-        return -1;
-    case 'v':
-        args->verbose = true;
-        return -1;
-    case 'h':
-        args->help_about = args->command;
-        args->command = COMMAND_HELP;
-        return -1;
-    case OPTION_VERSION:
-        args->command = COMMAND_VERSION;
-        return -1;
+        return apply_amount(args, info, value);
     default:
-        return -1;
+        return !info->argument               ? apply_flag(args, info)
+               : strchr(info->argument, '|') ? apply_choice(args, info, value)
+                                             : apply_text(args, info, value);
     }
 }
 
