@@ -1,13 +1,12 @@
 /*
  * One file, from its first byte to its last record: see reader.h.
  *
- * Most records are taken in runs (record/run.h), as many as stand in the window whole; of one that
- * the window cuts, more is read. What no run takes is read line by line: the header, a record whose
- * quotes stand where they should not, one with a fault, the last one if no line end is behind it.
- * The parser is fed each line; when a record ends with one, it is checked: its size, its encoding,
- * its number of fields, its values where types were asked for. Blank lines between records never
- * reach the parser. At the end of the text, a record that a quote keeps open is a fault. A record
- * at fault is repaired, if that is asked for and can be (repair.h), or set aside.
+ * Most records are taken in runs (take_run.c). What no run takes is read line by line: the header, a
+ * record whose quotes stand where they should not, one with a fault, the last one if no line end is
+ * behind it. The parser is fed each line; when a record ends with one, it is checked: its size, its
+ * encoding, its number of fields, its values where types were asked for. Blank lines between
+ * records never reach the parser. At the end of the text, a record that a quote keeps open is a
+ * fault. A record at fault is repaired, if that is asked for and can be (repair.h), or set aside.
  *
  * Where a fault is found does not depend on how many bytes a read gave: records are checked one by
  * one, in order, each as a whole, and what a source delivers before it fails is used before its
@@ -22,11 +21,8 @@
 #include "engine/core/utf8.h"
 #include "readers/fault.h"
 #include "readers/record/locate.h"
-#include "readers/record/run.h"
 #include "readers/repair.h"
 #include "readers/state.h"
-
-enum { CAREFUL_BYTES = 256, CAREFUL_BYTES_MAX = 64 << 10 };
 
 sheaf__reader *sheaf__reader_create(void)
 {
@@ -106,15 +102,7 @@ static sheaf_status give_up(sheaf_error *err)
     return sheaf_error_set(err, SHEAF_EAGAIN, "where a record begins was guessed wrong");
 }
 
-/* The record that goes on behind the window has more than it may: as far as that is known. */
-static bool is_over_limit(const sheaf__reader *reader)
-{
-    const sheaf__window *window = &reader->window;
-    return window->end - window->record > reader->options.record_bytes_max + 2;
-}
-
-/* It goes on: read more of it. */
-static sheaf_status read_on(sheaf__reader *reader, sheaf_error *err)
+sheaf_status sheaf__reader_read_on(sheaf__reader *reader, sheaf_error *err)
 {
     if (reader->window.base_bytes + reader->window.end >= reader->give_up_bytes)
         return give_up(err);
@@ -130,12 +118,12 @@ static sheaf_status find_line(sheaf__reader *reader, size_t *line_end, sheaf_err
     if (window->base_bytes + window->line >= reader->give_up_bytes)
         return give_up(err);
     while (!sheaf__window_find_line(window, line_end)) {
-        if (is_over_limit(reader)) {
+        if (sheaf__reader_is_over_limit(reader)) {
             sheaf__record rec = {.bytes = window->bytes + window->record,
                                  .n_bytes = window->end - window->record};
             return sheaf__fault_limit(reader, &rec);
         }
-        sheaf_status status = read_on(reader, err);
+        sheaf_status status = sheaf__reader_read_on(reader, err);
         if (status < 0)
             return status;
     }
@@ -165,7 +153,7 @@ static bool is_no_record(sheaf__reader *reader, size_t line_end)
     reader->counts.blank_lines += at == line_end;
     reader->counts.comment_lines += is_comment;
     if (is_comment)
-        reader->careful_bytes = CAREFUL_BYTES;
+        reader->careful_bytes = SHEAF__CAREFUL_BYTES;
     return at == line_end || is_comment;
 }
 
@@ -193,9 +181,9 @@ static sheaf_status await_quote(sheaf__reader *reader, sheaf_error *err)
                     rec.n_bytes <= reader->options.record_bytes_max;
         if (window->at_end && fits)
             return end_of_text(reader, err);
-        if (window->at_end || is_over_limit(reader))
+        if (window->at_end || sheaf__reader_is_over_limit(reader))
             return sheaf__fault_limit(reader, &rec);
-        sheaf_status status = read_on(reader, err);
+        sheaf_status status = sheaf__reader_read_on(reader, err);
         if (status < 0)
             return status;
     }
@@ -324,7 +312,7 @@ sheaf_status sheaf__reader_skip_line(sheaf__reader *reader, sheaf_error *err)
     size_t line_end;
     while (!sheaf__window_find_line(window, &line_end)) {
         window->record = window->line = window->searched;
-        sheaf_status status = read_on(reader, err);
+        sheaf_status status = sheaf__reader_read_on(reader, err);
         if (status < 0)
             return status;
     }
@@ -365,14 +353,9 @@ static sheaf_status set_aside(sheaf__reader *reader, sheaf_status status, sheaf_
         return sheaf__error_memory(err, "a record that is set aside");
     count_reject(reader, window->bytes + window->record);
     status = is_whole ? SHEAF_OK : sheaf__reader_skip_line(reader, err);
-    reader->careful_bytes = CAREFUL_BYTES;
+    reader->careful_bytes = SHEAF__CAREFUL_BYTES;
     sheaf__reader_next_record(reader);
     return status;
-}
-
-static sheaf__row_place place_of_next(const sheaf__reader *reader)
-{
-    return (sheaf__row_place){.line = reader->record_line, .record = reader->counts.records + 1};
 }
 
 /* The record, whose cells are the batch's last, has values of the types that were asked for. */
@@ -442,7 +425,7 @@ static void accept(sheaf__reader *reader, sheaf__batch *batch, unsigned done)
     reader->counts.records++;
     sheaf__repair_count(&reader->counts.repairs, done);
     if (done)
-        reader->careful_bytes = CAREFUL_BYTES;
+        reader->careful_bytes = SHEAF__CAREFUL_BYTES;
     sheaf__reader_next_record(reader);
     if (batch)
         batch->n_rows++;
@@ -469,7 +452,7 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
     if (status == SHEAF_OK && batch && batch->wants_places) {
         if (sheaf__batch_reserve_places(batch, 1) < 0)
             return sheaf__error_memory(err, "a batch");
-        batch->places[batch->n_rows] = place_of_next(reader);
+        batch->places[batch->n_rows] = sheaf__reader_place(reader);
     }
     if (status == SHEAF_OK) {
         accept(reader, batch, done);
@@ -477,104 +460,6 @@ static sheaf_status add_record(sheaf__reader *reader, sheaf__parser *parser, she
     }
     clear_behind(batch, n_bytes, n_cells);
     return status == SHEAF_END ? SHEAF_END : set_aside(reader, status, err);
-}
-
-/*
- * Behind a fault there may soon be another one, as behind a comment, and what was scanned beyond is
- * scanned again. So first one record is read without a scan, then a little is scanned, and twice as
- * much whenever that was good. Otherwise a text with a fault in every line would take hours.
- */
-static void limit_run(sheaf__reader *reader, size_t *n_bytes)
-{
-    if (reader->careful_bytes > 0 && *n_bytes > reader->careful_bytes)
-        *n_bytes = reader->careful_bytes;
-}
-
-static void count_run(sheaf__reader *reader, size_t n_bytes)
-{
-    if (n_bytes >= reader->careful_bytes)
-        reader->careful_bytes = n_bytes < CAREFUL_BYTES_MAX ? reader->careful_bytes * 2 : 0;
-}
-
-/*
- * Of the run that was added to the batch behind its first rows, records up to the first with a
- * value that is refused are taken again, and that one is left to be read by itself.
- */
-static sheaf_status take_up_to_refused(sheaf__reader *reader, const sheaf__run_rules *rules,
-                                       sheaf__scan *index, sheaf__batch *batch, size_t n_rows,
-                                       sheaf__run_limit limit, sheaf__run *run)
-{
-    sheaf__window *window = &reader->window;
-    sheaf__misfit misfit;
-    size_t n_added = batch->n_rows - n_rows;
-    if (sheaf__asked_check(reader->asked, reader->options.nulls, batch, n_rows, n_added, &misfit))
-        return SHEAF_OK;
-    size_t n_cells = n_rows * batch->n_columns;
-    batch->n_bytes -= run->n_bytes;
-    batch->n_cells = n_cells;
-    batch->n_rows = n_rows;
-    batch->n_plain_rows -= run->is_plain ? n_added : 0;
-    limit.records = misfit.row - n_rows;
-    *run = (sheaf__run){0};
-    reader->careful_bytes = CAREFUL_BYTES;
-    if (limit.records == 0)
-        return SHEAF_OK;
-    return sheaf__run_take(run, rules, index, window->bytes + window->record,
-                           window->end - window->record, batch, limit);
-}
-
-/* Take the records that need no second look: the bytes of text that was, perhaps none. */
-static sheaf_status take_run(sheaf__reader *reader, sheaf__parser *parser, sheaf__batch *batch,
-                             size_t chunk_bytes, size_t *n_bytes, sheaf_error *err)
-{
-    sheaf__window *window = &reader->window;
-    sheaf__run_rules rules = {.kernel = sheaf__scan_kernel_get(),
-                              .dialect = &reader->options.dialect,
-                              .n_columns = reader->n_columns,
-                              .record_bytes_max = reader->options.record_bytes_max};
-    sheaf__run_limit limit = {.n_bytes = SIZE_MAX, .records = UINT64_MAX};
-    sheaf__run run = {0};
-    size_t n_rows = batch ? batch->n_rows : 0;
-    *n_bytes = 0;
-    if (reader->options.by_libcsv || rules.n_columns == 0 || reader->has_fault)
-        return SHEAF_OK;
-    sheaf__scan *index = sheaf__parser_index(parser);
-    if (!index)
-        return sheaf__error_memory(err, "the index of a scan");
-    if (batch) {
-        size_t cell_bytes = rules.n_columns * sizeof(sheaf__cell);
-        size_t left = chunk_bytes - batch->n_cells * sizeof(sheaf__cell);
-        limit.n_bytes = chunk_bytes - batch->n_bytes;
-        batch->next_place = place_of_next(reader);
-        limit.records = left / cell_bytes + (left % cell_bytes != 0);
-    }
-    limit_run(reader, &limit.n_bytes);
-    for (;;) {
-        uint64_t left_in_range = reader->range_end - sheaf__reader_offset(reader);
-        if (limit.n_bytes > left_in_range)
-            limit.n_bytes = (size_t)left_in_range;
-        if (sheaf__run_take(&run, &rules, index, window->bytes + window->record,
-                            window->end - window->record, batch, limit) < 0)
-            return sheaf__error_memory(err, "a batch");
-        if (!run.is_cut || window->at_end || is_over_limit(reader))
-            break;
-        sheaf_status status = read_on(reader, err);
-        if (status < 0)
-            return status;
-    }
-    count_run(reader, run.n_bytes);
-    if (batch && reader->asked && run.records > 0 &&
-        take_up_to_refused(reader, &rules, index, batch, n_rows, limit, &run) < 0)
-        return sheaf__error_memory(err, "a batch");
-    if (run.n_bytes == 0)
-        return SHEAF_OK;
-    window->record = window->line = window->searched = window->record + run.n_bytes;
-    reader->line = reader->record_line = reader->line + run.n_lines;
-    reader->counts.records += run.records;
-    reader->counts.blank_lines += run.blank_lines;
-    reader->counts.lone_crs += run.lone_crs;
-    *n_bytes = run.n_bytes;
-    return SHEAF_OK;
 }
 
 /* The next record is not in the window yet, and a stream would have to be waited for. */
@@ -614,7 +499,7 @@ static sheaf_status read_records(sheaf__reader *reader, sheaf__parser *parser, s
             return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
         if (is_over(reader))
             break;
-        status = take_run(reader, parser, batch, chunk_bytes, &n_taken, err);
+        status = sheaf__reader_take_run(reader, parser, batch, chunk_bytes, &n_taken, err);
         if (status == SHEAF_OK && n_taken == 0)
             status = add_record(reader, parser, batch, err);
         if (batch &&

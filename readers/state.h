@@ -11,6 +11,8 @@
 #include "readers/source/decompress.h"
 #include "readers/window.h"
 
+enum { SHEAF__CAREFUL_BYTES = 256 }; /* that are scanned behind a record which no run took */
+
 struct sheaf__reader {
     sheaf__free_node node;
     sheaf__reader_options options;
@@ -99,6 +101,30 @@ void sheaf__reader_go_to_quote(sheaf__reader *reader);
  * there is no line; as fill.
  */
 sheaf_status sheaf__reader_skip_line(sheaf__reader *reader, sheaf_error *err);
+
+/* The next record's. */
+static inline sheaf__row_place sheaf__reader_place(const sheaf__reader *reader)
+{
+    return (sheaf__row_place){.line = reader->record_line, .record = reader->counts.records + 1};
+}
+
+/* The record that goes on behind the window has more than it may: as far as that is known. */
+static inline bool sheaf__reader_is_over_limit(const sheaf__reader *reader)
+{
+    const sheaf__window *window = &reader->window;
+    return window->end - window->record > reader->options.record_bytes_max + 2;
+}
+
+/* It goes on: read more of it. As fill; EAGAIN: where it begins was guessed wrong. */
+sheaf_status sheaf__reader_read_on(sheaf__reader *reader, sheaf_error *err);
+
+/*
+ * Take the records that need no second look: *n_bytes of text, perhaps none. chunk_bytes as of
+ * sheaf__reader_next().
+ */
+sheaf_status sheaf__reader_take_run(sheaf__reader *reader, sheaf__parser *parser,
+                                    sheaf__batch *batch, size_t chunk_bytes, size_t *n_bytes,
+                                    sheaf_error *err);
 
 /*
  * Read more text into the window, at most max_bytes; at the source's end, or its failure, the
