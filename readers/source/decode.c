@@ -21,7 +21,11 @@ struct sheaf__decoder {
     uint8_t bytes[SHEAF__DECODER_BYTES];
 };
 
-enum { NOT_TEXT = 0xFF, CHARACTER_MAX = 8 /* bytes of one, in any encoding */ };
+enum {
+    NOT_TEXT = 0xFF,
+    NOT_TEXT_BYTES = 6, /* what is left of what is passed over at once, at most */
+    CHARACTER_MAX = 8   /* bytes of one, in any encoding */
+};
 
 /* ---- names ---- */
 
@@ -211,15 +215,20 @@ static size_t take_windows_1252(sheaf__decoder *decoder, uint8_t *buffer, size_t
 
 /* ---- iconv ---- */
 
-/* The bytes here are no text: pass over them, and leave what nobody takes for text. */
+/* The bytes here are no text: pass over them, and leave what tells them and nobody takes for text. */
 static void pass_over(sheaf__decoder *decoder, uint8_t *buffer, size_t *n)
 {
+    static const char digits[] = "0123456789ABCDEF";
     bool wide = decoder->encoding == SHEAF__ENCODING_UTF_16LE ||
                 decoder->encoding == SHEAF__ENCODING_UTF_16BE;
     size_t left = decoder->n_bytes - decoder->used;
     size_t unit = wide && left >= 2 ? 2 : 1;
-    decoder->used += unit;
-    buffer[(*n)++] = NOT_TEXT;
+    for (size_t i = 0; i < unit; i++) {
+        uint8_t byte = decoder->bytes[decoder->used++];
+        buffer[(*n)++] = NOT_TEXT;
+        buffer[(*n)++] = (uint8_t)digits[byte >> 4];
+        buffer[(*n)++] = (uint8_t)digits[byte & 15];
+    }
 }
 
 static size_t take_iconv(sheaf__decoder *decoder, uint8_t *buffer, size_t capacity)
@@ -238,7 +247,7 @@ static size_t take_iconv(sheaf__decoder *decoder, uint8_t *buffer, size_t capaci
             continue;
         if (reason == EINVAL && !decoder->at_end && n_from < CHARACTER_MAX)
             break; /* the rest of a character is still to come */
-        if (capacity - n > 0)
+        if (capacity - n >= NOT_TEXT_BYTES)
             pass_over(decoder, buffer, &n);
     }
     return n;

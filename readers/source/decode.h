@@ -3,8 +3,9 @@
  *
  * windows-1252 is decoded here, as https://encoding.spec.whatwg.org has it: its five bytes without
  * a character become the control characters of the same numbers, so that every file can be read,
- * and none is changed beyond recovery. Everything else is iconv's. What is no text in an encoding
- * becomes the byte 0xFF, which is never UTF-8: so the record in which it stands has a fault.
+ * and none is changed beyond recovery. Everything else is iconv's. Each byte that is no text in an
+ * encoding becomes the byte 0xFF, which is never UTF-8, and two digits that say which one it was:
+ * "\xFF" "8F". So the record in which it stands has a fault, and its quarantine has lost nothing.
  */
 #ifndef SHEAF_SOURCE_DECODE_H
 #define SHEAF_SOURCE_DECODE_H
