@@ -121,6 +121,24 @@ static void take_kinds(sheaf__load *load, sheaf__chunk *chunk)
 
 /* ---- phase one: headers ---- */
 
+/* What ends the run, unless a file before has a fault that does: who looks further? */
+static sheaf_status end_with(sheaf__load *load, sheaf__chunk *fault)
+{
+    load->survey_end = sheaf__load_index(fault->file);
+    load->first_fault = fault;
+    return SHEAF_END;
+}
+
+/* The table cannot have the file's columns, which ends the run in the same way. */
+static sheaf_status end_with_header(sheaf__load *load, sheaf__load_file *file, sheaf_status status,
+                                    sheaf_error *err)
+{
+    if (status != SHEAF_EINVAL || !load->surveys || !load->wants_rows)
+        return status;
+    sheaf__chunk *fault = sheaf__chunk_of_fault(file, err);
+    return fault ? end_with(load, fault) : sheaf__error_memory(err, "an error");
+}
+
 /* Takes the chunk over. */
 static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
 {
@@ -130,25 +148,24 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
         sheaf__chunk_release(chunk);
         return status;
     }
-    if (chunk->fault) { /* its turn comes in phase two, if that comes */
+    if (chunk->fault)
         sheaf__load_name_column(load, chunk, chunk->fault);
-        /* It will not: who looks further? */
-        if (load->surveys && load->wants_rows && !sheaf__leaves_out(load, chunk)) {
-            load->survey_end = sheaf__load_index(file);
-            load->first_fault = chunk;
-            return SHEAF_END;
-        }
-        status = take_header(load, chunk, err);
+    status = take_header(load, chunk, err);
+    if (status < 0) {
+        sheaf__chunk_release(chunk);
+        return end_with_header(load, file, status, err);
+    }
+    if (chunk->fault) { /* its turn comes in phase two, if that comes */
+        if (load->surveys && load->wants_rows && !sheaf__leaves_out(load, chunk))
+            return end_with(load, chunk);
         sheaf__chunk_strip(chunk);
         file->faulty = chunk;
-        return status;
+        return SHEAF_OK;
     }
-    status = take_header(load, chunk, err);
     file->header_read = true;
     file->late = chunk->split;
-    if (status == SHEAF_OK)
-        take_kinds(load, chunk);
-    if (chunk->kept && status == SHEAF_OK) {
+    take_kinds(load, chunk);
+    if (chunk->kept) {
         sheaf__load_give_batch(load, chunk->header);
         chunk->header = NULL;
         file->kept = chunk;
@@ -413,9 +430,11 @@ sheaf_status sheaf__merge_surveys(sheaf__load *load, sheaf_error *err)
     sheaf_status status = survey_late_files(load, err);
     if (status < 0 || !load->first_fault)
         return status;
-    sheaf__rejects_advise(load, load->first_fault->fault, false);
-    sheaf__error_copy(err, load->first_fault->fault);
-    return load->first_fault->fault->status;
+    sheaf_error *fault = load->first_fault->fault;
+    if (fault->status != SHEAF_EINVAL) /* of what was asked for: it can be left out nowhere */
+        sheaf__rejects_advise(load, fault, false);
+    sheaf__error_copy(err, fault);
+    return fault->status;
 }
 
 sheaf_status sheaf__merge_types(sheaf__load *load, sheaf_error *err)

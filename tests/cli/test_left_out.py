@@ -68,8 +68,18 @@ class LeftOut(SheafTest):
         self.write("little.csv", "x,y\n1\n")
         for way in WAYS:
             for file in ("misjudged.csv", "little.csv"):
-                self.expect_fault("ingest", file, "-o", "t.db", "--rename", "x=y", *ASIDE, *way, source=file,
-                                  says="two columns of this file would be called 'y'")
+                for on_error in (ASIDE, ["--on-error", "stop"]):
+                    run = self.expect_fault("ingest", file, "-o", "t.db", "--rename", "x=y", *on_error, *way,
+                                            source=file, says="two columns of this file would be called 'y'")
+                    self.assertNotIn("--on-error", run.error_text)
+
+    def test_a_fault_before_them(self):
+        """It is the first, though the columns may be known before it is met."""
+        self.write("little.csv", "x,y\n1,2\n")
+        self.write("a.csv", "a,b\n" + "1,2\n" * self.SPLIT + "1\n")
+        for way in WAYS:
+            self.expect_fault("ingest", "a.csv", "little.csv", "-o", "t.db", "--rename", "x=y", "--on-error", "stop",
+                              *way, source="a.csv", record=self.SPLIT + 1)
 
     def test_a_damaged_file_of_blocks(self):
         """Ranges of it are being read when the damage is met."""
