@@ -1,10 +1,10 @@
 /*
  * One file, from its first byte to its last record: see reader.h.
  *
- * Most records are taken in runs (take_run.c). What no run takes is read line by line: the header, a
- * record whose quotes stand where they should not, one with a fault, the last one if no line end is
- * behind it. The parser is fed each line; when a record ends with one, it is checked: its size, its
- * encoding, its number of fields, its values where types were asked for. Blank lines between
+ * Most records are taken in runs (take_run.c). What no run takes is read line by line: the header,
+ * a record whose quotes stand where they should not, one with a fault, the last one if no line end
+ * is behind it. The parser is fed each line; when a record ends with one, it is checked: its size,
+ * its encoding, its number of fields, its values where types were asked for. Blank lines between
  * records never reach the parser. At the end of the text, a record that a quote keeps open is a
  * fault. A record at fault is repaired, if that is asked for and can be (repair.h), or set aside.
  *
@@ -150,11 +150,29 @@ static bool is_no_record(sheaf__reader *reader, size_t line_end)
            window->bytes[at] != dialect->delimiter)
         at++;
     bool is_comment = line_end > window->line && window->bytes[window->line] == dialect->comment;
+    if (!is_comment && line_end - window->line > reader->options.record_bytes_max)
+        return false; /* how much of it is blank nobody can know who reads less at once */
     reader->counts.blank_lines += at == line_end;
     reader->counts.comment_lines += is_comment;
     if (is_comment)
         reader->careful_bytes = SHEAF__CAREFUL_BYTES;
     return at == line_end || is_comment;
+}
+
+/* A record that seems to be too large is a comment, which may have any size: go behind it. */
+static bool is_long_comment(const sheaf__reader *reader, sheaf_status status)
+{
+    const sheaf__window *window = &reader->window;
+    return status == SHEAF_ELIMIT && window->line == window->record && window->line < window->end &&
+           window->bytes[window->line] == reader->options.dialect.comment;
+}
+
+static sheaf_status skip_comment(sheaf__reader *reader, sheaf_error *err)
+{
+    reader->has_fault = false;
+    reader->counts.comment_lines++;
+    reader->careful_bytes = SHEAF__CAREFUL_BYTES;
+    return sheaf__reader_skip_line(reader, err);
 }
 
 /*
@@ -210,6 +228,12 @@ static sheaf_status read_record(sheaf__reader *reader, sheaf__parser *parser, sh
             status = await_quote(reader, err);
         if (status == SHEAF_OK)
             status = find_line(reader, &line_end, err);
+        if (is_long_comment(reader, status)) {
+            status = skip_comment(reader, err);
+            if (status == SHEAF_OK && !is_over(reader))
+                continue;
+            return status == SHEAF_OK ? SHEAF_END : status;
+        }
         if (status != SHEAF_OK)
             return status;
         if (line_end == window->line)

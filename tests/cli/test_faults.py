@@ -165,6 +165,15 @@ class TooLong(FaultTest):
         self.expect_fault("cat", "a.csv", "--max-record", "1M", source="a.csv", line=3, record=2,
                           says="quote|--max-record")
 
+    def test_a_comment_has_no_limit(self):
+        """However much of it is read at once."""
+        for size in (10, 1_000, 2_000, 100_000, 3_000_000):
+            for end in ("\n", "\r\n", "\r"):
+                comment = "#" + "x" * size + end
+                self.write("c.csv", comment + f"a,b{end}" + comment + f"1,2{end}" + comment * 2 + f"3,4{end}" + comment[:-1])
+                facts = self.totals("c.csv", "-o", "null:", "--comment", "#", "--max-record", "1k")
+                self.assertEqual((2, 5), (facts["loaded"], facts["comment_lines"]), (size, end))
+
     def test_a_header_has_the_limit_too(self):
         self.write("a.csv", ",".join(f"column {i}" for i in range(1000)) + "\n")
         self.expect_fault("cat", "a.csv", "--max-record", "1K", line=1)
