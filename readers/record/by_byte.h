@@ -1,8 +1,8 @@
 /*
  * Records of the dialects that libcsv does not know: with an escape, with padding, without quotes.
  *
- * The rules are machine.h's. Nobody depends on the speed of these: what is not escaped is taken in
- * runs (run.h).
+ * The rules are machine.h's. Bytes that mean nothing in the dialect are taken as many at once as
+ * stand together; and most records are taken in runs (run.h).
  */
 #ifndef SHEAF_RECORD_BY_BYTE_H
 #define SHEAF_RECORD_BY_BYTE_H
@@ -17,13 +17,15 @@ typedef struct sheaf__by_byte {
     size_t n_bytes;
     size_t capacity;
     bool quoted;
+    sheaf_dialect dialect; /* of this: */
+    bool means[256];       /* each byte of which the machine must know */
 } sheaf__by_byte;
 
 /* Whether a dialect needs it. */
 bool sheaf__by_byte_is_for(const sheaf_dialect *dialect);
 
 /* Get ready for the first byte of a record. */
-void sheaf__by_byte_begin(sheaf__by_byte *self);
+void sheaf__by_byte_begin(sheaf__by_byte *self, const sheaf_dialect *dialect);
 void sheaf__by_byte_end(sheaf__by_byte *self);
 
 /*
@@ -32,12 +34,11 @@ void sheaf__by_byte_end(sheaf__by_byte *self);
  *
  * Returns    OK, ENOMEM.
  */
-sheaf_status sheaf__by_byte_line(sheaf__by_byte *self, const sheaf_dialect *dialect,
-                                 const uint8_t *line, size_t n_bytes,
+sheaf_status sheaf__by_byte_line(sheaf__by_byte *self, const uint8_t *line, size_t n_bytes,
                                  void (*on_field)(void *text, size_t n_bytes, void *context),
                                  void *context, bool *record_ended);
 
 /* The text ends here: an escape that stands at its end is text. OK, ENOMEM. */
-sheaf_status sheaf__by_byte_text_over(sheaf__by_byte *self, const sheaf_dialect *dialect);
+sheaf_status sheaf__by_byte_text_over(sheaf__by_byte *self);
 
 #endif

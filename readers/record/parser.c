@@ -19,7 +19,6 @@ enum { BLOCK_BYTES = 64 << 10, BUFFER_KEEP_BYTES = 1 << 20 };
 struct sheaf__parser {
     struct csv_parser csv;
     sheaf__by_byte by_byte;
-    sheaf_dialect dialect;
     bool knows_dialect;  /* libcsv does */
     sheaf__scan *index;  /* made when it is first asked for */
     sheaf__batch *batch; /* NULL: count only */
@@ -105,12 +104,11 @@ static void begin_csv(struct csv_parser *csv, const sheaf_dialect *dialect)
 
 void sheaf__parser_begin(sheaf__parser *parser, const sheaf_dialect *dialect, sheaf__batch *batch)
 {
-    parser->dialect = *dialect;
     parser->knows_dialect = !sheaf__by_byte_is_for(dialect);
     if (parser->knows_dialect)
         begin_csv(&parser->csv, dialect);
     else
-        sheaf__by_byte_begin(&parser->by_byte);
+        sheaf__by_byte_begin(&parser->by_byte, dialect);
     parser->batch = batch;
     parser->n_fields = 0;
     parser->failure = SHEAF_OK;
@@ -135,9 +133,8 @@ sheaf_status sheaf__parser_line(sheaf__parser *parser, const uint8_t *line, size
     parser->record_ended = false;
     sheaf_status status = parser->knows_dialect
                               ? parse_by_csv(parser, line, n_bytes)
-                              : sheaf__by_byte_line(&parser->by_byte, &parser->dialect, line,
-                                                    n_bytes, on_field, parser,
-                                                    &parser->record_ended);
+                              : sheaf__by_byte_line(&parser->by_byte, line, n_bytes, on_field,
+                                                    parser, &parser->record_ended);
     if (status < 0)
         return status;
     *record_ended = parser->record_ended;
@@ -150,7 +147,7 @@ sheaf_status sheaf__parser_line(sheaf__parser *parser, const uint8_t *line, size
 
 sheaf_status sheaf__parser_end(sheaf__parser *parser, bool *record_ended, size_t *n_fields)
 {
-    if (!parser->knows_dialect && sheaf__by_byte_text_over(&parser->by_byte, &parser->dialect) < 0)
+    if (!parser->knows_dialect && sheaf__by_byte_text_over(&parser->by_byte) < 0)
         return SHEAF_ENOMEM;
     return sheaf__parser_line(parser, (const uint8_t *)"\n", 1, record_ended, n_fields);
 }

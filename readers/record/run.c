@@ -2,7 +2,8 @@
  * Runs of records: see run.h.
  *
  * The text of a run goes into the batch as it stands, in one copy; a cell is where a field stands
- * in it. Only a field with doubled quotes is written again, in its place.
+ * in it, without its padding. Only a field with doubled quotes is written again, in its place. (A
+ * quote with padding around it is one of those at which a scan stops.)
  */
 #include "readers/record/run.h"
 
@@ -126,13 +127,33 @@ static inline sheaf__cell quoted_cell(uint8_t *bytes, size_t at, size_t n, uint8
     return (sheaf__cell){.offset_bytes = (uint32_t)at + 1, .n_bytes = (uint32_t)(to - begin)};
 }
 
+static inline bool is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+/* An unquoted field without its padding. (A tab that is the delimiter is in no such field.) */
+static inline sheaf__cell without_padding(const uint8_t *bytes, size_t at, size_t n)
+{
+    while (n > 0 && is_blank(bytes[at])) {
+        at++;
+        n--;
+    }
+    while (n > 0 && is_blank(bytes[at + n - 1]))
+        n--;
+    return (sheaf__cell){.offset_bytes = (uint32_t)at,
+                         .n_bytes = n > 0 ? (uint32_t)n : SHEAF__NULL_CELL};
+}
+
 static inline sheaf__cell cell_of(sheaf__batch *batch, size_t at, size_t n, uint8_t mark,
-                                  const sheaf__scan *index)
+                                  bool padded, const sheaf__scan *index)
 {
     if (n == 0)
         return (sheaf__cell){.offset_bytes = (uint32_t)at, .n_bytes = SHEAF__NULL_CELL};
     if (index->quotes && batch->bytes[at] == mark)
         return quoted_cell(batch->bytes, at, n, mark, index->doubled);
+    if (padded)
+        return without_padding(batch->bytes, at, n);
     return (sheaf__cell){.offset_bytes = (uint32_t)at, .n_bytes = (uint32_t)n};
 }
 
@@ -158,10 +179,18 @@ static void add_plain_cells(sheaf__batch *batch, size_t base, const sheaf__scan 
     batch->n_cells += n_fields;
 }
 
-/* The cells of a run of n_lines lines, whose text stands in the batch from `base` on. */
-static void add_cells(sheaf__batch *batch, size_t base, uint8_t mark, const sheaf__scan *index,
-                      size_t n_lines)
+/* Where there are no quotes, what is in no text: a record with it is not UTF-8. */
+static uint8_t quote_mark(const sheaf_dialect *dialect)
 {
+    return dialect->quote == SHEAF_NONE ? 0xFF : (uint8_t)dialect->quote;
+}
+
+/* The cells of a run of n_lines lines, whose text stands in the batch from `base` on. */
+static void add_cells(sheaf__batch *batch, size_t base, const sheaf_dialect *dialect,
+                      const sheaf__scan *index, size_t n_lines)
+{
+    uint8_t mark = quote_mark(dialect);
+    bool padded = dialect->padding > 0;
     sheaf__cell *cell = batch->cells + batch->n_cells;
     const uint32_t *field = index->fields;
     size_t begin = 0;
@@ -171,10 +200,10 @@ static void add_cells(sheaf__batch *batch, size_t base, uint8_t mark, const shea
         size_t end = begin + line_length(batch->bytes + base, begin, last, index->crs);
         if (end > begin) {
             for (; field < line_field; field++) {
-                *cell++ = cell_of(batch, base + begin, *field - begin, mark, index);
+                *cell++ = cell_of(batch, base + begin, *field - begin, mark, padded, index);
                 begin = *field + 1;
             }
-            *cell++ = cell_of(batch, base + begin, end - begin, mark, index);
+            *cell++ = cell_of(batch, base + begin, end - begin, mark, padded, index);
         }
         field = line_field + 1;
         begin = last + 1;
@@ -221,12 +250,6 @@ static bool is_cut(const sheaf__run_rules *rules, const sheaf__scan *index, size
            offset < RECORD_BYTES_MAX;
 }
 
-/* Where there are no quotes, what is in no text: a record with it is not UTF-8. */
-static uint8_t quote_mark(const sheaf_dialect *dialect)
-{
-    return dialect->quote == SHEAF_NONE ? 0xFF : (uint8_t)dialect->quote;
-}
-
 /* Find where records end: as many as are wanted, and at least one, if it takes all of the text. */
 static sheaf_status find_records(const sheaf__run_rules *rules, sheaf__scan *index,
                                  const uint8_t *text, size_t n_bytes, bool wants_fields,
@@ -253,7 +276,8 @@ sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, she
     const sheaf_dialect *dialect = rules->dialect;
     bool goes_on = run->is_cut;
     *run = (sheaf__run){0};
-    if (!kernel || dialect->padding > 0)
+    /* A line of blanks alone is a blank line: in a table of one column it looks like a record. */
+    if (!kernel || (dialect->padding > 0 && rules->n_columns == 1))
         return SHEAF_OK;
     const uint8_t *escape = dialect->escape == SHEAF_NONE ? NULL
                                                           : memchr(text, dialect->escape, n_bytes);
@@ -280,12 +304,12 @@ sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, she
     }
     size_t base = batch->n_bytes;
     memcpy(batch->bytes + base, text, run->n_bytes);
-    if (!index->quotes && !index->crs && run->blank_lines == 0) {
+    if (!index->quotes && !index->crs && run->blank_lines == 0 && dialect->padding < 0) {
         add_plain_cells(batch, base, index, run->records * rules->n_columns);
         batch->n_plain_rows += run->records;
         run->is_plain = true;
     } else {
-        add_cells(batch, base, quote_mark(rules->dialect), index, n_lines);
+        add_cells(batch, base, dialect, index, n_lines);
     }
     if (batch->wants_places)
         add_places(batch, kernel, index, text, n_lines);
