@@ -88,6 +88,24 @@ sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err
     return start_threads(load, kind, load->summary->workers, &load->executor, err);
 }
 
+/* An executor starts no thread before it is given a task: one that is not needed costs nothing. */
+sheaf_status sheaf__ask_help_sink(sheaf__load *load, sheaf_error *err)
+{
+    sheaf__sink *sink = load->sink;
+    sheaf_status status = SHEAF_OK;
+    sink->workers = (size_t)load->summary->workers;
+    if (load->options->executor == SHEAF_EXECUTOR_SEQUENTIAL)
+        return SHEAF_OK;
+    if (load->remote) {
+        sheaf_executor_options options = {.size = sizeof options,
+                                          .max_workers = load->summary->workers,
+                                          .thread_name_prefix = "sheaf-sink"};
+        status = sheaf_executor_create(&options, &load->sink_executor, err);
+    }
+    sink->executor = load->remote ? load->sink_executor : load->executor;
+    return status;
+}
+
 /* Who reads this file, or what is left of it. */
 static sheaf_status executor_of(sheaf__load *load, const sheaf__load_file *file,
                                 sheaf_executor **executor, sheaf_error *err)

@@ -361,6 +361,8 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
         if (status == SHEAF_OK)
             status = sheaf__ask_start(&load, ingest->shared_fd, err);
         if (status == SHEAF_OK)
+            status = sheaf__ask_help_sink(&load, err);
+        if (status == SHEAF_OK)
             status = run_phases(ingest, &load, err);
         else
             load.sink->ops->abort(load.sink);

@@ -197,5 +197,6 @@ void sheaf__load_end(sheaf__load *load)
     sheaf__quarantine_destroy(load->earlier_quarantine);
     free(load->left_out);
     sheaf_executor_destroy(load->stream_executor);
+    sheaf_executor_destroy(load->sink_executor);
     sheaf_executor_destroy(load->executor);
 }

@@ -167,6 +167,7 @@ struct sheaf__load {
     sheaf__shared *shared;
     sheaf_executor *executor;
     sheaf_executor *stream_executor; /* threads, beside processes; made when needed */
+    sheaf_executor *sink_executor;   /* the same, for the sink's work: begun when there is some */
     sheaf__helper helper;
     bool has_helper;
     bool remote;        /* files are read by processes */
@@ -482,6 +483,9 @@ void sheaf__ask_close(sheaf__ask_cursor *cursor);
 
 /* The executor, by the options. */
 sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err);
+
+/* Then: threads for the sink's own work, if the run has any. OK, ENOMEM. */
+sheaf_status sheaf__ask_help_sink(sheaf__load *load, sheaf_error *err);
 
 /* ---- headers.c ---- */
 

@@ -84,6 +84,7 @@ typedef struct sheaf__rejected {
 } sheaf__rejected;
 
 typedef struct sheaf__sink sheaf__sink;
+typedef struct sheaf_executor sheaf_executor; /* <sheaf/executor.h> */
 
 typedef struct sheaf__sink_ops {
     sheaf_status (*begin)(sheaf__sink *sink, const sheaf__names *columns, const sheaf_type *types,
@@ -110,7 +111,10 @@ struct sheaf__sink {
     bool wants_columns; /* it wants them typed */
     bool takes_back;    /* whatever was written */
     bool has_names;     /* before begin: the columns' names are those of a header */
-    uint64_t rows;      /* as the destination itself counts what it took */
+    /* Before begin: threads that may do its work (pipeline.h), so many; NULL: there are none. */
+    sheaf_executor *executor;
+    size_t workers;
+    uint64_t rows; /* as the destination itself counts what it took */
     uint64_t columns_renamed;
     char label[512];        /* for people, escaped */
     char reject_label[160]; /* where it puts rejects, the same: "the table x_quarantine" */
