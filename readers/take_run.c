@@ -43,6 +43,7 @@ static sheaf_status take_up_to_refused(sheaf__reader *reader, const sheaf__run_r
     batch->n_cells = n_cells;
     batch->n_rows = n_rows;
     batch->n_plain_rows -= run->is_plain ? n_added : 0;
+    batch->n_plain_bytes -= run->is_plain ? run->n_bytes : 0;
     limit.records = misfit.row - n_rows;
     *run = (sheaf__run){0};
     reader->careful_bytes = SHEAF__CAREFUL_BYTES;

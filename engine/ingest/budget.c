@@ -28,6 +28,8 @@ static size_t chunk_bytes(const sheaf__chunk *chunk)
     size_t bytes = sheaf__rejects_bytes(&chunk->rejects);
     if (chunk->columns)
         bytes += columns_bytes(chunk->columns);
+    if (chunk->block)
+        bytes += chunk->block->capacity;
     if (batch)
         bytes += batch->bytes_capacity + batch->cells_capacity * sizeof(sheaf__cell) +
                  batch->places_capacity * sizeof(sheaf__row_place);

@@ -130,6 +130,11 @@ static void destroy_batch(void *batch)
     sheaf__batch_destroy(batch);
 }
 
+static void destroy_block(void *block)
+{
+    sheaf__text_block_destroy(block);
+}
+
 sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const sheaf_files *files,
                               sheaf_summary *summary, sheaf_error *err)
 {
@@ -155,6 +160,7 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
     SHEAF__ATOMIC(load->guess);
     sheaf__freelist_init(&load->readers);
     sheaf__freelist_init(&load->batches);
+    sheaf__freelist_init(&load->blocks);
     sheaf_status status = sheaf__schema_init(&load->schema, &load->typing.rules, err);
     if (status < 0)
         return status;
@@ -191,6 +197,7 @@ void sheaf__load_end(sheaf__load *load)
     free(load->states);
     sheaf__freelist_end(&load->readers, destroy_reader);
     sheaf__freelist_end(&load->batches, destroy_batch);
+    sheaf__freelist_end(&load->blocks, destroy_block);
     sheaf__columns_pool_release(load->columns);
     sheaf__schema_end(&load->schema);
     sheaf__quarantine_destroy(load->quarantine);

@@ -47,6 +47,7 @@
 
 #include "engine/core/freelist.h"
 #include "engine/ingest/file_options.h"
+#include "engine/ingest/format.h"
 #include "engine/ingest/typing.h"
 #include "engine/sinks/quarantine.h"
 #include "engine/sinks/sink.h"
@@ -56,8 +57,6 @@
 #include "readers/convert/survey.h"
 #include "readers/reader.h"
 
-typedef struct sheaf__load sheaf__load;
-typedef struct sheaf__chunk sheaf__chunk;
 typedef struct sheaf__guess sheaf__guess;
 
 /* What is known of a file between its tasks. Used by one task or by the merge at a time. */
@@ -90,11 +89,12 @@ typedef struct sheaf__load_file {
 /* What a task hands to the merge. */
 struct sheaf__chunk {
     sheaf__load_file *file;
-    sheaf__batch *header;    /* with the first chunk of a file that has one */
-    sheaf__batch *batch;     /* rows; NULL when the sink does not want them, or there are none */
-    sheaf__columns *columns; /* or so, for a sink that wants them typed */
-    sheaf__columns *kept;    /* from a survey; once types are known: those that come behind them */
-    sheaf__kinds *kinds;     /* with the last chunk of a survey: what the file's columns hold */
+    sheaf__batch *header;     /* with the first chunk of a file that has one */
+    sheaf__batch *batch;      /* rows; NULL when the sink does not want them, or there are none */
+    sheaf__text_block *block; /* or as the sink's text, the first of them or all; then no batch */
+    sheaf__columns *columns;  /* or so, for a sink that wants them typed */
+    sheaf__columns *kept;     /* from a survey; once types are known: those that come behind them */
+    sheaf__kinds *kinds;      /* with the last chunk of a survey: what the file's columns hold */
     size_t n_kinds;
     sheaf__reader *reader; /* goes on after these rows; NULL when the file is done, or remote */
     bool more;             /* there may be rows after these */
@@ -134,6 +134,7 @@ typedef struct sheaf__shared {
 /* What a worker keeps. */
 typedef struct sheaf__load_worker {
     sheaf__parser *parser;
+    sheaf__projection projection;
     void *remote; /* in another process: see remote.c */
 } sheaf__load_worker;
 
@@ -208,6 +209,7 @@ struct sheaf__load {
 
     sheaf__freelist readers; /* any thread */
     sheaf__freelist batches;
+    sheaf__freelist blocks;
     sheaf__columns_pool *columns;
 
     sheaf__chunk *first_fault; /* of a header or a survey, if that ends the run */

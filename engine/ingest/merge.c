@@ -15,43 +15,12 @@
 #include "engine/ingest/added.h"
 #include "engine/ingest/leave.h"
 
-/*
- * Where the sink finds the united columns in a file's batch; made anew only when the layout
- * changes.
- */
-typedef struct projection {
-    uint32_t layout;
-    uint32_t *from;
-    size_t n_columns; /* that `from` was made for */
-} projection;
-
 typedef struct merge {
     sheaf__load *load;
-    projection projection;
+    sheaf__projection projection;
 } merge;
 
 /* ---- columns ---- */
-
-static sheaf_status project(merge *m, uint32_t layout_index, sheaf_error *err)
-{
-    projection *p = &m->projection;
-    const sheaf__schema *schema = &m->load->schema;
-    size_t n_columns = schema->table->n_items;
-    if (p->from && p->layout == layout_index && p->n_columns == n_columns)
-        return SHEAF_OK;
-    if (!p->from || p->n_columns != n_columns) {
-        free(p->from);
-        p->from = calloc(n_columns + 1, sizeof *p->from);
-        if (!p->from)
-            return sheaf__error_memory(err, "the columns");
-    }
-    sheaf__schema_project(schema, layout_index, p->from);
-    if (schema->n_added > 0)
-        sheaf__added_project(schema->rules, n_columns - schema->n_added, p->from);
-    p->layout = layout_index;
-    p->n_columns = n_columns;
-    return SHEAF_OK;
-}
 
 /* The header was read before: it must be the same. */
 static sheaf_status compare_header(const sheaf__load *load, const sheaf__chunk *chunk,
@@ -199,7 +168,11 @@ sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err)
 
 static uint64_t rows_of(const sheaf__chunk *chunk)
 {
-    return chunk->columns ? chunk->columns->n_rows : chunk->batch ? chunk->batch->n_rows : 0;
+    if (chunk->batch)
+        return chunk->batch->n_rows;
+    if (chunk->block) /* of all of them */
+        return chunk->block->n_rows;
+    return chunk->columns ? chunk->columns->n_rows : 0;
 }
 
 /*
@@ -452,16 +425,17 @@ static sheaf_status write_rows(merge *m, const sheaf__rows_cursor *cursor, sheaf
 {
     sheaf__load *load = m->load;
     const sheaf__chunk *chunk = cursor->chunk;
-    char number[24];
+    char number[SHEAF__NUMBER_BYTES];
     sheaf__rows rows = {.n_rows = cursor->n_rows,
                         .path = chunk->file->path,
                         .shift = {.line = chunk->shift.line, .record = chunk->shift.counts.records},
                         .number = number,
                         .batch = chunk->batch,
                         .columns = chunk->columns,
+                        .block = chunk->block,
                         .flush = chunk->flush};
     if (chunk->batch) {
-        sheaf_status status = project(m, chunk->file->layout, err);
+        sheaf_status status = sheaf__project(&m->projection, load, chunk->file->layout, err);
         if (status < 0)
             return status;
         rows.from = m->projection.from;
@@ -484,6 +458,6 @@ sheaf_status sheaf__merge_rows(sheaf__load *load, sheaf_error *err)
             break;
     }
     sheaf__rows_close(&cursor);
-    free(m.projection.from);
+    sheaf__projection_end(&m.projection);
     return status == SHEAF_END ? SHEAF_OK : status;
 }

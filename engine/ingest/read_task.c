@@ -39,8 +39,10 @@ void sheaf__load_end_worker(sheaf_worker *worker, void *load)
 {
     (void)load;
     sheaf__load_worker *local = sheaf_worker_local(worker);
-    if (local)
+    if (local) {
         sheaf__parser_destroy(local->parser);
+        sheaf__projection_end(&local->projection);
+    }
     free(local);
 }
 
@@ -132,9 +134,11 @@ void sheaf__chunk_strip(sheaf__chunk *chunk)
     sheaf__budget_let_go(chunk);
     sheaf__load_give_batch(chunk->file->load, chunk->header);
     sheaf__load_give_batch(chunk->file->load, chunk->batch);
+    sheaf__load_give_block(chunk->file->load, chunk->block);
     sheaf__columns_give(chunk->columns);
     sheaf__kept_drop(chunk);
     chunk->header = chunk->batch = NULL;
+    chunk->block = NULL;
     chunk->columns = NULL;
     chunk->digest = (sheaf__digest){0};
 }
@@ -316,8 +320,10 @@ static void handle_dense(sheaf__chunk *chunk, bool guess)
     chunk->dense = true;
     sheaf__rejects_end(&chunk->rejects);
     sheaf__load_give_batch(load, chunk->batch);
+    sheaf__load_give_block(load, chunk->block);
     sheaf__columns_give(chunk->columns);
     chunk->batch = NULL;
+    chunk->block = NULL;
     chunk->columns = NULL;
     give_reader(load, chunk->reader);
     chunk->reader = NULL;
@@ -341,9 +347,10 @@ static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_
         sheaf__error_copy(err, &fill_error);
         return SHEAF_ENOMEM;
     }
-    if (!load->wants_columns)
-        return status;
-    sheaf_status filled = sheaf__chunk_fill(load, chunk, &fill_error);
+    sheaf__load_worker *local = sheaf_worker_local(worker);
+    sheaf_status filled = load->wants_columns
+                              ? sheaf__chunk_fill(load, chunk, &fill_error)
+                              : sheaf__chunk_format(&local->projection, chunk, &fill_error);
     if (filled == SHEAF_OK)
         return status;
     sheaf__error_copy(err, &fill_error);

@@ -209,7 +209,7 @@ void sheaf__output_flush_some(sheaf__output *output)
 
 void sheaf__output_mark(sheaf__output *output)
 {
-    if (!output->is_file && output->n_buffered > SHEAF__OUTPUT_BUFFER_BYTES / 2)
+    if (!output->is_file)
         sheaf__output_flush_some(output);
     output->marked = output->n_sent + output->n_buffered;
 }

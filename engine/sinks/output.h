@@ -48,8 +48,8 @@ static inline void sheaf__output_byte(sheaf__output *output, char byte)
 
 /*
  * From here on bytes may be taken back; and take them back. Of standard output that can be done as
- * long as they are in the buffer, of which half at least is free at a mark: how many they are
- * decides it, and nothing else. False: it cannot be done.
+ * long as they are in the buffer, all of which is free at a mark: how many they are decides it, and
+ * not in which pieces they were put. False: it cannot be done.
  */
 void sheaf__output_mark(sheaf__output *output);
 bool sheaf__output_take_back(sheaf__output *output);

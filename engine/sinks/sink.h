@@ -3,6 +3,7 @@
  *
  *     open      check that the destination can be written, before anything is read; take it
  *     begin     the columns are known, and for a sink that wants them their types
+ *     format    rows as the bytes that write would write: by whoever read them
  *     write     rows, in order, as often as there are any; END, where they are appended: the table
  *               refuses one, and does not take it
  *     reject    a record that is none of the rows, between them
@@ -11,7 +12,7 @@
  *     destroy   always last
  *
  * After a failure of begin, write or commit only abort and destroy are called. A sink knows
- * batches, never readers; one thread uses it.
+ * batches, never readers; one thread uses it, but for format, which any may call once it has begun.
  */
 #ifndef SHEAF_SINKS_SINK_H
 #define SHEAF_SINKS_SINK_H
@@ -32,6 +33,8 @@
 #define SHEAF__LINE_COLUMN (UINT32_MAX - 2)
 #define SHEAF__ROW_COLUMN (UINT32_MAX - 3)
 
+enum { SHEAF__NUMBER_BYTES = 24 };
+
 /*
  * Rows for a sink: as text, a batch seen through the united table (column c of a row is the batch's
  * column from[c], or null); or typed, as columns of that table.
@@ -44,8 +47,9 @@ typedef struct sheaf__rows {
     size_t n_columns;              /* of the united table */
     const char *path;              /* for FILE_COLUMN */
     sheaf__row_place shift;        /* to be added to the batch's places */
-    char *number;                  /* room for one of 24 bytes: where its text is until the next */
+    char *number;                  /* room for NUMBER_BYTES: where its text is until the next */
     bool flush;                    /* what comes next may be long in coming: let these be seen */
+    const struct sheaf__text_block *block; /* what format() made of them, or NULL */
 } sheaf__rows;
 
 typedef struct sheaf__text {
@@ -89,6 +93,13 @@ typedef struct sheaf_executor sheaf_executor; /* <sheaf/executor.h> */
 typedef struct sheaf__sink_ops {
     sheaf_status (*begin)(sheaf__sink *sink, const sheaf__names *columns, const sheaf_type *types,
                           sheaf_error *err);
+    /*
+     * Rows as the bytes that write() would write (block.h), into an empty block: as many of them,
+     * from the first on, as there is use for, perhaps none; write() makes the others. By any
+     * thread, after begin, so that the merge has less to do. OK, ENOMEM. NULL: there is no such.
+     */
+    sheaf_status (*format)(const sheaf__sink *sink, const sheaf__rows *rows,
+                           struct sheaf__text_block *block);
     sheaf_status (*write)(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err);
     sheaf_status (*commit)(sheaf__sink *sink, sheaf_error *err);
     void (*abort)(sheaf__sink *sink);

@@ -1,33 +1,29 @@
 /*
- * Rows as text: CSV, TSV and JSON lines, into a file or to standard output.
- *
- * CSV and TSV: the header, if there is one, then a line for each row, ended by LF. A field is
- * quoted only when it must be: when it holds the separator, a quote, CR or LF, or when it is an
- * empty text, which unquoted would be a null. In a table of one column a null is written `""`: an
- * empty line would not be a row. JSON lines: an object a row, all columns in order, null for null
- * (RFC 8259; jsonlines.org).
+ * The sink of text: CSV, TSV and JSON lines (format.h), into a file or to standard output: first
+ * the header, if there is one. Most blocks come from the workers, and are only put behind each
+ * other; what they could not make, or not all of, is made here.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sheaf/text.h>
 
-#include "engine/core/arena.h"
 #include "engine/core/error.h"
+#include "engine/sinks/format.h"
 #include "engine/sinks/output.h"
-#include "engine/sinks/sink.h"
+
+enum {
+    HERE_BYTES_MAX = 512 << 10, /* of a block that is made here */
+    BLOCK_BYTES_MAX = 4 << 20   /* of one that a worker makes: columns' names may be long */
+};
 
 typedef struct text_sink {
     sheaf__sink base;
-    sheaf__text_format format;
-    char separator; /* CSV and TSV */
-    bool has_begun; /* the same: a field was written */
-    bool had_begun; /* when rows were marked; so many there were: */
+    sheaf__style style;      /* const after begin */
+    sheaf__text_block block; /* that is made here */
+    bool has_begun;          /* something was written */
+    bool had_begun;          /* when rows were marked; so many there were: */
     uint64_t rows_marked;
-    bool special[256];  /* bytes that want quotes (CSV, TSV) or escapes (JSON lines) */
-    sheaf_arena *arena; /* holds keys */
-    sheaf__text *keys;  /* JSON lines: `"name":` of each column */
     sheaf__output output;
 } text_sink;
 
@@ -36,153 +32,66 @@ static text_sink *self_of(sheaf__sink *sink)
     return (text_sink *)sink;
 }
 
-/* ---- CSV and TSV ---- */
-
-static bool must_quote(const text_sink *self, sheaf__text text)
+static sheaf_status no_memory(sheaf_error *err)
 {
-    for (size_t i = 0; i < text.n_bytes; i++)
-        if (self->special[(unsigned char)text.bytes[i]])
-            return true;
-    return text.n_bytes == 0;
+    return sheaf__error_memory(err, "rows as text");
 }
-
-static void put_quoted(sheaf__output *output, sheaf__text text)
-{
-    sheaf__output_byte(output, '"');
-    while (text.n_bytes > 0) {
-        const char *quote = memchr(text.bytes, '"', text.n_bytes);
-        size_t run = quote ? (size_t)(quote - text.bytes) + 1 : text.n_bytes;
-        sheaf__output_put(output, text.bytes, run);
-        if (quote)
-            sheaf__output_byte(output, '"');
-        text.bytes += run;
-        text.n_bytes -= run;
-    }
-    sheaf__output_byte(output, '"');
-}
-
-static void put_field(text_sink *self, sheaf__text text)
-{
-    static const char mark[] = "\xEF\xBB\xBF"; /* that it would be at the beginning of a file */
-    bool is_first = !self->has_begun;
-    self->has_begun = true;
-    if (!text.bytes)
-        return;
-    if (must_quote(self, text) || (is_first && text.n_bytes >= sizeof mark - 1 &&
-                                   memcmp(text.bytes, mark, sizeof mark - 1) == 0))
-        put_quoted(&self->output, text);
-    else
-        sheaf__output_put(&self->output, text.bytes, text.n_bytes);
-}
-
-static void put_header(text_sink *self, const sheaf__names *columns)
-{
-    for (size_t i = 0; i < columns->n_items; i++) {
-        sheaf__text name = {.bytes = columns->items[i].bytes, .n_bytes = columns->items[i].n_bytes};
-        if (i > 0)
-            sheaf__output_byte(&self->output, self->separator);
-        put_field(self, name);
-    }
-    if (columns->n_items > 0)
-        sheaf__output_byte(&self->output, '\n');
-}
-
-static void put_row_delimited(text_sink *self, const sheaf__rows *rows, size_t row)
-{
-    static const sheaf__text empty = {.bytes = "", .n_bytes = 0};
-    for (size_t i = 0; i < rows->n_columns; i++) {
-        sheaf__text text = sheaf__rows_text(rows, row, i);
-        if (i > 0)
-            sheaf__output_byte(&self->output, self->separator);
-        put_field(self, rows->n_columns == 1 && !text.bytes ? empty : text);
-    }
-    sheaf__output_byte(&self->output, '\n');
-}
-
-/* ---- JSON lines ---- */
-
-static void put_json_string(text_sink *self, sheaf__text text)
-{
-    sheaf__output *output = &self->output;
-    sheaf__output_byte(output, '"');
-    for (size_t i = 0; i < text.n_bytes;) {
-        size_t run = i;
-        while (run < text.n_bytes && !self->special[(unsigned char)text.bytes[run]])
-            run++;
-        sheaf__output_put(output, text.bytes + i, run - i);
-        if (run < text.n_bytes) {
-            char escape[8];
-            sheaf__output_put(output, escape,
-                              sheaf_text_json(text.bytes + run, 1, escape, sizeof escape));
-            run++;
-        }
-        i = run;
-    }
-    sheaf__output_byte(output, '"');
-}
-
-static void put_row_json(text_sink *self, const sheaf__rows *rows, size_t row)
-{
-    sheaf__output *output = &self->output;
-    sheaf__output_byte(output, '{');
-    for (size_t i = 0; i < rows->n_columns; i++) {
-        sheaf__text text = sheaf__rows_text(rows, row, i);
-        if (i > 0)
-            sheaf__output_byte(output, ',');
-        sheaf__output_put(output, self->keys[i].bytes, self->keys[i].n_bytes);
-        if (text.bytes)
-            put_json_string(self, text);
-        else
-            sheaf__output_put(output, "null", 4);
-    }
-    sheaf__output_put(output, "}\n", 2);
-}
-
-/* `"name":` of each column, escaped once. */
-static sheaf_status make_keys(text_sink *self, const sheaf__names *columns, sheaf_error *err)
-{
-    self->arena = sheaf__arena_create(NULL, 64 << 10);
-    self->keys = self->arena ? sheaf_arena_new(self->arena, sheaf__text, columns->n_items) : NULL;
-    if (!self->keys)
-        return sheaf__error_memory(err, "the column names");
-    for (size_t i = 0; i < columns->n_items; i++) {
-        const sheaf__name *name = &columns->items[i];
-        size_t length = sheaf_text_json(name->bytes, name->n_bytes, NULL, 0);
-        char *key = sheaf_arena_new(self->arena, char, length + 4);
-        if (!key)
-            return sheaf__error_memory(err, "the column names");
-        key[0] = '"';
-        sheaf_text_json(name->bytes, name->n_bytes, key + 1, length + 1);
-        memcpy(key + 1 + length, "\":", 2);
-        self->keys[i] = (sheaf__text){.bytes = key, .n_bytes = length + 3};
-    }
-    return SHEAF_OK;
-}
-
-/* ---- the sink ---- */
 
 static sheaf_status text_begin(sheaf__sink *sink, const sheaf__names *columns,
                                const sheaf_type *types, sheaf_error *err)
 {
     (void)types; /* text keeps the source's own spelling */
     text_sink *self = self_of(sink);
-    if (self->format == SHEAF__JSONL)
-        return make_keys(self, columns, err);
-    if (sink->has_names)
-        put_header(self, columns);
+    if (self->style.format == SHEAF__JSONL)
+        return sheaf__style_name(&self->style, columns, err);
+    if (!sink->has_names || columns->n_items == 0)
+        return SHEAF_OK;
+    if (sheaf__style_header(&self->style, columns, &self->block) < 0)
+        return no_memory(err);
+    sheaf__output_put(&self->output, self->block.bytes, self->block.n_bytes);
+    self->has_begun = true;
     return sheaf__output_status(&self->output, err);
+}
+
+/* Whether it will be known only in the merge if rows are the first of a file without a header. */
+static bool may_begin_with_mark(const text_sink *self, const sheaf__text_block *block)
+{
+    return self->style.format != SHEAF__JSONL && !self->base.has_names &&
+           sheaf__is_mark(block->bytes, block->n_bytes);
+}
+
+static sheaf_status text_format(const sheaf__sink *sink, const sheaf__rows *rows,
+                                sheaf__text_block *block)
+{
+    const text_sink *self = (const text_sink *)sink;
+    sheaf_status status = sheaf__style_rows(&self->style, rows, 0, false, BLOCK_BYTES_MAX, block);
+    if (status == SHEAF_OK && may_begin_with_mark(self, block))
+        sheaf__text_block_clear(block, SIZE_MAX);
+    return status;
+}
+
+static void put_block(text_sink *self, const sheaf__text_block *block)
+{
+    sheaf__output_put(&self->output, block->bytes, block->n_bytes);
+    self->base.rows += block->n_rows;
+    self->has_begun = true;
 }
 
 static sheaf_status text_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
 {
     text_sink *self = self_of(sink);
-    for (size_t row = 0; row < rows->n_rows && self->output.failure == SHEAF_OK; row++) {
-        if (self->format == SHEAF__JSONL)
-            put_row_json(self, rows, row);
-        else
-            put_row_delimited(self, rows, row);
-        sink->rows++;
+    size_t n_done = rows->block ? rows->block->n_rows : 0;
+    if (n_done > 0)
+        put_block(self, rows->block);
+    while (n_done < rows->n_rows && self->output.failure == SHEAF_OK) {
+        sheaf__text_block_clear(&self->block, SIZE_MAX);
+        if (sheaf__style_rows(&self->style, rows, n_done, !self->has_begun, HERE_BYTES_MAX,
+                              &self->block) < 0)
+            return no_memory(err);
+        put_block(self, &self->block);
+        n_done += self->block.n_rows;
     }
+    sheaf__text_block_clear(&self->block, 4 * (size_t)HERE_BYTES_MAX);
     if (rows->flush && !self->output.is_file)
         sheaf__output_flush_some(&self->output);
     return sheaf__output_status(&self->output, err);
@@ -222,26 +131,16 @@ static void text_destroy(sheaf__sink *sink)
 {
     text_sink *self = self_of(sink);
     sheaf__output_end(&self->output);
-    sheaf__arena_destroy(self->arena);
+    sheaf__text_block_end(&self->block);
+    sheaf__style_end(&self->style);
     free(self);
-}
-
-static void mark_special(text_sink *self)
-{
-    if (self->format == SHEAF__JSONL) {
-        for (int byte = 0; byte < 0x20; byte++)
-            self->special[byte] = true;
-        self->special['"'] = self->special['\\'] = self->special[0x7F] = true;
-    } else {
-        self->special['"'] = self->special['\n'] = self->special['\r'] = true;
-        self->special[(unsigned char)self->separator] = true;
-    }
 }
 
 sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **sink,
                               sheaf_error *err)
 {
     static const sheaf__sink_ops ops = {.begin = text_begin,
+                                        .format = text_format,
                                         .write = text_write,
                                         .mark = text_mark,
                                         .take_back = text_take_back,
@@ -254,9 +153,7 @@ sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **si
     self->base.ops = &ops;
     self->base.wants_rows = true;
     self->base.takes_back = target->kind == SHEAF__SINK_FILE;
-    self->format = target->format;
-    self->separator = target->format == SHEAF__TSV ? '\t' : ',';
-    mark_special(self);
+    sheaf__style_init(&self->style, target->format);
     sheaf_status status = sheaf__output_open(&self->output, target, err);
     if (status < 0) {
         text_destroy(&self->base);

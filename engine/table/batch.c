@@ -34,7 +34,8 @@ void sheaf__batch_destroy(sheaf__batch *batch)
 
 void sheaf__batch_clear(sheaf__batch *batch, size_t keep_bytes)
 {
-    batch->n_bytes = batch->n_cells = batch->n_columns = batch->n_rows = batch->n_plain_rows = 0;
+    batch->n_bytes = batch->n_cells = batch->n_columns = batch->n_rows = 0;
+    batch->n_plain_rows = batch->n_plain_bytes = 0;
     if (sheaf__arena_footprint(batch->arena) <= keep_bytes)
         return;
     sheaf__arena_reset(batch->arena, 0);

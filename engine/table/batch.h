@@ -48,8 +48,10 @@ typedef struct sheaf__batch {
     size_t cells_capacity;
     size_t n_columns;
     size_t n_rows;
-    size_t n_plain_rows; /* of them, at least: whose fields stand behind each other, a byte between
+    size_t n_plain_rows;  /* of them, at least: whose fields stand behind each other, a byte between
                             each two; 0 when somebody has changed cells */
+    size_t n_plain_bytes; /* of the bytes: those rows, each with an LF behind it (but perhaps the
+                             last), all there is of them; no CR, nor the file's kind of quote */
     /* One for each row, if whoever fills the batch is asked for them. */
     bool wants_places;
     sheaf__row_place *places;

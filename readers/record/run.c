@@ -307,6 +307,7 @@ sheaf_status sheaf__run_take(sheaf__run *run, const sheaf__run_rules *rules, she
     if (!index->quotes && !index->crs && run->blank_lines == 0 && dialect->padding < 0) {
         add_plain_cells(batch, base, index, run->records * rules->n_columns);
         batch->n_plain_rows += run->records;
+        batch->n_plain_bytes += run->n_bytes;
         run->is_plain = true;
     } else {
         add_cells(batch, base, dialect, index, n_lines);
