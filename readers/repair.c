@@ -180,7 +180,8 @@ const char *sheaf__repair_advice(const sheaf__fault *fault, const uint8_t *raw)
     if (fault->record == 0) /* nobody repairs a header */
         return NULL;
     if (fault->status == SHEAF_ESHAPE) {
-        fixes = fixes_for(fault, &rec, SHEAF__NOT_LITERAL);
+        fixes = fault->n_found < fault->n_expected ? SHEAF_FIX_PAD /* whatever is in its fields */
+                                                   : fixes_for(fault, &rec, SHEAF__NOT_LITERAL);
     } else if (fault->status == SHEAF_EQUOTE) {
         size_t line_end = fault->at;
         while (line_end < fault->n_raw && raw[line_end] != '\n' && raw[line_end] != '\r')

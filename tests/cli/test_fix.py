@@ -174,6 +174,12 @@ class Advised(FixTest):
             if wanted:
                 self.advice(record, "--fix", wanted, code=CLEAN)
 
+    def test_of_an_escape_at_the_end_of_the_text(self):
+        self.write("a.csv", "a,b\n1,2\n3\\")
+        run = self.expect(SKIPPED, "cat", "a.csv", "--escape", "\\", "--on-error", "quarantine")
+        self.assertIn("--fix pad", run.error_text)
+        self.succeed("cat", "a.csv", "--escape", "\\", "--fix", "pad")
+
     def test_of_what_was_tried_nothing_is_told(self):
         self.write("a.csv", 'a,b\n1,2\n"x\n')
         run = self.expect(SKIPPED, "ingest", "a.csv", "-o", "x.db", "--type", "a=int64", "--fix", "quotes,pad",
