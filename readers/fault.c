@@ -75,13 +75,14 @@ sheaf_status sheaf__fault_encoding(sheaf__reader *reader, const sheaf__record *r
     return SHEAF_EENCODING;
 }
 
-sheaf_status sheaf__fault_value(sheaf__reader *reader, const sheaf__record *rec, size_t column,
-                                sheaf_type type)
+sheaf_status sheaf__fault_value(sheaf__reader *reader, const sheaf__record *rec,
+                                const sheaf__misfit *misfit)
 {
     sheaf__place place = sheaf__locate_field(rec->bytes, rec->n_bytes, &reader->options.dialect,
-                                             column);
+                                             misfit->column);
     note(reader, SHEAF_ETYPE, rec, &place);
-    reader->fault.type = type;
+    reader->fault.type = misfit->type;
+    reader->fault.fit = misfit->fit;
     return SHEAF_ETYPE;
 }
 
@@ -180,11 +181,36 @@ static size_t read_value(const sheaf__fault *fault, const uint8_t *raw, char *va
     return n - machine.n_held;
 }
 
+/* What a column of an existing table does not take. */
+static void tell_unfit(const sheaf__fault *fault, const char *shown, bool is_null, sheaf_error *err)
+{
+    char type[SHEAF__FIT_NAME_BYTES];
+    sheaf__fit_name(&fault->fit, type);
+    if (is_null)
+        sheaf_error_set(err, SHEAF_ETYPE,
+                        "there is no value, and the table's column (%s) needs one", type);
+    else
+        sheaf_error_set(err, SHEAF_ETYPE, "'%s' does not fit into the table's column, which is %s",
+                        shown, type);
+    sheaf_error_hint(err, "mend the value, or alter the table");
+}
+
 static void tell_value(const sheaf__fault *fault, const uint8_t *raw, sheaf_error *err)
 {
     char value[VALUE_BYTES];
     char shown[120];
-    sheaf_text_escape(value, read_value(fault, raw, value, sizeof value), shown, sizeof shown);
+    size_t n_value = read_value(fault, raw, value, sizeof value);
+    sheaf_text_escape(value, n_value, shown, sizeof shown);
+    if (fault->type == SHEAF_TYPE_NULL) {
+        sheaf_error_set(err, SHEAF_ETYPE,
+                        "'%s' has a NUL byte, which PostgreSQL's text cannot hold", shown);
+        sheaf_error_hint(err, "remove the byte");
+        return;
+    }
+    if (fault->fit.kind != SHEAF__FIT_ANY) {
+        tell_unfit(fault, shown, n_value == 0 && fault->fit.not_null, err);
+        return;
+    }
     sheaf_error_set(err, SHEAF_ETYPE, "'%s' is not of type %s", shown,
                     sheaf_type_name(fault->type));
     sheaf_error_hint(err, "without --type for this column its type is found out");

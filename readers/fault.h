@@ -15,6 +15,8 @@
 #include <sheaf/status.h>
 #include <sheaf/type.h>
 
+#include "readers/convert/convert.h"
+
 typedef struct sheaf__reader sheaf__reader;
 
 /* What one record turned out to be. */
@@ -40,7 +42,8 @@ typedef struct sheaf__fault {
     size_t n_raw;          /* bytes of the record; those that are kept, if it is too large */
     uint64_t n_found;      /* ESHAPE, ELIMIT: fields */
     uint64_t n_expected;   /* the same; ELIMIT of bytes: so many */
-    sheaf_type type;       /* ETYPE: that was asked for */
+    sheaf_type type;       /* ETYPE: that was asked for; NULL: there is a NUL byte */
+    sheaf__fit fit;        /* ETYPE: what else was */
     unsigned fixes;        /* that were tried: SHEAF_FIX_... */
     uint64_t n_columns;    /* of the table */
     sheaf_dialect dialect; /* that the record is written in */
@@ -66,9 +69,9 @@ sheaf_status sheaf__fault_quote(sheaf__reader *reader);
  */
 sheaf_status sheaf__fault_lone_quote(sheaf__reader *reader, size_t at);
 
-/* The value in this column, from 0, is not of the type that was asked for. */
-sheaf_status sheaf__fault_value(sheaf__reader *reader, const sheaf__record *rec, size_t column,
-                                sheaf_type type);
+/* The value in this column is not of the type that was asked for, or not all that was. */
+sheaf_status sheaf__fault_value(sheaf__reader *reader, const sheaf__record *rec,
+                                const sheaf__misfit *misfit);
 
 /* It is too large. */
 sheaf_status sheaf__fault_limit(sheaf__reader *reader, const sheaf__record *rec);

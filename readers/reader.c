@@ -56,7 +56,7 @@ void sheaf__reader_close(sheaf__reader *reader)
     sheaf__ahead_stop(&reader->ahead);
     sheaf__file_close(&reader->source);
     reader->rejects = NULL;
-    reader->asked = NULL;
+    reader->asked = (sheaf__asked){0};
     sheaf__reader_forget_failure(reader);
 }
 
@@ -304,7 +304,9 @@ sheaf_status sheaf__reader_record(sheaf__reader *reader, sheaf__parser *parser, 
 
 void sheaf__reader_check_types(sheaf__reader *reader, const sheaf__asked_columns *asked)
 {
-    reader->asked = asked && asked->n > 0 ? asked : NULL;
+    reader->asked = (sheaf__asked){.columns = asked && asked->n > 0 ? asked : NULL,
+                                   .nulls = reader->options.nulls,
+                                   .refuses_nul = reader->options.refuses_nul};
 }
 
 void sheaf__reader_set_aside(sheaf__reader *reader, sheaf__rejects *rejects)
@@ -387,9 +389,9 @@ static sheaf_status check_types(sheaf__reader *reader, const sheaf__record *rec,
                                 const sheaf__batch *batch)
 {
     sheaf__misfit misfit;
-    if (sheaf__asked_check(reader->asked, reader->options.nulls, batch, batch->n_rows, 1, &misfit))
+    if (sheaf__asked_check(&reader->asked, batch, batch->n_rows, 1, &misfit))
         return SHEAF_OK;
-    return sheaf__fault_value(reader, rec, misfit.column, misfit.type);
+    return sheaf__fault_value(reader, rec, &misfit);
 }
 
 /* Whether it is a row of the table, perhaps when it was repaired: *done tells how. */
@@ -404,7 +406,7 @@ static sheaf_status check_record(sheaf__reader *reader, const sheaf__record *rec
         if (status == SHEAF_END)
             status = sheaf__fault_shape(reader, rec);
     }
-    if (status == SHEAF_OK && batch && reader->asked)
+    if (status == SHEAF_OK && batch && sheaf__reader_asks(reader))
         status = check_types(reader, rec, batch);
     return status;
 }

@@ -46,8 +46,9 @@ typedef struct sheaf__reader_options {
     bool by_libcsv;          /* every record by libcsv: no scan */
     size_t record_bytes_max; /* without its line end */
     unsigned fixes;          /* what is done to records at fault: SHEAF_FIX_... */
-    const sheaf__nulls *nulls;   /* what else is null; NULL: an empty field without quotes alone */
-    const atomic_bool *stop;     /* when true, reading ends with ECANCELLED */
+    const sheaf__nulls *nulls; /* what else is null; NULL: an empty field without quotes alone */
+    bool refuses_nul;        /* a record with a NUL byte has a fault, where it goes into a batch */
+    const atomic_bool *stop; /* when true, reading ends with ECANCELLED */
     atomic_ullong *read_bytes;   /* grows by what is read, as stored; NULL: not wanted */
     const sheaf__helper *helper; /* decompresses ahead; NULL: nobody does */
     bool splits_blocks;          /* nor of a BGZF file: it is read in ranges */

@@ -41,7 +41,7 @@ struct sheaf__reader {
     bool is_waiting; /* see sheaf__reader_is_waiting() */
     bool has_fault;  /* the last failure was a record's, and is told here: */
     sheaf__fault fault;
-    const sheaf__asked_columns *asked; /* whose types were asked for; NULL: of none */
+    sheaf__asked asked;      /* of records that go into a batch */
     size_t careful_bytes;    /* behind a fault, or a comment: so many are scanned; 0: any number */
     sheaf__rejects *rejects; /* records with faults go there; NULL: the first one ends it */
     sheaf_error *read_failure; /* of the source, kept until the text before it was used */
@@ -101,6 +101,12 @@ void sheaf__reader_go_to_quote(sheaf__reader *reader);
  * there is no line; as fill.
  */
 sheaf_status sheaf__reader_skip_line(sheaf__reader *reader, sheaf_error *err);
+
+/* Whether anything is asked of values. */
+static inline bool sheaf__reader_asks(const sheaf__reader *reader)
+{
+    return reader->asked.columns || reader->asked.refuses_nul;
+}
 
 /* The next record's. */
 static inline sheaf__row_place sheaf__reader_place(const sheaf__reader *reader)

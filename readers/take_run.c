@@ -36,7 +36,7 @@ static sheaf_status take_up_to_refused(sheaf__reader *reader, const sheaf__run_r
     sheaf__window *window = &reader->window;
     sheaf__misfit misfit;
     size_t n_added = batch->n_rows - n_rows;
-    if (sheaf__asked_check(reader->asked, reader->options.nulls, batch, n_rows, n_added, &misfit))
+    if (sheaf__asked_check(&reader->asked, batch, n_rows, n_added, &misfit))
         return SHEAF_OK;
     size_t n_cells = n_rows * batch->n_columns;
     batch->n_bytes -= run->n_bytes;
@@ -93,7 +93,7 @@ sheaf_status sheaf__reader_take_run(sheaf__reader *reader, sheaf__parser *parser
             return status;
     }
     count_run(reader, run.n_bytes);
-    if (batch && reader->asked && run.records > 0 &&
+    if (batch && sheaf__reader_asks(reader) && run.records > 0 &&
         take_up_to_refused(reader, &rules, index, batch, n_rows, limit, &run) < 0)
         return sheaf__error_memory(err, "a batch");
     if (run.n_bytes == 0)

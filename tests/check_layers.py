@@ -72,6 +72,7 @@ OWNED_HEADERS = {
     "csv.h": ("readers/record/",),
     "xxhash.h": ("engine/table/",),
     "sqlite3.h": ("engine/sinks/",),
+    "libpq-fe.h": ("engine/sinks/",),
     "jemalloc/": ("engine/core/",),
     "pthread.h": ("engine/", "include/"),
     "threads.h": (),

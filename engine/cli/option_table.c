@@ -4,9 +4,9 @@
 #include <string.h>
 
 const option_info options[] = {
-    {'o', "output", "DEST", FOR_OUTPUT, "x.db x.sqlite x.csv x.tsv x.jsonl, - (stdout), null:"},
+    {'o', "output", "DEST", FOR_OUTPUT, "x.db postgresql://... x.csv .tsv .jsonl, -, null:"},
     {OPTION_TABLE, "table", "NAME", FOR_OUTPUT, "in a database (default: the file's name)"},
-    {OPTION_IF_EXISTS, "if-exists", "fail|replace", FOR_INGEST,
+    {OPTION_IF_EXISTS, "if-exists", "fail|replace|append", FOR_INGEST,
      "when DEST is there already (fail)"},
     {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_OUTPUT | FOR_CAT,
      "of what goes to stdout (csv)"},

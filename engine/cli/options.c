@@ -205,13 +205,15 @@ static int apply_choice(arguments *args, const option_info *info, const char *va
         SHEAF_EXECUTOR_THREADS, SHEAF_EXECUTOR_PROCESSES, SHEAF_EXECUTOR_SEQUENTIAL};
     static const sheaf_on_error on_errors[] = {SHEAF_ON_ERROR_QUARANTINE, SHEAF_ON_ERROR_STOP,
                                                SHEAF_ON_ERROR_SKIP_FILE};
+    static const sheaf_if_exists if_exists[] = {SHEAF_IF_EXISTS_FAIL, SHEAF_IF_EXISTS_REPLACE,
+                                                SHEAF_IF_EXISTS_APPEND};
     int position;
     int failure = set_choice(info, value, &position);
     if (failure >= 0)
         return failure;
     switch (info->id) {
     case OPTION_IF_EXISTS:
-        args->ingest.if_exists = position == 0 ? SHEAF_IF_EXISTS_FAIL : SHEAF_IF_EXISTS_REPLACE;
+        args->ingest.if_exists = if_exists[position];
         break;
     case OPTION_FORMAT:
         args->ingest.format = value;

@@ -275,7 +275,9 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         fprintf(out, "\"%s\":%" PRIu64 ",", counts[i].name, counts[i].value);
     fprintf(out, "\"seconds\":%.6f,", sum->seconds);
-    print_json_text(out, "destination", self->args->ingest.destination);
+    char destination[4200]; /* a path may be so long; a URI is shown without its password */
+    sheaf_destination_show(self->args->ingest.destination, destination, sizeof destination);
+    print_json_text(out, "destination", destination);
     print_json_digest(self, sum, out);
     fputs("}\n", out);
 }

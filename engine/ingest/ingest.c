@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sheaf/text.h>
+
 #include "engine/core/annotate.h"
 #include "engine/core/error.h"
 #include "engine/core/options.h"
@@ -101,9 +103,16 @@ static sheaf_status share(sheaf_ingest *ingest, sheaf_error *err)
 static sheaf_status copy_typing(sheaf_ingest *ingest, sheaf_error *err)
 {
     const sheaf_ingest_options *options = &ingest->options;
+    sheaf__asked_type *asked = sheaf_arena_new(ingest->arena, sheaf__asked_type, options->n_types);
+    if (!asked)
+        return sheaf__error_memory(err, "an ingest");
+    for (size_t i = 0; i < options->n_types; i++)
+        asked[i] = (sheaf__asked_type){.column = options->types[i].column,
+                                       .type = options->types[i].type};
     sheaf__typing given = {.nulls = {.tokens = options->nulls, .n = options->n_nulls},
-                           .asked = {.items = options->types, .n = options->n_types},
-                           .rules = rules_of(options)};
+                           .asked = {.items = asked, .n = options->n_types},
+                           .rules = rules_of(options),
+                           .refuses_nul = ingest->target.kind == SHEAF__SINK_POSTGRES};
     if (given.asked.n > 0 && !sheaf__ingest_has_types(ingest)) {
         sheaf_error_set(err, SHEAF_EINVAL, "a type is asked for, but the destination has no types");
         sheaf__error_source(err, ingest->destination);
@@ -184,6 +193,10 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
         made->target.kind != SHEAF__SINK_NULL)
         status = sheaf_error_set(
             err, SHEAF_EINVAL, "a run can go on behind a damaged file only if nothing is written");
+    if (status == SHEAF_OK && options->if_exists == SHEAF_IF_EXISTS_APPEND &&
+        made->target.kind != SHEAF__SINK_POSTGRES)
+        status = sheaf_error_set(err, SHEAF_EINVAL,
+                                 "rows are appended to tables of PostgreSQL only");
     if (status == SHEAF_OK)
         status = copy_typing(made, err);
     if (status == SHEAF_OK)
@@ -342,6 +355,42 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
     return status;
 }
 
+static sheaf_status refuse_other_type(const sheaf__asked_type *by_user,
+                                      const sheaf__asked_type *by_table, sheaf_error *err)
+{
+    char column[100];
+    char type[SHEAF__FIT_NAME_BYTES];
+    sheaf_text_escape(by_user->column, strlen(by_user->column), column, sizeof column);
+    sheaf_error_set(err, SHEAF_EINVAL, "%s is asked for, but the table's column '%s' is %s",
+                    sheaf_type_name(by_user->type), column, sheaf__fit_name(&by_table->fit, type));
+    sheaf_error_hint(err, "without --type the table's own types are asked for");
+    return SHEAF_EINVAL;
+}
+
+/* The table exists, and says what types its columns have: as if they had been asked for. */
+static sheaf_status ask_for_table(sheaf_ingest *ingest, sheaf__load *load, sheaf_error *err)
+{
+    const sheaf__asked_types *given = &load->typing.asked;
+    const sheaf__sink *sink = load->sink;
+    if (sink->n_asked == 0)
+        return SHEAF_OK;
+    sheaf__asked_type *all = sheaf_arena_new(ingest->arena, sheaf__asked_type,
+                                             given->n + sink->n_asked);
+    if (!all)
+        return sheaf__error_memory(err, "the types");
+    for (size_t i = 0; i < given->n; i++) {
+        all[i] = given->items[i];
+        for (size_t k = 0; k < sink->n_asked; k++)
+            if (strcmp(all[i].column, sink->asked[k].column) == 0 &&
+                all[i].type != sink->asked[k].type)
+                return refuse_other_type(&all[i], &sink->asked[k], err);
+    }
+    memcpy(all + given->n, sink->asked, sink->n_asked * sizeof *all);
+    load->typing.asked = (sheaf__asked_types){.items = all, .n = given->n + sink->n_asked};
+    load->surveys = true;
+    return SHEAF_OK;
+}
+
 static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_summary *summary,
                         sheaf_error *err)
 {
@@ -355,7 +404,9 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
         memcpy(summary->destination, load.sink->label, sizeof summary->destination);
         load.wants_rows = load.sink->wants_rows;
         load.wants_columns = load.sink->wants_columns;
-        status = sheaf__load_choose_sizes(&load, err);
+        status = ask_for_table(ingest, &load, err);
+        if (status == SHEAF_OK)
+            status = sheaf__load_choose_sizes(&load, err);
         if (status == SHEAF_OK)
             status = sheaf__load_open_quarantine(&load, ingest, err);
         if (status == SHEAF_OK)

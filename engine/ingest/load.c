@@ -33,8 +33,9 @@ enum {
 /* Destinations that keep text as it was spelled have no types. */
 bool sheaf__ingest_has_types(const sheaf_ingest *ingest)
 {
-    return ingest->target.kind == SHEAF__SINK_SQLITE || ingest->target.kind == SHEAF__SINK_STREAM ||
-           ingest->target.kind == SHEAF__SINK_NULL;
+    sheaf__sink_kind kind = ingest->target.kind;
+    return kind == SHEAF__SINK_SQLITE || kind == SHEAF__SINK_POSTGRES ||
+           kind == SHEAF__SINK_STREAM || kind == SHEAF__SINK_NULL;
 }
 
 static bool infers(const sheaf_ingest *ingest)

@@ -181,6 +181,7 @@ struct sheaf__load {
     sheaf__typing typing;
     const sheaf_type *types; /* of the united columns: once they are known, before the rows */
     const bool *asked;       /* which of them the user asked for */
+    const sheaf__fit *fits;  /* what else is asked of these */
     const bool *nullable;
     sheaf__sink *sink;
     uint64_t n_rejected;           /* the merge's thread only, like the next two */

@@ -237,6 +237,7 @@ sheaf__reader_options sheaf__load_options_for(const sheaf__load_file *file, bool
                                                         &file->dialect);
     options.n_columns = file->n_columns;
     options.nulls = load->typing.nulls.n > 0 ? &load->typing.nulls : NULL;
+    options.refuses_nul = load->typing.refuses_nul;
     options.stop = &load->shared->stop;
     options.helper = load->has_helper ? &load->helper : NULL;
     options.splits_blocks = sheaf__load_may_split(load, file->found);

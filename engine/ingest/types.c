@@ -41,13 +41,16 @@ sheaf_status sheaf__types_ask(sheaf__load_file *file, const sheaf__batch *header
     }
     sheaf_type *types = malloc((n + 1) * sizeof *types);
     bool *unwanted = malloc((n + 1) * sizeof *unwanted);
+    uint32_t *which = malloc((n + 1) * sizeof *which);
     sheaf__asked_column *items = malloc((n + 1) * sizeof *items);
     sheaf_status status = SHEAF_ENOMEM;
-    if (types && unwanted && items)
-        status = sheaf__schema_foresee(&file->load->typing.rules, asked, header, types, unwanted);
+    if (types && unwanted && which && items)
+        status = sheaf__schema_foresee(&file->load->typing.rules, asked, header, types, which,
+                                       unwanted);
     if (status < 0) {
         free(types);
         free(unwanted);
+        free(which);
         free(items);
         return status;
     }
@@ -55,9 +58,11 @@ sheaf_status sheaf__types_ask(sheaf__load_file *file, const sheaf__batch *header
     file->asked = (sheaf__asked_columns){.items = items};
     for (size_t i = 0; i < n; i++)
         if (types[i] != SHEAF_TYPE_NULL && !unwanted[i])
-            items[file->asked.n++] = (sheaf__asked_column){(uint32_t)i, types[i]};
+            items[file->asked.n++] = (sheaf__asked_column){(uint32_t)i, types[i],
+                                                           asked->items[which[i]].fit};
     free(types);
     free(unwanted);
+    free(which);
     return SHEAF_OK;
 }
 
@@ -85,7 +90,7 @@ static sheaf_status ask_as_table(const sheaf__load *load, sheaf__load_file *file
     sheaf__schema_project(&load->schema, file->layout, from);
     for (size_t i = 0; i < n; i++)
         if (load->asked[i] && from[i] != SHEAF__NO_NAME)
-            insert(&file->asked, (sheaf__asked_column){from[i], load->types[i]});
+            insert(&file->asked, (sheaf__asked_column){from[i], load->types[i], load->fits[i]});
     /* Nothing of a file that is left out may be written before all its values were looked at. */
     file->late |= load->options->on_error == SHEAF_ON_ERROR_SKIP_FILE && file->asked.n > foreseen.n;
     free(foreseen.items);
@@ -116,9 +121,11 @@ static sheaf_status mark_unwanted(const sheaf__load *load, sheaf__chunk *chunk,
         sheaf_arena *scratch = sheaf_worker_scratch(worker);
         bool *found = sheaf_arena_new(scratch, bool, chunk->n_kinds);
         sheaf_type *types = sheaf_arena_new(scratch, sheaf_type, chunk->n_kinds);
-        if (!types || !found)
+        uint32_t *which = sheaf_arena_new(scratch, uint32_t, chunk->n_kinds);
+        if (!types || !which || !found)
             return SHEAF_ENOMEM;
-        status = sheaf__schema_foresee(rules, &load->typing.asked, chunk->header, types, found);
+        status = sheaf__schema_foresee(rules, &load->typing.asked, chunk->header, types, which,
+                                       found);
         unwanted = found;
     }
     for (size_t i = 0; unwanted && i < chunk->n_kinds && status == SHEAF_OK; i++)
@@ -180,7 +187,8 @@ static sheaf_status check_names(const sheaf__load *load, sheaf_error *err)
     for (size_t i = 0; i < load->typing.asked.n; i++) {
         const char *name = load->typing.asked.items[i].column;
         char shown[120];
-        if (sheaf__schema_knows(&load->schema, name) || sheaf__load_has_no_table(load))
+        if (load->typing.asked.items[i].by_table || sheaf__schema_knows(&load->schema, name) ||
+            sheaf__load_has_no_table(load))
             continue;
         sheaf_text_escape(name, strlen(name), shown, sizeof shown);
         sheaf_error_set(err, SHEAF_EINVAL, "a type is asked for a column '%s' that no file has",
@@ -198,13 +206,16 @@ sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err)
     sheaf_type *types = sheaf_arena_new(arena, sheaf_type, n);
     bool *asked = sheaf_arena_new(arena, bool, n);
     bool *nullable = sheaf_arena_new(arena, bool, n);
-    if (!types || !asked || !nullable)
+    sheaf__fit *fits = sheaf_arena_new(arena, sheaf__fit, n);
+    if (!types || !asked || !fits || !nullable)
         return sheaf__error_memory(err, "the types");
-    sheaf__schema_types(&load->schema, &load->typing.asked, load->infers, types, asked, nullable);
+    sheaf__schema_types(&load->schema, &load->typing.asked, load->infers, types, asked, fits,
+                        nullable);
     if (load->schema.n_added > 0)
         sheaf__added_types(&load->typing.rules, n - load->schema.n_added, types, asked, nullable);
     load->types = types;
     load->asked = asked;
+    load->fits = fits;
     load->nullable = nullable;
     sheaf_status status = check_names(load, err);
     return status < 0 || load->typing.asked.n == 0 ? status : ask_all_as_table(load, err);

@@ -2,7 +2,8 @@
  * What a user says about values and columns, as bytes: see typing.h.
  *
  * First the counts; then each text with its NUL, in the order of the counts, a number before it
- * where one belongs to it: the type of a column, the origin of an added one.
+ * where one belongs to it: the type of a column (and what else is asked of it), the origin of an
+ * added one.
  */
 #include "engine/ingest/typing.h"
 
@@ -18,6 +19,8 @@ typedef struct packed_head {
     uint64_t n_added;
     uint32_t columns;
     uint32_t match;
+    uint32_t refuses_nul;
+    uint32_t unused; /* no byte of it is undefined */
 } packed_head;
 
 /* ---- packing: once to count the bytes, once to write them ---- */
@@ -61,12 +64,16 @@ static void put_all(writer *out, const sheaf__typing *typing)
                         .n_renames = rules->n_renames,
                         .n_added = rules->n_added,
                         .columns = rules->columns,
-                        .match = rules->match};
+                        .match = rules->match,
+                        .refuses_nul = typing->refuses_nul};
     put(out, &head, sizeof head);
     put_list(out, typing->nulls.tokens, head.n_nulls);
     for (size_t i = 0; i < head.n_asked; i++) {
-        put_number(out, typing->asked.items[i].type);
-        put_text(out, typing->asked.items[i].column);
+        const sheaf__asked_type *each = &typing->asked.items[i];
+        put_number(out, each->type);
+        put_number(out, each->by_table);
+        put(out, &each->fit, sizeof each->fit);
+        put_text(out, each->column);
     }
     put_list(out, rules->select.items, head.n_select);
     put_list(out, rules->drop.items, head.n_drop);
@@ -121,7 +128,7 @@ sheaf_status sheaf__typing_unpack(sheaf__typing *typing, const void *bytes, size
     packed_head head;
     memcpy(&head, bytes, sizeof head);
     char *copy = sheaf_arena_new(arena, char, n_bytes);
-    sheaf_column_type *asked = sheaf_arena_new(arena, sheaf_column_type, head.n_asked);
+    sheaf__asked_type *asked = sheaf_arena_new(arena, sheaf__asked_type, head.n_asked);
     sheaf_rename *renames = sheaf_arena_new(arena, sheaf_rename, head.n_renames);
     sheaf_added_column *added = sheaf_arena_new(arena, sheaf_added_column, head.n_added);
     if (!copy || !asked || !renames || !added)
@@ -131,6 +138,9 @@ sheaf_status sheaf__typing_unpack(sheaf__typing *typing, const void *bytes, size
     const char *const *tokens = take_list(&at, head.n_nulls, arena);
     for (size_t i = 0; tokens && i < head.n_asked; i++) {
         asked[i].type = (sheaf_type)take_number(&at);
+        asked[i].by_table = take_number(&at);
+        memcpy(&asked[i].fit, at, sizeof asked[i].fit);
+        at += sizeof asked[i].fit;
         asked[i].column = take_text(&at);
     }
     const char *const *select = tokens ? take_list(&at, head.n_select, arena) : NULL;
@@ -146,6 +156,7 @@ sheaf_status sheaf__typing_unpack(sheaf__typing *typing, const void *bytes, size
         added[i].name = take_text(&at);
     }
     typing->nulls = (sheaf__nulls){.tokens = tokens, .n = head.n_nulls};
+    typing->refuses_nul = head.refuses_nul;
     typing->asked = (sheaf__asked_types){.items = asked, .n = head.n_asked};
     typing->rules = (sheaf__rules){.columns = (sheaf_columns)head.columns,
                                    .match = (sheaf_match)head.match,

@@ -14,6 +14,7 @@ typedef struct sheaf__typing {
     sheaf__nulls nulls;
     sheaf__asked_types asked;
     sheaf__rules rules;
+    bool refuses_nul; /* the destination's text has no NUL byte */
 } sheaf__typing;
 
 /* As bytes, from malloc. NULL when there is no memory. */

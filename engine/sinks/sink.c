@@ -8,6 +8,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/path.h"
+#include "engine/sinks/postgres_uri.h"
 
 static const struct {
     const char *ending;
@@ -38,6 +39,34 @@ static sheaf_status parse_format(const char *format, sheaf__text_format *parsed,
     return SHEAF_EINVAL;
 }
 
+bool sheaf__sink_is_postgres(const char *destination)
+{
+    static const char *const schemes[] = {"postgresql://", "postgres://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        if (strncmp(destination, schemes[i], strlen(schemes[i])) == 0)
+            return true;
+    return false;
+}
+
+void sheaf_destination_show(const char *destination, char *text, size_t size)
+{
+    if (sheaf__sink_is_postgres(destination))
+        sheaf__postgres_show_uri(destination, text, size);
+    else
+        snprintf(text, size, "%s", destination);
+}
+
+/* An error is about a destination, whose password nobody is to see. */
+static void tell_destination(sheaf_error *err, const char *destination)
+{
+    char shown[256];
+    if (sheaf__sink_is_postgres(destination)) {
+        sheaf_destination_show(destination, shown, sizeof shown);
+        destination = shown;
+    }
+    sheaf__error_source(err, destination);
+}
+
 static sheaf_status parse_kind(const char *destination, sheaf__sink_target *target,
                                sheaf_error *err)
 {
@@ -47,6 +76,10 @@ static sheaf_status parse_kind(const char *destination, sheaf__sink_target *targ
     }
     if (strcmp(destination, "-") == 0) {
         target->kind = SHEAF__SINK_STDOUT;
+        return SHEAF_OK;
+    }
+    if (sheaf__sink_is_postgres(destination)) {
+        target->kind = SHEAF__SINK_POSTGRES;
         return SHEAF_OK;
     }
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
@@ -59,8 +92,9 @@ static sheaf_status parse_kind(const char *destination, sheaf__sink_target *targ
     sheaf_error_set(err, SHEAF_EINVAL, "the destination is not known by its ending");
     sheaf__error_source(err, destination);
     sheaf_error_hint(
-        err, "use a file called *.db, *.sqlite, *.csv, *.tsv or *.jsonl; - for standard output; "
-             "null: to load nothing");
+        err,
+        "use a file called *.db, *.sqlite, *.csv, *.tsv or *.jsonl; postgresql://HOST/DATABASE; - "
+        "for standard output; null: to load nothing");
     return SHEAF_EINVAL;
 }
 
@@ -68,7 +102,7 @@ static sheaf_status parse_kind(const char *destination, sheaf__sink_target *targ
 static sheaf_status refuse_option(const char *what, const char *destination, sheaf_error *err)
 {
     sheaf_error_set(err, SHEAF_EINVAL, "%s", what);
-    sheaf__error_source(err, destination);
+    tell_destination(err, destination);
     return SHEAF_EINVAL;
 }
 
@@ -79,12 +113,19 @@ sheaf_status sheaf__sink_parse(const char *destination, const char *format, cons
     sheaf_status status = parse_kind(destination, target, err);
     if (status < 0)
         return status;
-    if (table && target->kind != SHEAF__SINK_SQLITE)
+    bool is_database = target->kind == SHEAF__SINK_SQLITE || target->kind == SHEAF__SINK_POSTGRES;
+    if (table && !is_database)
         return refuse_option("a table is named, but the destination is not a database", destination,
                              err);
     if (format && target->kind != SHEAF__SINK_STDOUT)
         return refuse_option("a format is for standard output: a file's ending says its own",
                              destination, err);
+    if (target->kind == SHEAF__SINK_POSTGRES) {
+        status = sheaf__postgres_check(destination, table, err);
+        if (status < 0)
+            tell_destination(err, destination);
+        return status;
+    }
     return target->kind == SHEAF__SINK_STDOUT ? parse_format(format, &target->format, err)
                                               : SHEAF_OK;
 }
@@ -95,6 +136,8 @@ sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **si
     switch (target->kind) {
     case SHEAF__SINK_SQLITE:
         return sheaf__sqlite_open(target, sink, err);
+    case SHEAF__SINK_POSTGRES:
+        return sheaf__postgres_open(target, sink, err);
     case SHEAF__SINK_FILE:
     case SHEAF__SINK_STDOUT:
         return sheaf__text_open(target, sink, err);

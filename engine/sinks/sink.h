@@ -26,6 +26,7 @@
 #include "engine/table/batch.h"
 #include "engine/table/columns.h"
 #include "engine/table/names.h"
+#include "engine/table/schema.h"
 
 /* A column that the batch does not have; and some that tell where a row comes from. */
 #define SHEAF__NO_COLUMN UINT32_MAX
@@ -127,6 +128,8 @@ struct sheaf__sink {
     size_t workers;
     uint64_t rows; /* as the destination itself counts what it took */
     uint64_t columns_renamed;
+    sheaf__asked_type *asked; /* before anything is read: what a table that exists takes */
+    size_t n_asked;
     char label[512];        /* for people, escaped */
     char reject_label[160]; /* where it puts rejects, the same: "the table x_quarantine" */
 };
@@ -136,6 +139,7 @@ typedef enum sheaf__text_format { SHEAF__CSV, SHEAF__TSV, SHEAF__JSONL } sheaf__
 
 typedef enum sheaf__sink_kind {
     SHEAF__SINK_SQLITE,
+    SHEAF__SINK_POSTGRES,
     SHEAF__SINK_FILE,
     SHEAF__SINK_STDOUT,
     SHEAF__SINK_NULL,
@@ -154,6 +158,9 @@ typedef struct sheaf__sink_target {
         *stop; /* a write that is interrupted while this is true ends with ECANCELLED */
 } sheaf__sink_target;
 
+/* Whether a destination is a PostgreSQL URI. */
+bool sheaf__sink_is_postgres(const char *destination);
+
 /*
  * Understand `destination`, with a format and a table that may be NULL. EINVAL says what would be
  * understood. The target points into the arguments.
@@ -171,6 +178,11 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
 sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **sink,
                               sheaf_error *err);
 sheaf_status sheaf__null_open(sheaf__sink **sink, sheaf_error *err);
+
+/* Whether they can be understood: OK, EINVAL. */
+sheaf_status sheaf__postgres_check(const char *uri, const char *table, sheaf_error *err);
+sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink **sink,
+                                  sheaf_error *err);
 
 /* The version of SQLite: "3.40.1". */
 const char *sheaf__sqlite_describe(void);

@@ -255,13 +255,15 @@ void sheaf__schema_widen(sheaf__schema *schema, uint32_t layout_index, const she
 }
 
 static void foresee(const sheaf__rule_names *rules, const sheaf__asked_types *asked,
-                    const sheaf__names *names, sheaf_type *types, bool *unwanted)
+                    const sheaf__names *names, sheaf_type *types, uint32_t *which, bool *unwanted)
 {
     for (size_t i = 0; i < asked->n; i++) {
-        const sheaf_column_type *each = &asked->items[i];
+        const sheaf__asked_type *each = &asked->items[i];
         uint32_t index = sheaf__names_find(names, each->column, strlen(each->column));
-        if (index != SHEAF__NO_NAME)
-            types[index] = each->type;
+        if (index == SHEAF__NO_NAME)
+            continue;
+        types[index] = each->type;
+        which[index] = (uint32_t)i;
     }
     for (size_t i = 0; i < names->n_items; i++)
         unwanted[i] = is_unwanted(rules, &names->items[i]);
@@ -271,7 +273,8 @@ static void foresee(const sheaf__rule_names *rules, const sheaf__asked_types *as
 }
 
 sheaf_status sheaf__schema_foresee(const sheaf__rules *rules, const sheaf__asked_types *asked,
-                                   const sheaf__batch *header, sheaf_type *types, bool *unwanted)
+                                   const sheaf__batch *header, sheaf_type *types, uint32_t *which,
+                                   bool *unwanted)
 {
     sheaf__rule_names rule_names;
     sheaf__naming naming = {0};
@@ -286,7 +289,7 @@ sheaf_status sheaf__schema_foresee(const sheaf__rules *rules, const sheaf__asked
     if (status == SHEAF_OK)
         status = sheaf__naming_make(&naming, &rule_names, header, NULL);
     if (status == SHEAF_OK && !naming.is_open && !naming.clash)
-        foresee(&rule_names, asked, naming.names, types, unwanted);
+        foresee(&rule_names, asked, naming.names, types, which, unwanted);
     sheaf__naming_end(&naming);
     sheaf__rule_names_end(&rule_names);
     sheaf__arena_destroy(arena);
@@ -303,7 +306,7 @@ uint32_t *sheaf__schema_uses(const sheaf__schema *schema)
 }
 
 void sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *asked, bool found,
-                         sheaf_type *types, bool *is_asked, bool *nullable)
+                         sheaf_type *types, bool *is_asked, sheaf__fit *fits, bool *nullable)
 {
     uint32_t *uses = sheaf__schema_uses(schema);
     for (size_t i = 0; i < schema->table->n_items - schema->n_added; i++) {
@@ -311,17 +314,19 @@ void sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *
         sheaf__kinds kinds = schema->kinds[united];
         types[i] = found ? sheaf__kinds_type(kinds) : SHEAF_TYPE_TEXT;
         is_asked[i] = false;
+        fits[i] = (sheaf__fit){0};
         bool is_everywhere = uses && uses[united] == schema->headers.n_items;
         nullable[i] = !found || !is_everywhere || types[i] == SHEAF_TYPE_NULL ||
                       (kinds & SHEAF__KIND_NULL);
     }
     free(uses);
     for (size_t i = 0; i < asked->n; i++) {
-        const sheaf_column_type *each = &asked->items[i];
+        const sheaf__asked_type *each = &asked->items[i];
         uint32_t index = sheaf__names_find(schema->table, each->column, strlen(each->column));
         if (index == SHEAF__NO_NAME || index >= schema->table->n_items - schema->n_added)
             continue;
         types[index] = each->type;
         is_asked[index] = true;
+        fits[index] = each->fit;
     }
 }

@@ -21,6 +21,7 @@
 #include <sheaf/type.h>
 
 #include "engine/table/batch.h"
+#include "engine/table/fit.h"
 #include "engine/table/kinds.h"
 #include "engine/table/names.h"
 #include "engine/table/rules.h"
@@ -32,9 +33,16 @@ typedef struct sheaf__layout {
     const bool *unwanted;      /* those that cannot be the table's; NULL: none is known */
 } sheaf__layout;
 
-/* The types that a user asked for. */
+/* A type that a user asked for, or a table that exists. */
+typedef struct sheaf__asked_type {
+    const char *column; /* its name in the united table */
+    sheaf_type type;    /* not null */
+    sheaf__fit fit;     /* what else its values must be */
+    bool by_table;      /* there need be no such column */
+} sheaf__asked_type;
+
 typedef struct sheaf__asked_types {
-    const sheaf_column_type *items;
+    const sheaf__asked_type *items;
     size_t n;
 } sheaf__asked_types;
 
@@ -73,12 +81,14 @@ void sheaf__schema_show_name(const sheaf__schema *schema, const sheaf__batch *he
 
 /*
  * What may be known of the columns of a header before others are: types[i], the type that is asked
- * for, SHEAF_TYPE_NULL if none is; and whether it surely will be none of the table's.
+ * for, SHEAF_TYPE_NULL if none is, and by which of the items of `asked`; and whether it surely will
+ * be none of the table's.
  *
  * Returns    OK, ENOMEM.
  */
 sheaf_status sheaf__schema_foresee(const sheaf__rules *rules, const sheaf__asked_types *asked,
-                                   const sheaf__batch *header, sheaf_type *types, bool *unwanted);
+                                   const sheaf__batch *header, sheaf_type *types, uint32_t *which,
+                                   bool *unwanted);
 
 /*
  * Whether a header, the only row of `header`, may be added: OK; ECOLUMNS: it is not that of the
@@ -130,9 +140,10 @@ void sheaf__schema_hint(const sheaf__schema *schema, const char *name, sheaf_err
 /*
  * The types of the table's columns, but for those that are added, whether each was asked for, and
  * whether it may be null: types[i], is_asked[i], nullable[i]. What is asked for wins over what was
- * found (nothing was, if `found` is false: text). A column that some header lacks may be null.
+ * found (nothing was, if `found` is false: text). A column that some header lacks may be null. And
+ * fits[i], what else is asked of its values.
  */
 void sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *asked, bool found,
-                         sheaf_type *types, bool *is_asked, bool *nullable);
+                         sheaf_type *types, bool *is_asked, sheaf__fit *fits, bool *nullable);
 
 #endif

@@ -1,8 +1,34 @@
 /*
  * Destinations: where rows come to rest. <sheaf/ingest.h> says how one is named.
+ *
+ * PostgreSQL: "postgresql://user@host:port/database", as libpq has it, with all that it knows
+ * (PostgreSQL's manual, "Connection URIs": also "postgres://", several hosts, sockets, services,
+ * PGPASSWORD and its kin, ~/.pgpass), and a table, "name" or "schema.name". Names are taken as they
+ * are, letter by letter; one in double quotes is what SQL takes it for. All rows come in one
+ * transaction, by binary COPY.
+ *
+ * A table that is created has the types boolean, bigint, double precision, date, timestamp,
+ * timestamp with time zone, time and text. PostgreSQL's names have 63 bytes at most: of a longer
+ * one of a column, whole characters are taken as far as they fit; one that is taken then, or is that of
+ * a system column, gets a number ("ctid_2"); how many were changed is told. There are 1600 columns
+ * at most (ELIMIT, before the first row is written).
+ *
+ * Text there has no NUL byte: a record with such a byte has a fault (ETYPE).
+ *
+ * Rows that are appended are of the types of the table: smallint, integer, bigint, real, double
+ * precision, numeric, boolean, date, timestamp with or without time zone, time, text, varchar,
+ * char, uuid. A value that such a column does not take (its range, its length, its digits; a null,
+ * if it may not be null) is a fault of its record (ETYPE), as one that is not of a type that was
+ * asked for. The files' columns are the table's by their name, all of them (else EINVAL); the
+ * table's other ones get their default (EINVAL if they need a value and have none).
+ *
+ * Records that are set aside go to the table NAME_quarantine, in the same transaction. (NAME is cut
+ * so that this has 63 bytes at most.)
  */
 #ifndef SHEAF_DESTINATION_H
 #define SHEAF_DESTINATION_H
+
+#include <stddef.h>
 
 #include <sheaf/export.h>
 
@@ -11,8 +37,17 @@ SHEAF_BEGIN_DECLS
 /* What to do when the destination already holds something. */
 typedef enum sheaf_if_exists {
     SHEAF_IF_EXISTS_FAIL = 0, /* EEXIST, before anything is read */
-    SHEAF_IF_EXISTS_REPLACE   /* put the new rows in its place, when all of them are there */
+    SHEAF_IF_EXISTS_REPLACE,  /* put the new rows in its place, when all of them are there */
+    SHEAF_IF_EXISTS_APPEND    /* add them to its rows; PostgreSQL's tables only, else EINVAL */
 } sheaf_if_exists;
+
+/*
+ * A destination as anybody may see it: without the password that a URI has. Not escaped; at most
+ * size - 1 bytes and a NUL.
+ *
+ * Threads    any.
+ */
+SHEAF_API void sheaf_destination_show(const char *destination, char *text, size_t size);
 
 SHEAF_END_DECLS
 

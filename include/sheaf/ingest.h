@@ -180,12 +180,13 @@ typedef struct sheaf_ingest_options {
     size_t size; /* sizeof(sheaf_ingest_options) */
 
     /*
-     * Where to: "x.db" or "x.sqlite" or "x.sqlite3" (SQLite), "x.csv", "x.tsv", "x.jsonl" (a file),
-     * "-" (standard output, in `format`), "null:" (nowhere: read, check and count).
+     * Where to: "x.db" or "x.sqlite" or "x.sqlite3" (SQLite), "postgresql://..." (PostgreSQL:
+     * <sheaf/destination.h>), "x.csv", "x.tsv", "x.jsonl" (a file), "-" (standard output, in
+     * `format`), "null:" (nowhere: read, check and count).
      */
     const char *destination;
     const char *format; /* for "-": "csv" (NULL too), "tsv", "jsonl" */
-    const char *table;  /* in a database; NULL: the file's name without its ending */
+    const char *table; /* in a database; NULL: the file's name without its ending (a URI: EINVAL) */
     sheaf_if_exists if_exists;
 
     int workers; /* 0: one for each processor that the process may use */
@@ -245,7 +246,7 @@ typedef struct sheaf_ingest_options {
 
     /*
      * Where records that are set aside go, beside on_reject: a file of JSON lines. NULL: beside the
-     * rows: of "x.db" the table NAME_quarantine, of "x.csv" the file "x.csv.quarantine.jsonl", of
+     * rows: of a database the table NAME_quarantine, of "x.csv" the file "x.csv.quarantine.jsonl", of
      * standard output, "null:" and a stream nowhere. It appears with the rows, of a stream with its
      * end, and only if it has any; one of an earlier run goes. What is mended in it is loaded by
      * <sheaf/retry.h>. Like the limits, it is for QUARANTINE alone: with STOP and SKIP_FILE no

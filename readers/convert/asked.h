@@ -14,6 +14,7 @@
 typedef struct sheaf__asked_column {
     uint32_t column; /* of the file, from 0 */
     uint32_t type;   /* a sheaf_type */
+    sheaf__fit fit;  /* what else its values must be */
 } sheaf__asked_column;
 
 /* In the order of the columns. */
@@ -22,15 +23,20 @@ typedef struct sheaf__asked_columns {
     size_t n;
 } sheaf__asked_columns;
 
+/* What is asked of records. */
+typedef struct sheaf__asked {
+    const sheaf__asked_columns *columns; /* NULL: of none */
+    const sheaf__nulls *nulls;           /* texts that are no values; or NULL */
+    bool refuses_nul;                    /* no field may hold a NUL byte */
+} sheaf__asked;
+
 /*
- * Check `n_rows` rows of a batch, whose cells are there, from `first_row` on. `nulls` (or NULL) are
- * texts that are no values.
+ * Check `n_rows` rows of a batch, its last ones, whose cells are there, from `first_row` on.
  *
  * Returns    false with *misfit: the first row with a value that is refused, and its first column
  *            there.
  */
-bool sheaf__asked_check(const sheaf__asked_columns *asked, const sheaf__nulls *nulls,
-                        const sheaf__batch *batch, size_t first_row, size_t n_rows,
-                        sheaf__misfit *misfit);
+bool sheaf__asked_check(const sheaf__asked *asked, const sheaf__batch *batch, size_t first_row,
+                        size_t n_rows, sheaf__misfit *misfit);
 
 #endif

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "engine/table/batch.h"
+#include "engine/table/fit.h"
 #include "engine/table/kinds.h"
 
 typedef union sheaf__value {
@@ -54,7 +55,8 @@ typedef size_t sheaf__converter(const sheaf__cells *cells, size_t row, sheaf__va
 typedef struct sheaf__misfit {
     size_t row; /* of the batch */
     size_t column;
-    sheaf_type type; /* of the column */
+    sheaf_type type; /* of the column; NULL: it is a text with a NUL byte */
+    sheaf__fit fit;  /* what else was asked of it */
 } sheaf__misfit;
 
 /* The converters of a type; NULL for null and text. */
