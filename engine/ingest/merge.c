@@ -427,7 +427,7 @@ static sheaf_status write_rows(merge *m, const sheaf__rows_cursor *cursor, sheaf
     const sheaf__chunk *chunk = cursor->chunk;
     char number[SHEAF__NUMBER_BYTES];
     sheaf__rows rows = {.n_rows = cursor->n_rows,
-                        .path = chunk->file->path,
+                        .path = chunk->file->path ? chunk->file->path : chunk->file->found->path,
                         .shift = {.line = chunk->shift.line, .record = chunk->shift.counts.records},
                         .number = number,
                         .batch = chunk->batch,

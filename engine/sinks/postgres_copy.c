@@ -145,6 +145,9 @@ static char *put_spelled(char *to, const sheaf__fit *fit, const uint8_t *text, s
         return put_numeric(to, text, n_bytes);
     case SHEAF__FIT_UUID:
         return sheaf__fit_uuid(text, n_bytes, uuid) ? put_text(to, uuid, sizeof uuid) : NULL;
+    case SHEAF__FIT_VARCHAR:
+    case SHEAF__FIT_CHAR:
+        return sheaf__fit_takes_text(fit, text, n_bytes) ? put_text(to, text, n_bytes) : NULL;
     default:
         return put_text(to, text, n_bytes);
     }

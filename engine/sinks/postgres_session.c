@@ -68,7 +68,7 @@ static sheaf_status refused(const sheaf__postgres *session, const PGresult *resu
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-    bool is_gone = !session->connection || PQstatus(session->connection) == CONNECTION_BAD;
+    bool lost = !session->connection || PQstatus(session->connection) == CONNECTION_BAD;
     if (!text)
         text = session->connection ? PQerrorMessage(session->connection) : "out of memory";
     show(*text ? text : "the connection was closed", reason, sizeof reason);
@@ -78,7 +78,7 @@ static sheaf_status refused(const sheaf__postgres *session, const PGresult *resu
                     detail ? ")" : "");
     sheaf__error_source(err, session->shown);
     const char *hint = hint_for(state);
-    if (!hint && is_gone)
+    if (!hint && lost)
         hint = "nothing was committed: run again when the server can be reached";
     if (hint)
         sheaf_error_hint(err, "%s", hint);
@@ -128,14 +128,16 @@ static sheaf_status next_result(sheaf__postgres *session, const char *what, PGre
 {
     *result = NULL;
     sheaf_status status = flush(session, what, err);
+    bool lost = status < 0 && PQstatus(session->connection) == CONNECTION_BAD;
     while (status == SHEAF_OK && PQisBusy(session->connection)) {
         status = wait_for(session, POLLIN, err);
         if (status == SHEAF_OK && !PQconsumeInput(session->connection))
-            break; /* the last words of the server may be there: they are a result */
+            break;
     }
-    if (status == SHEAF_OK)
+    /* When the server is gone its last words may be there all the same: they are a result. */
+    if (status == SHEAF_OK || lost)
         *result = PQgetResult(session->connection);
-    return status;
+    return *result ? SHEAF_OK : status;
 }
 
 static bool is_good(const PGresult *result)
@@ -158,9 +160,9 @@ static sheaf_status take_results(sheaf__postgres *session, const char *what, PGr
         if (taken < 0 || !result)
             return status < 0 ? status : taken;
         if (PQresultStatus(result) == PGRES_COPY_IN) {
-            session->is_copying = true;
             PQclear(result);
-            return status;
+            session->is_copying = PQstatus(session->connection) == CONNECTION_OK;
+            return session->is_copying || status < 0 ? status : refused(session, NULL, what, err);
         }
         if (status == SHEAF_OK && !is_good(result))
             status = refused(session, result, what, err);
@@ -234,6 +236,19 @@ static bool seems_to_refuse(sheaf__postgres *session)
     return session->suspected_ns != 0 && sheaf__now_ns() - session->suspected_ns > NOTICE_NS;
 }
 
+/* The server has refused, or is gone: it may have said why. */
+static sheaf_status last_words(sheaf__postgres *session, const char *what, sheaf_error *err)
+{
+    uint64_t n_rows;
+    sheaf_status status = sheaf__postgres_copy_end(session, what, &n_rows, err);
+    return status < 0 ? status : refused(session, NULL, what, err);
+}
+
+static bool is_gone(const sheaf__postgres *session)
+{
+    return PQstatus(session->connection) == CONNECTION_BAD;
+}
+
 sheaf_status sheaf__postgres_copy_put(sheaf__postgres *session, const char *bytes, size_t n_bytes,
                                       sheaf_error *err)
 {
@@ -243,22 +258,18 @@ sheaf_status sheaf__postgres_copy_put(sheaf__postgres *session, const char *byte
         int n = n_bytes < PIECE_BYTES ? (int)n_bytes : PIECE_BYTES;
         if (is_stopped(session))
             return cancelled(err);
-        bool is_gone = PQstatus(session->connection) == CONNECTION_BAD;
-        if (is_gone || seems_to_refuse(session)) {
-            uint64_t n_rows;
-            sheaf_status status = sheaf__postgres_copy_end(session, what, &n_rows, err);
-            return status < 0 ? status : refused(session, NULL, what, err);
-        }
+        if (is_gone(session) || seems_to_refuse(session))
+            return last_words(session, what, err);
         int taken = PQputCopyData(session->connection, bytes, n);
         if (taken < 0)
-            return refused(session, NULL, what, err);
+            return last_words(session, what, err);
         if (taken > 0) {
             bytes += n;
             n_bytes -= (size_t)n;
         }
         sheaf_status status = flush(session, what, err);
         if (status < 0)
-            return status;
+            return is_gone(session) ? last_words(session, what, err) : status;
     }
     return SHEAF_OK;
 }
@@ -269,7 +280,7 @@ sheaf_status sheaf__postgres_copy_end(sheaf__postgres *session, const char *what
     PGresult *result = NULL;
     int taken;
     *n_rows = 0;
-    while ((taken = PQputCopyEnd(session->connection, NULL)) == 0) {
+    while ((taken = PQputCopyEnd(session->connection, NULL)) == 0) { /* would block */
         sheaf_status status = flush(session, what, err);
         if (status < 0)
             return status;
@@ -279,7 +290,7 @@ sheaf_status sheaf__postgres_copy_end(sheaf__postgres *session, const char *what
         return refused(session, NULL, what, err);
     sheaf_status status = take_results(session, what, &result, err);
     if (status == SHEAF_OK && result)
-        *n_rows = strtoull(PQcmdTuples((PGresult *)result), NULL, 10);
+        *n_rows = strtoull(PQcmdTuples(result), NULL, 10);
     PQclear(result);
     return status;
 }

@@ -46,7 +46,7 @@ typedef struct sheaf__rows {
     const uint32_t *from;
     const sheaf__columns *columns; /* NULL for a sink that does not want types */
     size_t n_columns;              /* of the united table */
-    const char *path;              /* for FILE_COLUMN */
+    const char *path;              /* for FILE_COLUMN, and for errors */
     sheaf__row_place shift;        /* to be added to the batch's places */
     char *number;                  /* room for NUMBER_BYTES: where its text is until the next */
     bool flush;                    /* what comes next may be long in coming: let these be seen */

@@ -8,10 +8,10 @@
  * transaction, by binary COPY.
  *
  * A table that is created has the types boolean, bigint, double precision, date, timestamp,
- * timestamp with time zone, time and text. PostgreSQL's names have 63 bytes at most: of a longer
- * one of a column, whole characters are taken as far as they fit; one that is taken then, or is that of
- * a system column, gets a number ("ctid_2"); how many were changed is told. There are 1600 columns
- * at most (ELIMIT, before the first row is written).
+ * timestamp with time zone, time and text. PostgreSQL's names have 63 bytes at most: a column's
+ * longer one is cut behind its last character that fits; one that is taken then, or is that of a
+ * system column, gets a number ("ctid_2"); how many were changed is told. There are 1600 columns at
+ * most (ELIMIT, before the first row is written).
  *
  * Text there has no NUL byte: a record with such a byte has a fault (ETYPE).
  *

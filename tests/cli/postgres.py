@@ -117,7 +117,8 @@ class PostgresTest(SheafTest):
         """What psql prints, as text. `sql` is one statement, or several."""
         run = subprocess.run([self.cluster.programs / "psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", *options,
                               "-d", self.cluster.uri(database or self.database)], input=sql.encode(),
-                             capture_output=True, timeout=TIMEOUT)
+                             capture_output=True, timeout=TIMEOUT,
+                             env={**os.environ, "PGOPTIONS": "-c client_min_messages=warning"})
         self.assertEqual((0, b""), (run.returncode, run.stderr))
         return run.stdout.decode()
 
