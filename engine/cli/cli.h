@@ -12,6 +12,7 @@
  *     check.c      every fault, as it is found
  *     show.c       one record and its parse
  *     retry.c      what was mended in a quarantine
+ *     bench.c      how fast the files are read, in several ways: bench.h
  *     progress.c   the bar on a terminal
  */
 #ifndef SHEAF_CLI_CLI_H
@@ -41,6 +42,7 @@ typedef enum command {
     COMMAND_CHECK,
     COMMAND_SHOW,
     COMMAND_RETRY,
+    COMMAND_BENCH,
     COMMAND_HELP,
     COMMAND_VERSION
 } command;
@@ -68,6 +70,24 @@ typedef struct added {
     size_t n;
 } added;
 
+enum { BENCH_LIST_MAX = 16 };
+
+/* What `bench` compares, and what it makes of it. */
+typedef struct bench_arguments {
+    int workers[BENCH_LIST_MAX];
+    size_t n_workers; /* 0: nobody said */
+    sheaf_executor_kind executors[BENCH_LIST_MAX];
+    size_t n_executors;
+    sheaf_parser parsers[BENCH_LIST_MAX];
+    size_t n_parsers;
+    bool cold;
+    size_t repeat;
+    const char *csv; /* files, or NULL */
+    const char *chart;
+    const char *html;
+    char *command; /* the whole command line, as a shell takes it */
+} bench_arguments;
+
 typedef struct arguments {
     command command;
     command help_about; /* COMMAND_HELP: about one command, or COMMAND_NONE */
@@ -85,6 +105,7 @@ typedef struct arguments {
     names drop;
     renames renames;
     added added;
+    bench_arguments bench;
     progress_mode progress;
     bool no_sniff;
     bool json;
@@ -100,6 +121,27 @@ void arguments_free(arguments *args);
 
 /* --help, or the help of one command. */
 void help_print(FILE *out, command about);
+
+/* Tell of a usage error: what, perhaps a value, and how it is done. EXIT_USAGE. */
+int usage(const char *what, const char *value, const char *hint);
+/* A number from 1 to `most`. */
+bool parse_count(const char *text, long most, long *value);
+
+/* ---- bench_options.c ---- */
+
+struct option_info;
+
+/* Keep the command line as it was given: parsing writes into it. False: no memory. */
+bool bench_remember(arguments *args, int argc, char **argv);
+/* An option that is bench's own: as arguments_parse(). `position` in a list of choices. */
+int bench_set(arguments *args, const struct option_info *info, char *value, int position);
+/* What was not said, and whether what was said is possible. */
+int bench_complete(arguments *args);
+
+/* ---- bench.c ---- */
+
+/* `sheaf bench`: the exit code. */
+int bench_main(const arguments *args, const sheaf_files *files);
 
 /* ---- dialect.c ---- */
 
@@ -221,6 +263,9 @@ void progress_stop(void);
 /* Around anything else that is printed on stderr meanwhile. */
 void progress_hide(void);
 void progress_show(void);
+
+/* 6,079,667 */
+const char *format_count(uint64_t count, char *text, size_t size);
 
 /* "371 MB": three digits, decimal units. */
 const char *format_bytes(uint64_t bytes, char *text, size_t size);

@@ -163,6 +163,11 @@ static int load(const arguments *args)
         sheaf_files_release(self.files);
         return flush_stdout() ? code : EXIT_FAULT;
     }
+    if (args->command == COMMAND_BENCH) {
+        int code = bench_main(args, self.files);
+        sheaf_files_release(self.files);
+        return flush_stdout() ? code : EXIT_FAULT;
+    }
     if (args->command == COMMAND_COUNT) {
         self.reports = calloc(sheaf_files_count(self.files) + 1, sizeof *self.reports);
         if (!self.reports) {

@@ -10,7 +10,7 @@ const option_info options[] = {
      "when DEST is there already (fail)"},
     {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_OUTPUT | FOR_CAT,
      "of what goes to stdout (csv)"},
-    {'j', "workers", "N", FOR_ALL, "how many read at once (one for each processor)"},
+    {'j', "workers", "N", FOR_ALL & ~FOR_BENCH, "how many read at once (one for each processor)"},
     {OPTION_EXECUTOR, "executor", "threads|processes|sequential", FOR_LOADS,
      "what the workers are (threads)"},
     {OPTION_ORDER, "order", "given|path|natural|mtime", FOR_ALL,
@@ -37,20 +37,21 @@ const option_info options[] = {
     {OPTION_RENAME, "rename", "OLD=NEW", FOR_TABLES, "a column is called anew"},
     {OPTION_ADD, "add", "WHAT[=NAME][,...]", FOR_TABLES,
      "file, line, row: where each row comes from"},
-    {OPTION_TYPE, "type", "NAME=TYPE", FOR_OUTPUT | FOR_SCHEMA | FOR_CHECK,
+    {OPTION_TYPE, "type", "NAME=TYPE", FOR_OUTPUT | FOR_SCHEMA | FOR_CHECK | FOR_BENCH,
      "of a column, whatever its values look like"},
-    {OPTION_TEXT, "text", NULL, FOR_OUTPUT | FOR_SCHEMA, "all columns are text, but for --type"},
+    {OPTION_TEXT, "text", NULL, FOR_OUTPUT | FOR_SCHEMA | FOR_BENCH,
+     "all columns are text, but for --type"},
     {OPTION_NULL, "null", "TOKEN", (FOR_ALL & ~FOR_COUNT) | FOR_RETRY,
      "fields with this text are null, too"},
     {OPTION_MAX_RECORD, "max-record", "BYTES", FOR_FILES | FOR_RETRY,
      "the largest record that is read (64M)"},
-    {OPTION_MEMORY, "memory", "BYTES", FOR_LOADS,
+    {OPTION_MEMORY, "memory", "BYTES", FOR_LOADS | FOR_BENCH,
      "for rows that are read and not yet written (64M)"},
-    {OPTION_ON_ERROR, "on-error", "quarantine|stop|skip-file", FOR_LOADS & ~FOR_CHECK,
+    {OPTION_ON_ERROR, "on-error", "quarantine|stop|skip-file", (FOR_LOADS | FOR_BENCH) & ~FOR_CHECK,
      "what a fault in a record does (quarantine)"},
     {OPTION_QUARANTINE, "quarantine", "FILE", FOR_INGEST | FOR_CAT | FOR_COUNT,
      "where records with faults go, as JSON lines"},
-    {OPTION_FIX, "fix", "pad,trim,quotes", FOR_LOADS | FOR_RETRY,
+    {OPTION_FIX, "fix", "pad,trim,quotes", FOR_LOADS | FOR_RETRY | FOR_BENCH,
      "repair short or long records, open quotes"},
     {OPTION_MAX_ERRORS, "max-errors", "N|P%", FOR_LOADS | FOR_RETRY,
      "with more of them, nothing is committed"},
@@ -65,6 +66,16 @@ const option_info options[] = {
     {OPTION_LINE, "line", "N", FOR_SHOW, "the record of this line, from 1"},
     {OPTION_RECORD, "record", "N", FOR_SHOW, "the record of this number, from 1; 0: the header"},
     {OPTION_OFFSET, "offset", "N", FOR_SHOW, "the record of this byte of the text, from 0"},
+    {'o', "output", "DEST", FOR_BENCH, "load whole, into a temporary one of this kind (null:)"},
+    {'j', "workers", "N[,N...]", FOR_BENCH, "how many read at once (1, 2, 4, ... processors)"},
+    {OPTION_EXECUTOR, "executor", "KIND[,KIND...]", FOR_BENCH,
+     "sequential, threads, processes (the first two)"},
+    {OPTION_PARSER, "parser", "scan[,libcsv]", FOR_BENCH, "who finds the records (scan)"},
+    {OPTION_CACHE, "cache", "warm|cold", FOR_BENCH, "where the files are before each run (warm)"},
+    {OPTION_REPEAT, "repeat", "N", FOR_BENCH, "repetitions of each, in turns (5)"},
+    {OPTION_CSV, "csv", "FILE", FOR_BENCH, "a row for each repetition"},
+    {OPTION_CHART, "chart", "FILE.svg|png", FOR_BENCH, "a picture, drawn by gnuplot"},
+    {OPTION_HTML, "html", "FILE", FOR_BENCH, "a page with picture, table and machine"},
     {'q', "quiet", NULL, FOR_ALL | FOR_RETRY, "errors only"},
     {'v', "verbose", NULL, FOR_ALL | FOR_RETRY, "tell of every file that is skipped"},
     {'h', "help", NULL, FOR_FILES | FOR_RETRY, "this text"},
@@ -89,6 +100,7 @@ const command_info commands[] = {
      "one record as it stands there, and its fields"},
     {COMMAND_RETRY, "retry", "sheaf retry QUARANTINE [-o DEST]",
      "load what was mended in a quarantine"},
+    {COMMAND_BENCH, "bench", "sheaf bench SRC...", "sequential against parallel reading, measured"},
     {COMMAND_HELP, "help", "sheaf help [COMMAND]", "about one command"},
 };
 
@@ -154,6 +166,6 @@ void help_print(FILE *out, command about)
     for (size_t i = 0; i < n_commands; i++)
         fprintf(out, "%-28s %s\n", commands[i].synopsis, commands[i].help);
     fprintf(out, "\n%s\n", sources_text);
-    print_options(out, FOR_ALL | FOR_SHOW);
+    print_options(out, (FOR_ALL & ~FOR_BENCH) | FOR_SHOW);
     fprintf(out, "\n%s\nman sheaf tells more.\n", exit_text);
 }

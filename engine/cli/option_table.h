@@ -14,10 +14,11 @@ enum {
     FOR_LOADS = FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_SCHEMA | FOR_CHECK,
     FOR_SHOW = 1 << COMMAND_SHOW,
     FOR_RETRY = 1 << COMMAND_RETRY,
+    FOR_BENCH = 1 << COMMAND_BENCH,
     FOR_OUTPUT = FOR_INGEST | FOR_RETRY,
-    FOR_ALL = FOR_LOADS | FOR_SNIFF,
+    FOR_ALL = FOR_LOADS | FOR_SNIFF | FOR_BENCH,
     FOR_FILES = FOR_ALL | FOR_SHOW,
-    FOR_TABLES = FOR_INGEST | FOR_CAT | FOR_SCHEMA
+    FOR_TABLES = FOR_INGEST | FOR_CAT | FOR_SCHEMA | FOR_BENCH
 };
 
 /* Options without a letter, numbered behind all letters. */
@@ -58,6 +59,11 @@ enum {
     OPTION_RECORD,
     OPTION_OFFSET,
     OPTION_JSON,
+    OPTION_CACHE,
+    OPTION_REPEAT,
+    OPTION_CSV,
+    OPTION_CHART,
+    OPTION_HTML,
     OPTION_VERSION
 };
 
@@ -78,7 +84,7 @@ typedef struct command_info {
 
 extern const option_info options[];
 extern const size_t n_options;
-enum { OPTIONS_MAX = 64 };
+enum { OPTIONS_MAX = 80 };
 
 extern const command_info commands[];
 extern const size_t n_commands;

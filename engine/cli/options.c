@@ -13,7 +13,7 @@
 #include "engine/cli/cli.h"
 #include "engine/cli/option_table.h"
 
-static int usage(const char *what, const char *value, const char *hint)
+int usage(const char *what, const char *value, const char *hint)
 {
     char shown[256] = "";
     if (value)
@@ -38,7 +38,7 @@ static int choice(const char *list, const char *word)
     }
 }
 
-static bool parse_count(const char *text, long most, long *value)
+bool parse_count(const char *text, long most, long *value)
 {
     char *end;
     errno = 0;
@@ -343,8 +343,18 @@ static int apply_text(arguments *args, const option_info *info, char *value)
     }
 }
 
+/* One of `bench` alone. */
+static int apply_bench(arguments *args, const option_info *info, char *value)
+{
+    int position = 0;
+    int failure = info->id == OPTION_CACHE ? set_choice(info, value, &position) : -1;
+    return failure >= 0 ? failure : bench_set(args, info, value, position);
+}
+
 static int apply(arguments *args, const option_info *info, char *value)
 {
+    if (info->commands == FOR_BENCH)
+        return apply_bench(args, info, value);
     switch (info->id) {
     case 'j':
     case OPTION_MAX_RECORD:
@@ -369,12 +379,14 @@ static command command_of(const char *name)
     return COMMAND_NONE;
 }
 
-static const option_info *info_of(int id)
+/* The command's own, if there are several of one name. */
+static const option_info *info_of(int id, command asked)
 {
+    const option_info *found = NULL;
     for (size_t i = 0; i < n_options; i++)
-        if (options[i].id == id)
-            return &options[i];
-    return NULL;
+        if (options[i].id == id && (!found || options[i].commands & 1 << asked))
+            found = &options[i];
+    return found;
 }
 
 static int parse_options(arguments *args, int argc, char **argv)
@@ -397,7 +409,7 @@ static int parse_options(arguments *args, int argc, char **argv)
         const char *shown = is_letter ? letter : argv[optind - 1];
         if (id == ':')
             return usage("this option needs a value:", shown, "sheaf --help shows which");
-        const option_info *info = id == '?' ? NULL : info_of(id);
+        const option_info *info = id == '?' ? NULL : info_of(id, asked);
         if (!info)
             return usage("there is no option", shown,
                          "sheaf --help lists them; ./-x names a file called -x");
@@ -431,7 +443,7 @@ int arguments_parse(arguments *args, int argc, char **argv)
     args->ingest.types = args->types;
     args->ingest.encodings = args->encodings;
     args->ingest.nulls = args->nulls;
-    if (!args->types || !args->nulls || !args->encodings)
+    if (!args->types || !args->nulls || !args->encodings || !bench_remember(args, argc, argv))
         return usage("there is no memory for so many options", NULL, "give fewer");
     if (args->command == COMMAND_HELP) {
         args->help_about = argc > 1 ? command_of(argv[1]) : COMMAND_NONE;
@@ -465,7 +477,11 @@ int arguments_parse(arguments *args, int argc, char **argv)
                            "sheaf retry x.db; sheaf retry x.csv.quarantine.jsonl -o more.csv");
     if (args->command == COMMAND_INGEST && !args->ingest.destination)
         return usage("ingest needs a destination", NULL, "-o trips.db");
-    if (args->command != COMMAND_INGEST && args->command != COMMAND_SHOW)
+    if (args->command == COMMAND_BENCH) {
+        int impossible = bench_complete(args);
+        if (impossible >= 0)
+            return impossible;
+    } else if (args->command != COMMAND_INGEST && args->command != COMMAND_SHOW)
         args->ingest.destination = args->command == COMMAND_CAT ? "-" : "null:";
     if (args->no_sniff)
         dialect_leave_nothing_open(&args->ingest.dialect);
@@ -482,6 +498,7 @@ void arguments_free(arguments *args)
     free(args->types);
     free(args->nulls);
     free(args->encodings);
+    free(args->bench.command);
     free(args->select.items);
     free(args->drop.items);
     free(args->renames.items);

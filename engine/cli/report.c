@@ -13,8 +13,7 @@ enum { SKIPPED_SHOWN_MAX = 10 };
 
 /* ---- numbers ---- */
 
-/* 6,079,667 */
-static const char *format_count(uint64_t count, char *text, size_t size)
+const char *format_count(uint64_t count, char *text, size_t size)
 {
     char digits[24];
     int n = snprintf(digits, sizeof digits, "%" PRIu64, count);

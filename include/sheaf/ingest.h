@@ -246,10 +246,10 @@ typedef struct sheaf_ingest_options {
 
     /*
      * Where records that are set aside go, beside on_reject: a file of JSON lines. NULL: beside the
-     * rows: of a database the table NAME_quarantine, of "x.csv" the file "x.csv.quarantine.jsonl", of
-     * standard output, "null:" and a stream nowhere. It appears with the rows, of a stream with its
-     * end, and only if it has any; one of an earlier run goes. What is mended in it is loaded by
-     * <sheaf/retry.h>. Like the limits, it is for QUARANTINE alone: with STOP and SKIP_FILE no
+     * rows: of a database the table NAME_quarantine, of "x.csv" the file "x.csv.quarantine.jsonl",
+     * of standard output, "null:" and a stream nowhere. It appears with the rows, of a stream with
+     * its end, and only if it has any; one of an earlier run goes. What is mended in it is loaded
+     * by <sheaf/retry.h>. Like the limits, it is for QUARANTINE alone: with STOP and SKIP_FILE no
      * record is set aside, and this is EINVAL.
      */
     const char *quarantine;

@@ -6,7 +6,7 @@ import zlib
 import harness
 from harness import CLEAN, REPOSITORY, USAGE, SheafTest
 
-COMMANDS = ("ingest", "cat", "count", "schema", "sniff", "check", "show", "retry")
+COMMANDS = ("ingest", "cat", "count", "schema", "sniff", "check", "show", "retry", "bench")
 MANUAL = REPOSITORY / "engine" / "cli" / "sheaf.1"
 
 # An option where it is introduced or mentioned: not a dash inside a word, a range or a path.
