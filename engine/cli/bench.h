@@ -81,7 +81,7 @@ typedef struct bench_warning {
     char text[256];
 } bench_warning;
 
-enum { BENCH_WARNINGS_MAX = 8 }; /* one of each kind, and room */
+enum { BENCH_WARNINGS_MAX = 12 }; /* one of each kind, and room */
 
 typedef struct bench_machine {
     char cpu[128];

@@ -150,6 +150,29 @@ static void warn_of_processors(bench *self)
              processors == 1 ? "processor" : "processors", first->name);
 }
 
+/* Which of two is faster cannot be told when some runs of the slower are faster. */
+static void warn_of_overlaps(bench *self)
+{
+    const bench_case *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < self->n_cases && self->args->bench.repeat > 1; i++) {
+        const bench_case *one = &self->cases[i];
+        if (one->workers > 1 && one->baseline && one->wall.min <= one->baseline->wall.max &&
+            one->baseline->wall.min <= one->wall.max) {
+            n++;
+            first = first ? first : one;
+        }
+    }
+    if (n == 1)
+        warn(self, "overlap", "some runs of %s are faster and some slower than some of %s",
+             first->name, first->baseline->name);
+    else if (first)
+        warn(self, "overlap",
+             "%zu configurations (%s, ...) have runs that are faster and runs that are slower than "
+             "some sequential ones",
+             n, first->name);
+}
+
 /* One worker that reads from memory and writes nothing has nothing to wait for. */
 static void warn_of_waiting(bench *self)
 {
@@ -199,7 +222,8 @@ static void warn_of_cache(bench *self)
              "%s had only %.0f %% of its bytes from storage, so these are not the figures of a "
              "cold cache",
              least->name, 100 * fetched_share(least));
-    if (!is_cold && most && fetched_share(most) > 0.01)
+    /* The program's own pages are few, and may be fetched, too. */
+    if (!is_cold && most && fetched_share(most) > 0.05 && most->storage_bytes > 4 << 20)
         warn(self, "warm_impossible",
              "%s had %.0f %% of its bytes from storage: the files do not stay in memory, so these "
              "are not the figures of a warm cache",
@@ -222,6 +246,7 @@ static void find_warnings(bench *self)
     warn_of_processors(self);
     warn_of_cache(self);
     warn_of_times(self);
+    warn_of_overlaps(self);
     warn_of_waiting(self);
 }
 

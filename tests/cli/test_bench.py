@@ -1,17 +1,14 @@
 """sheaf bench: several ways of reading, in turns, each held against the others."""
 
 import csv
-import html.parser
 import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import struct
 import subprocess
 import unittest
-import zlib
 
 import harness
 from harness import ACCOUNT, CLEAN, FAULT, INTERRUPTED, SKIPPED, USAGE, SheafTest, wait_until
