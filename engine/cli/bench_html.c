@@ -87,11 +87,12 @@ static const char style[] =
     ".processes{fill:var(--processes)}\n"
     ".whisker{stroke:var(--whisker);stroke-width:1.5}\n"
     ".baseline{stroke:var(--sequential);stroke-width:2;stroke-dasharray:4 3}\n"
-    /* The shade on the right lies below a cover that moves with the table: it is seen until its end. */
+    /* The shade on the right lies below a cover that moves with the table, up to its end. */
     ".wide{overflow-x:auto;border:1px solid var(--line);border-radius:6px;"
     "background:linear-gradient(to left,var(--paper) 1rem,transparent) right/2rem 100% no-repeat "
     "local,linear-gradient(to left,var(--shade),transparent) right/1rem 100% no-repeat scroll}\n"
-    "table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:tabular-nums}\n"
+    "table{border-collapse:collapse;width:100%;font-size:.88rem;"
+    "font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.35rem .55rem;text-align:right;white-space:nowrap}\n"
     "th:first-child{text-align:left;position:sticky;left:0;background:var(--paper)}\n"
     "thead th{border-bottom:2px solid var(--line)}\n"
