@@ -420,12 +420,13 @@ Test(table, adds_columns_under_free_names)
 static void foreseen(const sheaf__rules *rules, const char *text, const char *wanted)
 {
     const sheaf__asked_types asked = {
-        .items = &(sheaf_column_type){.column = "b", .type = SHEAF_TYPE_DATE}, .n = 1};
+        .items = &(sheaf__asked_type){.column = "b", .type = SHEAF_TYPE_DATE}, .n = 1};
     sheaf__batch *header = header_of(text);
     sheaf_type types[32];
+    uint32_t which[32];
     bool unwanted[32];
     char told[64] = "";
-    cr_assert_eq(sheaf__schema_foresee(rules, &asked, header, types, unwanted), SHEAF_OK);
+    cr_assert_eq(sheaf__schema_foresee(rules, &asked, header, types, which, unwanted), SHEAF_OK);
     for (size_t i = 0; i < header->n_columns; i++)
         strcat(told, unwanted[i] ? "-" : types[i] == SHEAF_TYPE_DATE ? "d" : "+");
     cr_assert_str_eq(told, wanted, "%s: %s", text, told);

@@ -42,13 +42,6 @@ bench_text bench_percent(double share)
     return made;
 }
 
-static bench_text count_of(uint64_t count)
-{
-    bench_text made;
-    format_count(count, made.text, sizeof made.text);
-    return made;
-}
-
 static bench_text bytes_of(uint64_t bytes)
 {
     bench_text made;
@@ -196,7 +189,8 @@ static table_row row_of(const bench_case *one)
     row.cells[4] = bench_seconds(one->cpu.median);
     row.cells[5] = bench_rate(one->rate);
     row.cells[9] = bytes_of(one->peak_bytes);
-    row.cells[10] = count_of(one->minor_faults + one->major_faults);
+    format_count(one->minor_faults + one->major_faults, row.cells[10].text,
+                 sizeof row.cells[10].text);
     if (one->is_read)
         return row;
     snprintf(row.cells[6].text, sizeof row.cells[6].text, "%.2f", one->speedup);

@@ -162,8 +162,8 @@ static sheaf_status prepare_source(sheaf__retry *self, sheaf__held_source *sourc
     for (size_t i = 0; i < file->n_columns; i++) {
         uint32_t place = source->places[i];
         if (place != SHEAF__NO_NAME && self->asked[place])
-            source->asked.items[source->asked.n++] = (sheaf__asked_column){(uint32_t)i,
-                                                                           self->types[place]};
+            source->asked.items[source->asked.n++] = (sheaf__asked_column){
+                .column = (uint32_t)i, .type = self->types[place]};
     }
     source->options = sheaf__file_options(&self->as_ingest, "", &file->dialect);
     source->options.encoding = SHEAF__ENCODING_UTF_8;
