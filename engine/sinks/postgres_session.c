@@ -253,7 +253,7 @@ sheaf_status sheaf__postgres_copy_put(sheaf__postgres *session, const char *byte
                                       sheaf_error *err)
 {
     static const char what[] = "cannot write rows";
-    enum { PIECE_BYTES = 1 << 20 };
+    enum { PIECE_BYTES = 64 << 10 };
     while (n_bytes > 0) {
         int n = n_bytes < PIECE_BYTES ? (int)n_bytes : PIECE_BYTES;
         if (is_stopped(session))
