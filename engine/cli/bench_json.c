@@ -32,13 +32,13 @@ static void put_count(FILE *out, const char *name, uint64_t count)
 
 static void put_range(FILE *out, const char *name, const bench_range *range)
 {
-    fprintf(out, ",\"%s\":{\"min\":%.6f,\"median\":%.6f,\"max\":%.6f}", name, range->min,
+    fprintf(out, ",\"%s\":{\"min\":%.9f,\"median\":%.9f,\"max\":%.9f}", name, range->min,
             range->median, range->max);
 }
 
 static void put_sample(FILE *out, const bench_sample *sample)
 {
-    fprintf(out, "{\"wall_seconds\":%.6f,\"user_seconds\":%.6f,\"system_seconds\":%.6f",
+    fprintf(out, "{\"wall_seconds\":%.9f,\"user_seconds\":%.6f,\"system_seconds\":%.6f",
             sample->wall_s, sample->user_s, sample->system_s);
     put_count(out, "peak_bytes", sample->peak_bytes);
     put_count(out, "minor_faults", sample->minor_faults);
@@ -149,7 +149,7 @@ static void put_row(FILE *out, const bench *self, const bench_case *one, size_t 
     const bench_sample *sample = &one->samples[round];
     fprintf(out, "%zu,\"%s\",%s,%d,%s,%s", round + 1, one->name, executor_of(one), one->workers,
             parser_of(one), self->args->bench.cold ? "cold" : "warm");
-    fprintf(out, ",%.6f,%.6f,%.6f,%" PRIu64, sample->wall_s, sample->user_s, sample->system_s,
+    fprintf(out, ",%.9f,%.6f,%.6f,%" PRIu64, sample->wall_s, sample->user_s, sample->system_s,
             one->counts.read_bytes);
     if (one->is_read)
         fputs(",,", out);

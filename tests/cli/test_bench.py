@@ -1,5 +1,6 @@
 """sheaf bench: several ways of reading, in turns, each held against the others."""
 
+import contextlib
 import csv
 import json
 import os
@@ -109,7 +110,7 @@ class Figures(BenchTest):
         self.assertEqual(f"threads {len(os.sched_getaffinity(0))}", names[-1])
 
     def test_figures_follow_from_the_repetitions(self):
-        self.write_some()
+        self.write_rows("in/a.csv", 50_000)
         facts = self.facts("in", "--repeat", "3", "--workers", "2", "--executor", "threads,processes")
         cases = {one["name"]: one for one in facts["configurations"] + facts["read_limits"]}
         for one in cases.values():
@@ -145,7 +146,7 @@ class Figures(BenchTest):
         self.assertGreater(processes["peak_bytes"], 1.5 * alone["peak_bytes"])
         self.assertGreater(processes["minor_faults"], alone["minor_faults"])
 
-    def test_repetitions_are_interleaved(self):
+    def test_the_rows_of_csv_are_in_the_order_of_the_rounds(self):
         self.write_some()
         self.bench("in", "--repeat", "3", "--workers", "2", "--csv", "x.csv")
         rows = harness.parse_csv(self.read("x.csv"))
@@ -242,7 +243,7 @@ class Equality(BenchTest):
         self.assertEqual(b"", run.out)
 
     def test_one_that_finds_other_records_when_it_is_timed(self):
-        """After two digests and two readings: sequential."""
+        """After two digests, and two readings of the first round: sequential. So the rounds are in turns."""
         self.write_rows("a.csv", 1000)
         run = self.bench("a.csv", *QUICK, "--no-sniff", code=ACCOUNT, env=self.shim(5, "\n,"))
         self.assertRegex(run.error_text, r"error: sequential has not read the same as before: records 0 instead")
@@ -431,6 +432,53 @@ class Usage(BenchTest):
                     run = self.finish(process)
                     self.assertEqual(INTERRUPTED, run.code, run)
                     self.assertEqual(b"interrupted: nothing was kept\n", run.err)
+
+    def stop_repetition(self, process):
+        """Stop the process of a repetition while it reads: it does not come to its end by itself."""
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+
+        def is_stopped():
+            for child in map(int, children.read_text().split()):
+                with contextlib.suppress(OSError):
+                    os.kill(child, signal.SIGSTOP)
+                    state = pathlib.Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0]
+                    if state == "T" and str(child) in self.who_reads("big.csv"):
+                        self.addCleanup(self.end, child)
+                        return child
+                    os.kill(child, signal.SIGCONT)
+            return None
+        found = []
+        wait_until(lambda: found.append(is_stopped()) or found[-1], "a repetition is stopped")
+        return found[-1]
+
+    def end(self, child):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+    def test_ctrl_c_does_not_wait_for_the_repetition(self):
+        self.write_big("big.csv", 5)
+        process = self.start("bench", "big.csv", "--repeat", "1000", "--workers", "2")
+        self.stop_repetition(process)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(INTERRUPTED, self.finish(process, timeout=20).code)
+
+    def test_a_repetition_ends_with_the_program(self):
+        self.write_big("big.csv", 5)
+        process = self.start("bench", "big.csv", "--repeat", "1000", "--workers", "2")
+        child = self.stop_repetition(process)
+        process.kill()
+        process.wait()
+        wait_until(lambda: not pathlib.Path(f"/proc/{child}").exists() or
+                   ") Z" in pathlib.Path(f"/proc/{child}/stat").read_text(), "it has ended")
+
+    def test_a_repetition_that_is_killed_is_told(self):
+        self.write_big("big.csv", 5)
+        process = self.start("bench", "big.csv", "--repeat", "1000", "--workers", "2", "-o", "x.db")
+        os.kill(self.stop_repetition(process), signal.SIGKILL)
+        run = self.finish(process)
+        self.assertEqual(FAULT, run.code, run)
+        self.assertRegex(run.error_text, r"error: [\w ]+ was killed by signal 9 \(Killed\)")
+        self.assertEqual(["big.csv"], self.names())
 
     def test_a_kill_ends_what_it_has_started(self):
         self.write_big("big.csv", 5)

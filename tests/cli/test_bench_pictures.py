@@ -80,6 +80,11 @@ class Charts(test_bench.BenchTest):
         self.assertEqual(b"old", self.read("x.svg"))
         self.assertEqual([".bin", "in", "script", "x.svg"], self.names())
 
+    def test_gnuplot_may_be_ended_by_a_pipe_that_breaks(self):
+        """The program ignores SIGPIPE; what it starts does not."""
+        self.bench("in", *QUICK, "--chart", "x.svg",
+                   env=self.with_gnuplot("cat > script; sh -c 'kill -PIPE $$' && exit 1; cat script"))
+
     def test_one_that_does_not_read_its_script_is_survived(self):
         self.bench("in", *QUICK, "--chart", "x.svg", code=FAULT, env=self.with_gnuplot("exit 1"))
 
