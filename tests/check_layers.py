@@ -68,7 +68,8 @@ PUBLIC_ONLY = ("engine/cli/", "tests/package/", "tests/examples/")
 OWNED_HEADERS = {
     "zlib.h": ("readers/source/",),
     "isa-l.h": ("readers/source/",),
-    "zstd.h": ("readers/source/",),
+    "zstd.h": ("readers/source/", "engine/sinks/"),
+    "snappy-c.h": ("engine/sinks/",),
     "csv.h": ("readers/record/",),
     "xxhash.h": ("engine/table/",),
     "sqlite3.h": ("engine/sinks/",),

@@ -4,12 +4,15 @@
 #include <string.h>
 
 const option_info options[] = {
-    {'o', "output", "DEST", FOR_OUTPUT, "x.db postgresql://... x.csv .tsv .jsonl, -, null:"},
+    {'o', "output", "DEST", FOR_OUTPUT,
+     "x.db postgresql://... x.parquet .arrow .csv .jsonl, -, null:"},
     {OPTION_TABLE, "table", "NAME", FOR_OUTPUT, "in a database (default: the file's name)"},
     {OPTION_IF_EXISTS, "if-exists", "fail|replace|append", FOR_INGEST,
      "when DEST is there already (fail)"},
-    {OPTION_FORMAT, "format", "csv|tsv|jsonl", FOR_OUTPUT | FOR_CAT,
+    {OPTION_FORMAT, "format", "csv|tsv|jsonl|arrow", FOR_OUTPUT | FOR_CAT,
      "of what goes to stdout (csv)"},
+    {OPTION_COMPRESSION, "compression", "zstd|snappy|none", FOR_INGEST,
+     "of a Parquet file's pages (zstd)"},
     {'j', "workers", "N", FOR_ALL & ~FOR_BENCH, "how many read at once (one for each processor)"},
     {OPTION_EXECUTOR, "executor", "threads|processes|sequential", FOR_LOADS,
      "what the workers are (threads)"},

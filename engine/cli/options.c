@@ -218,6 +218,9 @@ static int apply_choice(arguments *args, const option_info *info, const char *va
     case OPTION_FORMAT:
         args->ingest.format = value;
         break;
+    case OPTION_COMPRESSION:
+        args->ingest.compression = value;
+        break;
     case OPTION_EXECUTOR:
         args->ingest.executor = executors[position];
         break;

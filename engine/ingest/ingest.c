@@ -45,9 +45,10 @@ static sheaf__rules rules_of(const sheaf_ingest_options *options)
 static sheaf_status check_options(const sheaf_ingest_options *options, bool is_stream,
                                   sheaf_error *err)
 {
-    if (is_stream && (options->destination || options->format || options->table))
+    if (is_stream &&
+        (options->destination || options->format || options->table || options->compression))
         return sheaf_error_set(err, SHEAF_EINVAL,
-                               "a stream has no destination, no format and no table");
+                               "a stream has no destination, format, table or compression");
     if (!is_stream && (!options->destination || !options->destination[0]))
         return sheaf_error_set(err, SHEAF_EINVAL, "an ingest needs a destination");
     if (options->workers < 0 || options->workers > SHEAF__WORKERS_MAX)
@@ -189,6 +190,8 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
     if (status == SHEAF_OK && !is_stream)
         status = sheaf__sink_parse(made->destination, made->format, made->table, &made->target,
                                    err);
+    if (status == SHEAF_OK)
+        status = sheaf__sink_set_compression(&made->target, options->compression, err);
     if (status == SHEAF_OK && options->on_error == SHEAF_ON_ERROR_CONTINUE &&
         made->target.kind != SHEAF__SINK_NULL)
         status = sheaf_error_set(

@@ -33,9 +33,7 @@ enum {
 /* Destinations that keep text as it was spelled have no types. */
 bool sheaf__ingest_has_types(const sheaf_ingest *ingest)
 {
-    sheaf__sink_kind kind = ingest->target.kind;
-    return kind == SHEAF__SINK_SQLITE || kind == SHEAF__SINK_POSTGRES ||
-           kind == SHEAF__SINK_STREAM || kind == SHEAF__SINK_NULL;
+    return sheaf__sink_has_types(&ingest->target);
 }
 
 static bool infers(const sheaf_ingest *ingest)

@@ -15,15 +15,23 @@ static const struct {
     sheaf__sink_kind kind;
     sheaf__text_format format;
 } endings[] = {
-    {".db", SHEAF__SINK_SQLITE, SHEAF__CSV},      {".sqlite", SHEAF__SINK_SQLITE, SHEAF__CSV},
-    {".sqlite3", SHEAF__SINK_SQLITE, SHEAF__CSV}, {".csv", SHEAF__SINK_FILE, SHEAF__CSV},
-    {".tsv", SHEAF__SINK_FILE, SHEAF__TSV},       {".jsonl", SHEAF__SINK_FILE, SHEAF__JSONL},
+    {".db", SHEAF__SINK_SQLITE, SHEAF__CSV},
+    {".sqlite", SHEAF__SINK_SQLITE, SHEAF__CSV},
+    {".sqlite3", SHEAF__SINK_SQLITE, SHEAF__CSV},
+    {".csv", SHEAF__SINK_FILE, SHEAF__CSV},
+    {".tsv", SHEAF__SINK_FILE, SHEAF__TSV},
+    {".jsonl", SHEAF__SINK_FILE, SHEAF__JSONL},
+    {".arrow", SHEAF__SINK_FILE, SHEAF__ARROW_FILE},
+    {".arrows", SHEAF__SINK_FILE, SHEAF__ARROW_STREAM},
+    {".parquet", SHEAF__SINK_FILE, SHEAF__PARQUET},
 };
 
 static sheaf_status parse_format(const char *format, sheaf__text_format *parsed, sheaf_error *err)
 {
-    static const char *const names[] = {
-        [SHEAF__CSV] = "csv", [SHEAF__TSV] = "tsv", [SHEAF__JSONL] = "jsonl"};
+    static const char *const names[] = {[SHEAF__CSV] = "csv",
+                                        [SHEAF__TSV] = "tsv",
+                                        [SHEAF__JSONL] = "jsonl",
+                                        [SHEAF__ARROW_STREAM] = "arrow"};
     *parsed = SHEAF__CSV;
     if (!format)
         return SHEAF_OK;
@@ -35,7 +43,7 @@ static sheaf_status parse_format(const char *format, sheaf__text_format *parsed,
     }
     sheaf_error_set(err, SHEAF_EINVAL, "the format is not known");
     sheaf__error_source(err, format);
-    sheaf_error_hint(err, "use csv, tsv or jsonl");
+    sheaf_error_hint(err, "use csv, tsv, jsonl or arrow");
     return SHEAF_EINVAL;
 }
 
@@ -92,9 +100,8 @@ static sheaf_status parse_kind(const char *destination, sheaf__sink_target *targ
     sheaf_error_set(err, SHEAF_EINVAL, "the destination is not known by its ending");
     sheaf__error_source(err, destination);
     sheaf_error_hint(
-        err,
-        "use a file called *.db, *.sqlite, *.csv, *.tsv or *.jsonl; postgresql://HOST/DATABASE; - "
-        "for standard output; null: to load nothing");
+        err, "use a file called *.db, *.sqlite, *.parquet, *.arrow, *.arrows, *.csv, *.tsv or "
+             "*.jsonl; postgresql://HOST/DATABASE; - for standard output; null: to load nothing");
     return SHEAF_EINVAL;
 }
 
@@ -130,6 +137,36 @@ sheaf_status sheaf__sink_parse(const char *destination, const char *format, cons
                                               : SHEAF_OK;
 }
 
+sheaf_status sheaf__sink_set_compression(sheaf__sink_target *target, const char *name,
+                                         sheaf_error *err)
+{
+    if (!name)
+        return SHEAF_OK;
+    if (target->kind != SHEAF__SINK_FILE || target->format != SHEAF__PARQUET)
+        return refuse_option("a compression is named, but the destination is not a Parquet file",
+                             target->path, err);
+    if (!sheaf__codec_parse(name, &target->compression)) {
+        sheaf_error_set(err, SHEAF_EINVAL, "the compression is not known");
+        sheaf__error_source(err, name);
+        sheaf_error_hint(err, "use zstd, snappy or none");
+        return SHEAF_EINVAL;
+    }
+    return sheaf__can_compress(target->compression)
+               ? SHEAF_OK
+               : refuse_option("this build has no library for that compression", name, err);
+}
+
+static bool is_arrow(const sheaf__sink_target *target)
+{
+    return target->format == SHEAF__ARROW_STREAM || target->format == SHEAF__ARROW_FILE;
+}
+
+bool sheaf__sink_has_types(const sheaf__sink_target *target)
+{
+    bool is_text = target->kind == SHEAF__SINK_FILE || target->kind == SHEAF__SINK_STDOUT;
+    return !is_text || target->format >= SHEAF__ARROW_STREAM;
+}
+
 sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **sink,
                               sheaf_error *err)
 {
@@ -140,7 +177,10 @@ sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **si
         return sheaf__postgres_open(target, sink, err);
     case SHEAF__SINK_FILE:
     case SHEAF__SINK_STDOUT:
-        return sheaf__text_open(target, sink, err);
+        if (target->format == SHEAF__PARQUET)
+            return sheaf__parquet_open(target, sink, err);
+        return is_arrow(target) ? sheaf__arrow_ipc_open(target, sink, err)
+                                : sheaf__text_open(target, sink, err);
     case SHEAF__SINK_NULL:
     case SHEAF__SINK_STREAM:
         break;

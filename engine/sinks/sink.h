@@ -2,7 +2,7 @@
  * Where rows go: one interface, a file for each kind of destination.
  *
  *     open      check that the destination can be written, before anything is read; take it
- *     begin     the columns are known, and for a sink that wants them their types
+ *     begin     the columns are known, and for a sink that wants them their types: they stay so
  *     format    rows as the bytes that write would write: by whoever read them
  *     write     rows, in order, as often as there are any; END, where they are appended: the table
  *               refuses one, and does not take it
@@ -23,6 +23,7 @@
 #include <sheaf/destination.h>
 #include <sheaf/status.h>
 
+#include "engine/sinks/parquet_compress.h"
 #include "engine/table/batch.h"
 #include "engine/table/columns.h"
 #include "engine/table/names.h"
@@ -134,8 +135,15 @@ struct sheaf__sink {
     char reject_label[160]; /* where it puts rejects, the same: "the table x_quarantine" */
 };
 
-/* How a kind of text is written. */
-typedef enum sheaf__text_format { SHEAF__CSV, SHEAF__TSV, SHEAF__JSONL } sheaf__text_format;
+/* How files, and standard output, are written. The columns of the last ones are typed. */
+typedef enum sheaf__text_format {
+    SHEAF__CSV,
+    SHEAF__TSV,
+    SHEAF__JSONL,
+    SHEAF__ARROW_STREAM,
+    SHEAF__ARROW_FILE,
+    SHEAF__PARQUET
+} sheaf__text_format;
 
 typedef enum sheaf__sink_kind {
     SHEAF__SINK_SQLITE,
@@ -153,7 +161,8 @@ typedef struct sheaf__sink_target {
     const char *path;
     const char *table; /* NULL: from the path */
     sheaf_if_exists if_exists;
-    bool append; /* instead: to the table of a database that is there */
+    bool append;              /* instead: to the table of a database that is there */
+    sheaf__codec compression; /* of a Parquet file's pages */
     const atomic_bool
         *stop; /* a write that is interrupted while this is true ends with ECANCELLED */
 } sheaf__sink_target;
@@ -168,6 +177,13 @@ bool sheaf__sink_is_postgres(const char *destination);
 sheaf_status sheaf__sink_parse(const char *destination, const char *format, const char *table,
                                sheaf__sink_target *target, sheaf_error *err);
 
+/* How it is to be compressed, by name; NULL: as usual. EINVAL: that does not go together. */
+sheaf_status sheaf__sink_set_compression(sheaf__sink_target *target, const char *name,
+                                         sheaf_error *err);
+
+/* Whether a destination has types, and is therefore to be given columns. */
+bool sheaf__sink_has_types(const sheaf__sink_target *target);
+
 /* Open the destination. OK with *sink; EEXIST, ENOENT, EIO, EDATABASE, ENOMEM. */
 sheaf_status sheaf__sink_open(const sheaf__sink_target *target, sheaf__sink **sink,
                               sheaf_error *err);
@@ -177,6 +193,10 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
                                 sheaf_error *err);
 sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **sink,
                               sheaf_error *err);
+sheaf_status sheaf__arrow_ipc_open(const sheaf__sink_target *target, sheaf__sink **sink,
+                                   sheaf_error *err);
+sheaf_status sheaf__parquet_open(const sheaf__sink_target *target, sheaf__sink **sink,
+                                 sheaf_error *err);
 sheaf_status sheaf__null_open(sheaf__sink **sink, sheaf_error *err);
 
 /* Whether they can be understood: OK, EINVAL. */

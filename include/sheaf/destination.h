@@ -24,6 +24,20 @@
  *
  * Records that are set aside go to the table NAME_quarantine, in the same transaction. (NAME is cut
  * so that this has 63 bytes at most.)
+ *
+ * Arrow IPC ("x.arrow" a file, "x.arrows" a stream, the same on standard output): columns of the
+ * types that <sheaf/type.h> has: Null, Bool, Int64, Float64, Date32, Timestamp and Time64 of
+ * microseconds, Utf8; all may be null. A record batch has 65,536 rows, fewer where they would take
+ * more than 32 MiB, and one at least: a row of a single field of 64 MiB is a batch. So the same
+ * rows are the same bytes, whoever read them, and however fast.
+ *
+ * Parquet ("x.parquet"): the same types, all optional: BOOLEAN, INT64, DOUBLE, DATE, TIMESTAMP and
+ * TIME of microseconds (adjusted to UTC or not, as the values are), STRING; of a column without any
+ * value UNKNOWN. A row group has 131,072 rows, fewer where they would take more than 64 MiB (256
+ * bytes a column, if that is more), and one at least; of each column there is one page, and one of
+ * a dictionary where that pays. Statistics have bounds, exact or not, and the nulls. Pages are
+ * compressed by zstd, unless that hardly helps: a quarter to a third smaller than with snappy, and
+ * every reader of the last years has it. The same rows are the same bytes here, too.
  */
 #ifndef SHEAF_DESTINATION_H
 #define SHEAF_DESTINATION_H

@@ -180,12 +180,13 @@ typedef struct sheaf_ingest_options {
     size_t size; /* sizeof(sheaf_ingest_options) */
 
     /*
-     * Where to: "x.db" or "x.sqlite" or "x.sqlite3" (SQLite), "postgresql://..." (PostgreSQL:
-     * <sheaf/destination.h>), "x.csv", "x.tsv", "x.jsonl" (a file), "-" (standard output, in
-     * `format`), "null:" (nowhere: read, check and count).
+     * Where to: "x.db" or "x.sqlite" or "x.sqlite3" (SQLite), "postgresql://..." (PostgreSQL),
+     * "x.parquet", "x.arrow", "x.arrows" (Arrow IPC, a file or a stream), "x.csv", "x.tsv",
+     * "x.jsonl" (a file), "-" (standard output, in `format`), "null:" (nowhere: read, check and
+     * count). <sheaf/destination.h> has more of them.
      */
     const char *destination;
-    const char *format; /* for "-": "csv" (NULL too), "tsv", "jsonl" */
+    const char *format; /* for "-": "csv" (NULL too), "tsv", "jsonl", "arrow" */
     const char *table; /* in a database; NULL: the file's name without its ending (a URI: EINVAL) */
     sheaf_if_exists if_exists;
 
@@ -298,6 +299,8 @@ typedef struct sheaf_ingest_options {
     size_t n_renames;
     const sheaf_added_column *added; /* at the end, in this order; each origin once */
     size_t n_added;
+    /* Of "x.parquet", its pages: "zstd" (NULL too), "snappy" (if the build has it), "none". */
+    const char *compression;
 } sheaf_ingest_options;
 
 /*

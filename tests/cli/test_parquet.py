@@ -1,0 +1,205 @@
+"""Parquet files, read back by DuckDB, arrow-rs and hyparquet: every value of every type, and what the statistics say."""
+
+import random
+import struct
+
+from columnar import ColumnarTest, needs_duckdb, needs_readers
+from harness import FAULT, SKIPPED, USAGE, csv_line
+from test_arrow import FAR, SPELLED, rows_of
+from test_types import column, some_date, some_time
+
+GROUP = 131072
+READERS = ("duckdb", "parquet-rs", "hyparquet")
+TYPES = {
+    "duckdb": {"null": "INTEGER", "bool": "BOOLEAN", "int64": "BIGINT", "float64": "DOUBLE", "date": "DATE", "timestamp": "TIMESTAMP",
+               "timestamp_utc": "TIMESTAMP WITH TIME ZONE", "time": "TIME", "text": "VARCHAR"},
+    "parquet-rs": SPELLED,
+    "hyparquet": {"null": "INT32 NULL", "bool": "BOOLEAN", "int64": "INT64", "float64": "DOUBLE", "date": "INT32 DATE",
+                  "timestamp": "INT64 TIMESTAMP MICROS", "timestamp_utc": "INT64 TIMESTAMP MICROS UTC",
+                  "time": "INT64 TIME MICROS", "text": "BYTE_ARRAY STRING"},
+}
+
+
+@needs_duckdb
+@needs_readers
+class Parquet(ColumnarTest):
+    def check(self, columns, *args, name="x.csv", readers=READERS):
+        """Load a file; returns the rows of the groups."""
+        types = list(self.schema(name).values())
+        self.succeed("ingest", name, "-o", "x.parquet", "--if-exists", "replace", *args)
+        return self.assert_holds("x.parquet", types, columns, readers, TYPES)
+
+    def chunks(self, *fields):
+        """Of each column chunk the metadata, as DuckDB has them."""
+        named = ", ".join(f"{field} AS q{i}" for i, field in enumerate(fields))
+        return self.query(f"SELECT {named} FROM parquet_metadata('{self.path('x.parquet')}')", len(fields))
+
+    def test_every_value_of_random_columns(self):
+        rng = random.Random(71)
+        for _ in range(12):
+            n = rng.choice([1, 7, 8, 9, 63, 64, 65, 700, 3000])
+            columns = [column(rng, n) for _ in range(11)] + [[str(i) for i in range(n)]]
+            self.write_columns("x.csv", columns)
+            self.assertEqual([n], self.check(columns, "-j", rng.choice("12"), "--compression", rng.choice(["zstd", "snappy", "none"])))
+
+    def test_the_limits_of_every_type(self):
+        for name, values in FAR.items():
+            with self.subTest(name):
+                columns = [values, [str(i) for i in range(len(values))]]
+                self.write_columns("x.csv", columns)
+                self.assertEqual([name, "int64"], list(self.schema("x.csv").values()))
+                self.check(columns)
+
+    def test_all_bits_of_doubles(self):
+        rng = random.Random(72)
+        numbers = [struct.unpack("<d", rng.randbytes(8))[0] for _ in range(20_000)]
+        texts = [repr(each) for each in numbers if each == each and abs(each) != float("inf")]
+        texts += ["-0.0", "0.0", "5e-324", "-5e-324", "1.7976931348623157e308", "2.2250738585072014e-308"]
+        self.write_columns("x.csv", [texts])
+        self.check([texts])
+
+    def test_groups_end_after_their_rows_whoever_read_them(self):
+        rng = random.Random(73)
+        for n, groups in ((GROUP - 1, [GROUP - 1]), (GROUP, [GROUP]), (GROUP + 1, [GROUP, 1])):
+            columns = [[str(i) for i in range(n)], [rng.choice(["true", "false", None]) for _ in range(n)],
+                       [None if rng.random() < 0.1 else "x" * (i % 7) or "y" for i in range(n)],
+                       [some_date(rng) + " " + some_time(rng) for _ in range(n)]]
+            self.write_columns("x.csv", columns)
+            self.assertEqual(groups, self.check(columns, "--executor", rng.choice(["threads", "processes"])), n)
+
+    def test_groups_of_long_texts_have_fewer_rows(self):
+        texts = ["a" * (18 << 20)] * 4 + ["b" * ((64 << 20) - 100), "c"]
+        columns = [[str(i) for i in range(len(texts))], texts]
+        self.write_columns("x.csv", columns)
+        self.assertEqual([3, 1, 2], self.check(columns))
+
+    def test_few_and_many_different_values_and_runs_of_them(self):
+        """What a dictionary holds, and what it does not: of every type, at every number of bits, in runs of all lengths."""
+        rng = random.Random(74)
+        n = 40_000
+        makers = [lambda i: str(i), lambda i: f"{i}.5", lambda i: f"text {i}" * (1 + i % 3), lambda i: f"{2000 + i % 97}-01-{1 + i % 28:02}",
+                  lambda i: f"2024-01-01 00:00:{i % 60:02}.{i % 1000000:06}"]
+        for different in (1, 2, 3, 5, 16, 17, 255, 256, 257, 4000, 9000, 12000, 40_000):
+            columns = []
+            for make in makers:
+                values = []
+                while len(values) < n:
+                    one = make(rng.randrange(different) * 37)
+                    values += [rng.choice([one, one, one, None])] * rng.choice([1, 1, 1, 7, 8, 9, 23, 24, 25, 300])
+                columns.append(values[:n])
+            self.write_columns("x.csv", columns + [[str(i) for i in range(n)]])
+            self.check(columns + [[str(i) for i in range(n)]], readers=("duckdb", "parquet-rs"))
+
+    def test_what_repeats_itself_is_in_a_dictionary(self):
+        n = 50_000
+        columns = [[f"v{i % 100}" for i in range(n)], [str(i) for i in range(n)], [str(i % 1000) for i in range(n)]]
+        self.write_columns("x.csv", columns)
+        self.check(columns)
+        encodings = [row[0] for row in self.chunks("encodings")]
+        self.assertEqual([True, False, True], ["DICTIONARY" in each for each in encodings], encodings)
+
+    def test_each_compression(self):
+        n = 60_000
+        rng = random.Random(75)
+        columns = [[str(i // 3) for i in range(n)], [f"some text {i % 9000} and more" for i in range(n)], [repr(rng.random()) for _ in range(n)]]
+        self.write_columns("x.csv", columns)
+        sizes = {}
+        for name, codec in (("zstd", "ZSTD"), ("snappy", "SNAPPY"), ("none", "UNCOMPRESSED")):
+            self.check(columns, "--compression", name)
+            self.assertEqual(codec, self.chunks("compression")[0][0])
+            sizes[name] = len(self.read("x.parquet"))
+        self.assertLess(sizes["zstd"], sizes["snappy"])
+        self.assertLess(sizes["snappy"], sizes["none"])
+        self.check(columns)
+        self.assertEqual(sizes["zstd"], len(self.read("x.parquet")), "what is usual")
+
+    def test_the_statistics_are_right(self):
+        n = 1000
+        long, last = "long " * 40, "\U0010ffff" * 40
+        columns = [[str(i - 500) for i in range(n)], [None] * 10 + [f"{(i - 500) / 4}" for i in range(10, n)], ["-0.0", "0.0"] * (n // 2),
+                   [f"{2000 + i % 30}-02-03" for i in range(n)], [long + str(i) for i in range(n)], [last] * n, ["true"] * n,
+                   ["é" * 31 + "a" + "é" * 9] * n, [None] * n, [["b", "", "ab"][i % 3] for i in range(n)],
+                   ["-0.0"] * n, [f"0001-01-01 00:00:{i % 60:02}" for i in range(n)]]
+        self.write("x.csv", csv_line(f"c{i}" for i in range(len(columns))) + "".join(
+            ",".join("" if value is None else f'"{value}"' for value in row) + "\n" for row in zip(*columns)))
+        self.check(columns)
+        found = self.chunks("stats_min_value", "stats_max_value", "stats_null_count", "min_is_exact", "max_is_exact")
+        beginning = long[:64]
+        self.assertEqual([
+            ["-500", "499", "0", "true", "true"],
+            ["-122.5", "124.75", "10", "true", "true"],
+            ["-0.0", "0.0", "0", "true", "true"],
+            ["2000-02-03", "2029-02-03", "0", "true", "true"],
+            [beginning, beginning[:-1] + chr(ord(beginning[-1]) + 1), "0", "false", "false"],
+            ["\U0010ffff" * 16, None, "0", "false", None],
+            ["true", "true", "0", "true", "true"],
+            ["é" * 31 + "a", "é" * 31 + "b", "0", "false", "false"],
+            [None, None, "1000", None, None],
+            ["", "b", "0", "true", "true"],
+            ["-0.0", "0.0", "0", "true", "true"],
+            ["0001-01-01 00:00:00", "0001-01-01 00:00:59", "0", "true", "true"],
+        ], found)
+
+    def test_the_same_bytes_whoever_reads_and_encodes(self):
+        rng = random.Random(76)
+        for i in range(3):
+            self.write_columns(f"d/{i}.csv", [column(rng, 70_000) for _ in range(5)] + [["x"] * 70_000])
+        first = None
+        for way in (["-j", "1"], ["-j", "2"], ["-j", "8"], ["--executor", "processes"], ["--executor", "sequential"], ["--memory", "2M"]):
+            self.succeed("ingest", "d", "-o", "x.parquet", "--if-exists", "replace", *way)
+            first = first or self.checksum("x.parquet")
+            self.assertEqual(first, self.checksum("x.parquet"), way)
+
+    def test_tables_without_rows_and_without_columns(self):
+        self.write("head.csv", "a,b\n")
+        self.write("none.csv", "")
+        self.succeed("ingest", "head.csv", "-o", "x.parquet")
+        self.assertEqual([], self.assert_holds("x.parquet", ["null", "null"], [[], []], READERS, TYPES))
+        self.succeed("ingest", "head.csv", "-o", "x.parquet", "--if-exists", "replace", "--text")
+        self.assertEqual([], self.assert_holds("x.parquet", ["text", "text"], [[], []], READERS, TYPES))
+        self.succeed("ingest", "none.csv", "-o", "x.parquet", "--if-exists", "replace")
+        self.assertEqual([], self.assert_holds("x.parquet", [], [], ["hyparquet"], TYPES))  # DuckDB wants a column
+
+    def test_names_of_all_kinds(self):
+        names = ["a\0b", "naïve 日本 😀", 'quoted "name"', "with.dot", "", "a,b", "x" * 10_000, "line\nend"]
+        self.write("x.csv", csv_line(names) + csv_line("1" * len(names)))
+        self.succeed("ingest", "x.csv", "-o", "x.parquet")
+        self.assert_holds("x.parquet", ["int64"] * len(names), [["1"]] * len(names), READERS[1:], TYPES, list(self.schema("x.csv")))
+        self.write("x.csv", csv_line(names[1:]) + csv_line("1" * (len(names) - 1)))  # no NUL in a statement
+        self.succeed("ingest", "x.csv", "-o", "x.parquet", "--if-exists", "replace")
+        self.assert_holds("x.parquet", ["int64"] * (len(names) - 1), [["1"]] * (len(names) - 1), READERS, TYPES, list(self.schema("x.csv")))
+
+    def test_many_columns(self):
+        n = 20_000
+        self.write("x.csv", csv_line(f"c{i}" for i in range(n)) + csv_line(str(i) for i in range(n)) * 2)
+        self.assertEqual([2], self.check([[str(i)] * 2 for i in range(n)], readers=READERS[1:]))
+
+    def test_a_damaged_file_in_the_middle_is_taken_back(self):
+        """With --text nobody surveys the files before: the damage is met when groups of it are written."""
+        good = [["1", "2"] * 60_000, ["x", None] * 60_000]
+        tail = [["3"] * 30_001, ["y"] * 30_001]
+        bad = [[str(i * 7919) for i in range(400_000)], ["z" * 9] * 400_000]
+        self.write("d/1.csv", "a,b\n" + rows_of(good))
+        self.write_gzip("d/2.csv.gz", "a,b\n" + rows_of(bad))
+        self.write("d/2.csv.gz", self.read("d/2.csv.gz")[:-500])
+        self.write("d/3.csv", "a,b\n" + rows_of(tail))
+        columns = [a + b for a, b in zip(good, tail)]
+        for way in (["-j", "1"], ["-j", "1", "--text"], ["-j", "2", "--text"], ["--executor", "processes", "--text"],
+                    ["--executor", "sequential", "--text"]):
+            self.expect(SKIPPED, "ingest", "d", "-o", "x.parquet", "--on-error", "quarantine", "--if-exists", "replace", *way)
+            types = ["text" if "--text" in way else "int64", "text"]
+            self.assertEqual([GROUP, 150_001 - GROUP], self.assert_holds("x.parquet", types, columns, READERS, TYPES))
+        self.succeed("ingest", "d/1.csv", "d/3.csv", "-o", "alone.parquet", "--text")
+        self.assertEqual(self.checksum("alone.parquet"), self.checksum("x.parquet"))
+
+    def test_a_fault_leaves_nothing(self):
+        self.write("x.csv", "a,b\n" + "1,2\n" * 100_000 + "3\n")
+        for how in ([], ["--text"]):
+            with self.assert_directory_unchanged():
+                self.expect(FAULT, "ingest", "x.csv", "-o", "x.parquet", *how)
+
+    def test_a_compression_that_does_nothing_is_a_usage_error(self):
+        self.write("x.csv", "a\n1\n")
+        self.expect(USAGE, "ingest", "x.csv", "-o", "x.parquet", "--compression", "lzo")
+        for name in ("x.csv.csv", "x.arrow", "x.db", "null:"):
+            self.expect(USAGE, "ingest", "x.csv", "-o", name, "--compression", "snappy")
