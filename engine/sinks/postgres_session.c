@@ -443,12 +443,11 @@ sheaf_status sheaf__postgres_commit(sheaf__postgres *session, sheaf_error *err)
     if (!PQsendQuery(session->connection, "COMMIT"))
         return refused(session, NULL, what, err);
     status = take_results(session, what, &result, err);
-    bool is_told = result && PQresultErrorField(result, PG_DIAG_SQLSTATE);
     bool is_done = is_good(result) && strcmp(PQcmdStatus(result), "COMMIT") == 0;
     PQclear(result);
     if (is_done)
         return SHEAF_OK;
-    if (!is_told && PQstatus(session->connection) == CONNECTION_BAD)
+    if (is_gone(session)) /* whatever it has said: a server may end when it has just committed */
         return in_doubt(session, transaction, err);
     if (status == SHEAF_OK) /* "ROLLBACK" */
         status = refused(session, NULL, what, err);

@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -16,12 +17,15 @@ from harness import FAULT, INTERRUPTED, ROWS, TIMEOUT, fill_pipe, wait_until
 from postgres import PostgresTest, literal
 
 COMMIT = b"Q\0\0\0\x0bCOMMIT\0"
+LAST_WORDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
+LAST_WORDS = b"E" + struct.pack("!I", len(LAST_WORDS) + 4) + LAST_WORDS
 
 
 class Proxy:
     """A socket beside the server's own, until the client commits: then it cuts the connection."""
 
-    def __init__(self, folder, server, forwards_commit):
+    def __init__(self, folder, server, forwards_commit, last_words):
+        self.last_words = last_words
         self.forwards_commit = forwards_commit
         self.server = server
         self.listener = socket.socket(socket.AF_UNIX)
@@ -44,6 +48,7 @@ class Proxy:
                     server.recv(1)  # it is done
                 break
             server.sendall(data)
+        client.sendall(self.last_words)
         for end in (client, server):
             end.shutdown(socket.SHUT_RDWR)
             end.close()
@@ -201,12 +206,13 @@ class Faults(PostgresTest):
         self.assertEqual("0\n", self.psql("SELECT count(*) FROM u"))
 
     def test_a_connection_that_is_lost_while_it_commits_is_in_doubt(self):
-        for forwards, outcome in ((True, "committed"), (False, "aborted")):
-            with self.subTest(outcome=outcome):
-                table = outcome
-                folder = self.path(outcome)
+        for forwards, outcome, last_words in ((True, "committed", b""), (False, "aborted", b""),
+                                              (True, "committed", LAST_WORDS), (False, "aborted", LAST_WORDS)):
+            with self.subTest(outcome=outcome, last_words=last_words):
+                table = outcome + str(len(last_words))
+                folder = self.path(table)
                 os.mkdir(folder)
-                proxy = Proxy(folder, self.cluster.dir, forwards)
+                proxy = Proxy(folder, self.cluster.dir, forwards, last_words)
                 uri = self.uri.replace(self.uri.split("@")[1].split("/")[0], folder.replace("/", "%2F"))
                 run = self.expect(FAULT, "ingest", "a.csv", "-o", uri, "--table", table)
                 proxy.thread.join(TIMEOUT)
