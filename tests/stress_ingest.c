@@ -88,9 +88,10 @@ static void *cancel_later(void *argument)
 static void one_ingest(const char *directory, const char *output, uint64_t records, bool bad,
                        uint32_t *random)
 {
-    static const char *const kinds[] = {"null:", "out.csv", "out.jsonl", "out.db"};
+    static const char *const kinds[] = {"null:",  "out.csv",    "out.jsonl",
+                                        "out.db", "out.csv.gz", "out.jsonl.zst"};
     char destination[300];
-    const char *kind = kinds[next_random(random) % 4];
+    const char *kind = kinds[next_random(random) % 6];
     snprintf(destination, sizeof destination, "%s%s%s", kind[0] == 'n' ? "" : output,
              kind[0] == 'n' ? "" : "/", kind);
     sheaf_ingest_options options = {.size = sizeof options,

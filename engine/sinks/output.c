@@ -242,6 +242,14 @@ void sheaf__output_put(sheaf__output *output, const void *bytes, size_t n_bytes)
     }
 }
 
+void sheaf__output_fail(sheaf__output *output, sheaf_status status, const sheaf_error *err)
+{
+    if (output->failure < 0)
+        return;
+    output->failure = status;
+    output->failure_error = *err;
+}
+
 sheaf_status sheaf__output_status(const sheaf__output *output, sheaf_error *err)
 {
     if (output->failure < 0)

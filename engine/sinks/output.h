@@ -54,6 +54,9 @@ static inline void sheaf__output_byte(sheaf__output *output, char byte)
 void sheaf__output_mark(sheaf__output *output);
 bool sheaf__output_take_back(sheaf__output *output);
 
+/* Whoever puts has failed: that is then the failure, unless there is one. */
+void sheaf__output_fail(sheaf__output *output, sheaf_status status, const sheaf_error *err);
+
 /* The first failure so far, if any. */
 sheaf_status sheaf__output_status(const sheaf__output *output, sheaf_error *err);
 

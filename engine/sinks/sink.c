@@ -26,6 +26,19 @@ static const struct {
     {".parquet", SHEAF__SINK_FILE, SHEAF__PARQUET},
 };
 
+static const struct {
+    const char *ending;
+    sheaf__text_format format;
+    sheaf__packing packing;
+} packed_endings[] = {
+    {".csv.gz", SHEAF__CSV, SHEAF__PACKED_GZIP},
+    {".csv.zst", SHEAF__CSV, SHEAF__PACKED_ZSTD},
+    {".tsv.gz", SHEAF__TSV, SHEAF__PACKED_GZIP},
+    {".tsv.zst", SHEAF__TSV, SHEAF__PACKED_ZSTD},
+    {".jsonl.gz", SHEAF__JSONL, SHEAF__PACKED_GZIP},
+    {".jsonl.zst", SHEAF__JSONL, SHEAF__PACKED_ZSTD},
+};
+
 static sheaf_status parse_format(const char *format, sheaf__text_format *parsed, sheaf_error *err)
 {
     static const char *const names[] = {[SHEAF__CSV] = "csv",
@@ -97,11 +110,20 @@ static sheaf_status parse_kind(const char *destination, sheaf__sink_target *targ
             return SHEAF_OK;
         }
     }
+    for (size_t i = 0; i < sizeof packed_endings / sizeof packed_endings[0]; i++) {
+        if (sheaf__path_ends_with(destination, packed_endings[i].ending)) {
+            target->kind = SHEAF__SINK_FILE;
+            target->format = packed_endings[i].format;
+            target->packing = packed_endings[i].packing;
+            return SHEAF_OK;
+        }
+    }
     sheaf_error_set(err, SHEAF_EINVAL, "the destination is not known by its ending");
     sheaf__error_source(err, destination);
     sheaf_error_hint(
         err, "use a file called *.db, *.sqlite, *.parquet, *.arrow, *.arrows, *.csv, *.tsv or "
-             "*.jsonl; postgresql://HOST/DATABASE; - for standard output; null: to load nothing");
+             "*.jsonl, the last three also with .gz or .zst behind; postgresql://HOST/DATABASE; "
+             "- for standard output; null: to load nothing");
     return SHEAF_EINVAL;
 }
 

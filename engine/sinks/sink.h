@@ -145,6 +145,13 @@ typedef enum sheaf__text_format {
     SHEAF__PARQUET
 } sheaf__text_format;
 
+/* And how that is compressed. */
+typedef enum sheaf__packing {
+    SHEAF__NOT_PACKED,
+    SHEAF__PACKED_GZIP,
+    SHEAF__PACKED_ZSTD
+} sheaf__packing;
+
 typedef enum sheaf__sink_kind {
     SHEAF__SINK_SQLITE,
     SHEAF__SINK_POSTGRES,
@@ -158,6 +165,7 @@ typedef enum sheaf__sink_kind {
 typedef struct sheaf__sink_target {
     sheaf__sink_kind kind;
     sheaf__text_format format;
+    sheaf__packing packing;
     const char *path;
     const char *table; /* NULL: from the path */
     sheaf_if_exists if_exists;

@@ -9,6 +9,7 @@
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
+#include "engine/sinks/compress.h"
 #include "engine/sinks/format.h"
 #include "engine/sinks/output.h"
 
@@ -24,12 +25,23 @@ typedef struct text_sink {
     bool has_begun;          /* something was written */
     bool had_begun;          /* when rows were marked; so many there were: */
     uint64_t rows_marked;
+    sheaf__packing packing;
+    sheaf__compressor *compressor; /* between the text and the output, or NULL */
     sheaf__output output;
 } text_sink;
 
 static text_sink *self_of(sheaf__sink *sink)
 {
     return (text_sink *)sink;
+}
+
+static void put_text(text_sink *self, const sheaf__text_block *block)
+{
+    if (self->compressor)
+        sheaf__compressor_put(self->compressor, block->bytes, block->n_bytes);
+    else
+        sheaf__output_put(&self->output, block->bytes, block->n_bytes);
+    self->has_begun = true;
 }
 
 static sheaf_status no_memory(sheaf_error *err)
@@ -42,14 +54,19 @@ static sheaf_status text_begin(sheaf__sink *sink, const sheaf__names *columns,
 {
     (void)types; /* text keeps the source's own spelling */
     text_sink *self = self_of(sink);
+    if (self->packing != SHEAF__NOT_PACKED) {
+        sheaf_status status = sheaf__compressor_create(self->packing, sink, &self->output,
+                                                       &self->compressor, err);
+        if (status < 0)
+            return status;
+    }
     if (self->style.format == SHEAF__JSONL)
         return sheaf__style_name(&self->style, columns, err);
     if (!sink->has_names || columns->n_items == 0)
         return SHEAF_OK;
     if (sheaf__style_header(&self->style, columns, &self->block) < 0)
         return no_memory(err);
-    sheaf__output_put(&self->output, self->block.bytes, self->block.n_bytes);
-    self->has_begun = true;
+    put_text(self, &self->block);
     return sheaf__output_status(&self->output, err);
 }
 
@@ -72,9 +89,8 @@ static sheaf_status text_format(const sheaf__sink *sink, const sheaf__rows *rows
 
 static void put_block(text_sink *self, const sheaf__text_block *block)
 {
-    sheaf__output_put(&self->output, block->bytes, block->n_bytes);
+    put_text(self, block);
     self->base.rows += block->n_rows;
-    self->has_begun = true;
 }
 
 static sheaf_status text_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
@@ -100,7 +116,10 @@ static sheaf_status text_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf
 static sheaf_status text_mark(sheaf__sink *sink, sheaf_error *err)
 {
     text_sink *self = self_of(sink);
-    sheaf__output_mark(&self->output);
+    if (self->compressor)
+        sheaf__compressor_mark(self->compressor);
+    else
+        sheaf__output_mark(&self->output);
     self->rows_marked = sink->rows;
     self->had_begun = self->has_begun;
     return sheaf__output_status(&self->output, err);
@@ -109,7 +128,11 @@ static sheaf_status text_mark(sheaf__sink *sink, sheaf_error *err)
 static sheaf_status text_take_back(sheaf__sink *sink, bool *done, sheaf_error *err)
 {
     text_sink *self = self_of(sink);
-    *done = sheaf__output_take_back(&self->output);
+    *done = true;
+    if (self->compressor)
+        sheaf__compressor_take_back(self->compressor);
+    else
+        *done = sheaf__output_take_back(&self->output);
     if (!*done)
         return SHEAF_OK;
     sink->rows = self->rows_marked;
@@ -119,7 +142,10 @@ static sheaf_status text_take_back(sheaf__sink *sink, bool *done, sheaf_error *e
 
 static sheaf_status text_commit(sheaf__sink *sink, sheaf_error *err)
 {
-    return sheaf__output_commit(&self_of(sink)->output, err);
+    text_sink *self = self_of(sink);
+    if (self->compressor)
+        sheaf__compressor_finish(self->compressor);
+    return sheaf__output_commit(&self->output, err);
 }
 
 static void text_abort(sheaf__sink *sink)
@@ -130,6 +156,7 @@ static void text_abort(sheaf__sink *sink)
 static void text_destroy(sheaf__sink *sink)
 {
     text_sink *self = self_of(sink);
+    sheaf__compressor_destroy(self->compressor);
     sheaf__output_end(&self->output);
     sheaf__text_block_end(&self->block);
     sheaf__style_end(&self->style);
@@ -154,6 +181,7 @@ sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **si
     self->base.wants_rows = true;
     self->base.takes_back = target->kind == SHEAF__SINK_FILE;
     sheaf__style_init(&self->style, target->format);
+    self->packing = target->packing;
     sheaf_status status = sheaf__output_open(&self->output, target, err);
     if (status < 0) {
         text_destroy(&self->base);

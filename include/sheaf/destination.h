@@ -38,6 +38,9 @@
  * a dictionary where that pays. Statistics have bounds, exact or not, and the nulls. Pages are
  * compressed by zstd, unless that hardly helps: a quarter to a third smaller than with snappy, and
  * every reader of the last years has it. The same rows are the same bytes here, too.
+ *
+ * The bytes of a CSV, TSV or JSON lines file depend on its rows alone; those of a compressed one on
+ * the version of zlib or libzstd as well. In neither case do they on workers, executors or chunks.
  */
 #ifndef SHEAF_DESTINATION_H
 #define SHEAF_DESTINATION_H
