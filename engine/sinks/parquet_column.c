@@ -15,7 +15,7 @@ enum { LENGTH_BYTES = 4, PAGE_BYTES_MAX = INT32_MAX - (1 << 20), WORTH_SHARE = 1
 
 void sheaf__parquet_scratch_end(sheaf__parquet_scratch *scratch)
 {
-    sheaf__compressor_destroy(scratch->compressor);
+    sheaf__page_compressor_destroy(scratch->compressor);
     sheaf__dictionary_end(&scratch->dictionary);
     sheaf__bytes_end(&scratch->present);
     sheaf__bytes_end(&scratch->page);
@@ -188,7 +188,7 @@ static sheaf_status press(sheaf__parquet_scratch *scratch, sheaf__bytes *to, siz
         return SHEAF_ELIMIT;
     }
     if (!scratch->page.failed)
-        sheaf__compress(scratch->compressor, scratch->page.items, scratch->page.n, to);
+        sheaf__page_compress(scratch->compressor, scratch->page.items, scratch->page.n, to);
     return scratch->page.failed || to->failed ? no_memory(err) : SHEAF_OK;
 }
 
@@ -276,7 +276,7 @@ sheaf_status sheaf__parquet_put_column(sheaf__bytes *to, const sheaf__column *co
 {
     contents made = {.n_present = n_rows - column->n_nulls};
     if (!scratch->compressor)
-        scratch->compressor = sheaf__compressor_create(scratch->compression);
+        scratch->compressor = sheaf__page_compressor_create(scratch->compression);
     if (made.n_present > 0)
         made.values = present_values(column, n_rows, &scratch->present);
     if (!scratch->compressor || (made.n_present > 0 && !made.values))

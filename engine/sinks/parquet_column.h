@@ -28,7 +28,7 @@ typedef struct sheaf__parquet_chunk {
 
 /* What is needed to make it, to be used again: by one thread at a time. */
 typedef struct sheaf__parquet_scratch {
-    sheaf__compressor *compressor;
+    sheaf__page_compressor *compressor;
     sheaf__codec compression;
     sheaf__dictionary dictionary;
     sheaf__bytes present; /* values, or ends, without those of nulls */

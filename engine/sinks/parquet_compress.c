@@ -13,7 +13,7 @@
 
 enum { ZSTD_LEVEL = 1 };
 
-struct sheaf__compressor {
+struct sheaf__page_compressor {
     sheaf__codec compression;
     ZSTD_CCtx *zstd;
 };
@@ -41,9 +41,9 @@ bool sheaf__can_compress(sheaf__codec compression)
     return (unsigned)compression <= SHEAF__CODEC_NONE;
 }
 
-sheaf__compressor *sheaf__compressor_create(sheaf__codec compression)
+sheaf__page_compressor *sheaf__page_compressor_create(sheaf__codec compression)
 {
-    sheaf__compressor *made = calloc(1, sizeof *made);
+    sheaf__page_compressor *made = calloc(1, sizeof *made);
     if (!made)
         return NULL;
     made->compression = compression;
@@ -54,7 +54,7 @@ sheaf__compressor *sheaf__compressor_create(sheaf__codec compression)
     return made;
 }
 
-void sheaf__compressor_destroy(sheaf__compressor *compressor)
+void sheaf__page_compressor_destroy(sheaf__page_compressor *compressor)
 {
     if (!compressor)
         return;
@@ -62,7 +62,7 @@ void sheaf__compressor_destroy(sheaf__compressor *compressor)
     free(compressor);
 }
 
-static void by_zstd(sheaf__compressor *compressor, const void *from, size_t n_bytes,
+static void by_zstd(sheaf__page_compressor *compressor, const void *from, size_t n_bytes,
                     sheaf__bytes *to)
 {
     size_t bound = ZSTD_compressBound(n_bytes);
@@ -92,8 +92,8 @@ static void by_snappy(const void *from, size_t n_bytes, sheaf__bytes *to)
 #endif
 }
 
-void sheaf__compress(sheaf__compressor *compressor, const void *from, size_t n_bytes,
-                     sheaf__bytes *to)
+void sheaf__page_compress(sheaf__page_compressor *compressor, const void *from, size_t n_bytes,
+                          sheaf__bytes *to)
 {
     if (compressor->compression == SHEAF__CODEC_ZSTD)
         by_zstd(compressor, from, n_bytes, to);

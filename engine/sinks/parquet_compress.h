@@ -10,7 +10,7 @@ typedef enum sheaf__codec {
     SHEAF__CODEC_NONE
 } sheaf__codec;
 
-typedef struct sheaf__compressor sheaf__compressor;
+typedef struct sheaf__page_compressor sheaf__page_compressor;
 
 /* "zstd", "snappy" or "none"; false: it is none of them. */
 bool sheaf__codec_parse(const char *name, sheaf__codec *compression);
@@ -19,11 +19,11 @@ bool sheaf__codec_parse(const char *name, sheaf__codec *compression);
 bool sheaf__can_compress(sheaf__codec compression);
 
 /* A compressor, for one thread at a time; NULL: there is no memory. */
-sheaf__compressor *sheaf__compressor_create(sheaf__codec compression);
-void sheaf__compressor_destroy(sheaf__compressor *compressor); /* NULL is allowed */
+sheaf__page_compressor *sheaf__page_compressor_create(sheaf__codec compression);
+void sheaf__page_compressor_destroy(sheaf__page_compressor *compressor); /* NULL is allowed */
 
 /* Put what the bytes become behind what `to` has. */
-void sheaf__compress(sheaf__compressor *compressor, const void *from, size_t n_bytes,
-                     sheaf__bytes *to);
+void sheaf__page_compress(sheaf__page_compressor *compressor, const void *from, size_t n_bytes,
+                          sheaf__bytes *to);
 
 #endif

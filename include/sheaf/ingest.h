@@ -183,8 +183,8 @@ typedef struct sheaf_ingest_options {
      * Where to: "x.db" or "x.sqlite" or "x.sqlite3" (SQLite), "postgresql://..." (PostgreSQL),
      * "x.parquet", "x.arrow", "x.arrows" (Arrow IPC, a file or a stream), "x.csv", "x.tsv",
      * "x.jsonl" (a file), these three with ".gz" or ".zst" behind (compressed), "-" (standard
-     * output, in `format`), "null:" (nowhere: read, check and count). <sheaf/destination.h> has more
-     * of them.
+     * output, in `format`), "null:" (nowhere: read, check and count). <sheaf/destination.h> has
+     * more of them.
      */
     const char *destination;
     const char *format; /* for "-": "csv" (NULL too), "tsv", "jsonl", "arrow" */
