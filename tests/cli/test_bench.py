@@ -94,7 +94,7 @@ class Figures(BenchTest):
 
     def test_every_configuration_is_there_and_repeated(self):
         self.write_some()
-        facts = self.facts("in", "--repeat", "3", "--workers", "1,3", "--executor", "processes,threads",
+        facts = self.facts("in", "--repeat", "3", "--workers", "1,3", "--executor", "processes,sequential,threads",
                            "--parser", "libcsv,scan")
         wanted = [f"{name}, {parser}" for parser in ("libcsv", "scan")
                   for name in ("sequential", "processes 1", "processes 3", "threads 1", "threads 3")]
@@ -265,6 +265,17 @@ class Equality(BenchTest):
         self.assertRegex(run.error_text, r"big\.csv")
         self.assertRegex(run.error_text, r"changed while it was (measured|read)")
         self.assertEqual(["big.csv"], self.names())
+
+    def test_a_file_of_the_same_size_with_another_byte_ends_it_too(self):
+        self.write_big("big.csv", 5)
+        process = self.start("bench", "big.csv", "--repeat", "1000", "--workers", "2", "--csv", "x.csv")
+        wait_until(lambda: len(self.names()) > 1, "it has begun")
+        with open(self.path("big.csv"), "r+b") as file:
+            file.seek(1000)
+            file.write(b"y")
+        run = self.finish(process)
+        self.assertEqual(FAULT, run.code, run)
+        self.assertIn("changed while it was", run.error_text)
 
     def test_faults_in_the_data_are_counted_in_all(self):
         self.write("a.csv", "a,b\n1,2\n3\n4,5\n6,7\n")
