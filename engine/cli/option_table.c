@@ -4,8 +4,7 @@
 #include <string.h>
 
 const option_info options[] = {
-    {'o', "output", "DEST", FOR_OUTPUT,
-     "x.db postgresql://... x.parquet .arrow .csv .jsonl, -, null:"},
+    {'o', "output", "DEST", FOR_OUTPUT, "x.db .parquet .arrow .csv[.gz] postgresql:// - null:"},
     {OPTION_TABLE, "table", "NAME", FOR_OUTPUT, "in a database (default: the file's name)"},
     {OPTION_IF_EXISTS, "if-exists", "fail|replace|append", FOR_INGEST,
      "when DEST is there already (fail)"},
