@@ -37,6 +37,7 @@ LEVELS = {
     "engine/table/": 2,
     "readers/": 3,
     "engine/discover/": 4,
+    "engine/ledger/": 4,
     "engine/sinks/": 4,
     "engine/ingest/": 4,
     "engine/": 4,  # files directly in it
@@ -56,6 +57,7 @@ NEVER = {
     "engine/table/": POOL,
     "readers/": POOL,
     "engine/sinks/": ("engine/executor/",) + READERS,
+    "engine/ledger/": POOL + READERS,
 }
 
 # Beginning of a file's path -> the only files there that may know the pool, by its public face: the way to threads.

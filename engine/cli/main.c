@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,9 @@ static int run(const arguments *args, reporter *self)
         faults_abandon(self);
     if (self->output_errno)
         code = end_of_output(self->output_errno, EXIT_PARTLY);
+    else if (status == SHEAF_ECANCELLED && summary.files_committed > 0)
+        fprintf(stderr, "interrupted: %" PRIu64 " files are committed, --resume goes on there\n",
+                summary.files_committed);
     else if (status == SHEAF_ECANCELLED)
         fputs("interrupted: nothing was committed\n", stderr);
     else if (status < 0 && status != SHEAF_EPIPE)

@@ -205,8 +205,10 @@ static int apply_choice(arguments *args, const option_info *info, const char *va
         SHEAF_EXECUTOR_THREADS, SHEAF_EXECUTOR_PROCESSES, SHEAF_EXECUTOR_SEQUENTIAL};
     static const sheaf_on_error on_errors[] = {SHEAF_ON_ERROR_QUARANTINE, SHEAF_ON_ERROR_STOP,
                                                SHEAF_ON_ERROR_SKIP_FILE};
-    static const sheaf_if_exists if_exists[] = {SHEAF_IF_EXISTS_FAIL, SHEAF_IF_EXISTS_REPLACE,
-                                                SHEAF_IF_EXISTS_APPEND};
+    static const sheaf_if_exists if_exists[] = {SHEAF_IF_EXISTS_FAIL, SHEAF_IF_EXISTS_APPEND,
+                                                SHEAF_IF_EXISTS_REPLACE};
+    static const sheaf_changed changed[] = {SHEAF_CHANGED_REFUSE, SHEAF_CHANGED_REPLACE,
+                                            SHEAF_CHANGED_APPEND};
     int position;
     int failure = set_choice(info, value, &position);
     if (failure >= 0)
@@ -214,6 +216,12 @@ static int apply_choice(arguments *args, const option_info *info, const char *va
     switch (info->id) {
     case OPTION_IF_EXISTS:
         args->ingest.if_exists = if_exists[position];
+        break;
+    case OPTION_CHANGED:
+        args->ingest.changed = changed[position];
+        break;
+    case OPTION_COMMIT:
+        args->ingest.commit = position == 0 ? SHEAF_COMMIT_PER_LOAD : SHEAF_COMMIT_PER_FILE;
         break;
     case OPTION_FORMAT:
         args->ingest.format = value;
@@ -263,6 +271,12 @@ static int apply_flag(arguments *args, const option_info *info)
         break;
     case OPTION_DIGEST:
         args->ingest.digest = true;
+        break;
+    case OPTION_RESUME:
+        args->ingest.resume = true;
+        break;
+    case OPTION_LEDGER:
+        args->ingest.ledger = true;
         break;
     case OPTION_JSON:
         args->json = true;

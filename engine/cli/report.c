@@ -148,6 +148,11 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
     note(out, &any, sum->repairs.trimmed, "long record trimmed", "long records trimmed");
     note(out, &any, sum->repairs.unquoted, "open quote taken as text", "open quotes taken as text");
     note(out, &any, sum->files_skipped, "file skipped", "files skipped");
+    note(out, &any, sum->files_unchanged, "file was there already", "files were there already");
+    note(out, &any, sum->rows_replaced, "row of a changed file replaced",
+         "rows of changed files replaced");
+    note(out, &any, sum->files_gone, "file is no more, its rows stay",
+         "files are no more, their rows stay");
     note(out, &any, sum->files_empty, "empty file", "empty files");
     note_bare(out, &any, self, sum);
     note(out, &any, sum->files_headerless, "file without a header", "files without a header");
@@ -238,6 +243,11 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
     } counts[] = {
         {"files", sum->files},
         {"files_skipped", sum->files_skipped},
+        {"files_unchanged", sum->files_unchanged},
+        {"files_replaced", sum->files_replaced},
+        {"rows_replaced", sum->rows_replaced},
+        {"files_gone", sum->files_gone},
+        {"files_committed", sum->files_committed},
         {"files_empty", sum->files_empty},
         {"files_bare", sum->files_bare},
         {"files_compressed", sum->files_compressed},

@@ -10,7 +10,7 @@ void sheaf__account_fill(const sheaf__load *load, const sheaf__chunk *chunk,
 {
     const sheaf__reader_counts *counts = &chunk->counts;
     report->file = chunk->file->found;
-    report->index = sheaf__load_index(chunk->file);
+    report->index = chunk->file->index;
     const sheaf__decompress_format *format = sheaf__compression_format(counts->compression);
     report->compression = format ? format->name : NULL;
     if (counts->encoding == SHEAF__ENCODING_OTHER)

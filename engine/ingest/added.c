@@ -64,7 +64,7 @@ sheaf_status sheaf__added_name_files(sheaf__load *load, sheaf_error *err)
     bool wanted = false;
     for (size_t i = 0; i < rules->n_added; i++)
         wanted |= is_text(&rules->added[i]);
-    for (size_t i = 0; wanted && i < sheaf_files_count(load->files); i++) {
+    for (size_t i = 0; wanted && i < load->n_files; i++) {
         load->states[i].path = sheaf__added_path(load->states[i].found->path, load->schema.arena);
         if (!load->states[i].path)
             return sheaf__error_memory(err, "the files' names");

@@ -110,14 +110,18 @@ sheaf_status sheaf__ask_help_sink(sheaf__load *load, sheaf_error *err)
 static sheaf_status executor_of(sheaf__load *load, const sheaf__load_file *file,
                                 sheaf_executor **executor, sheaf_error *err)
 {
+    if (load->remote && !goes_elsewhere(load, file))
+        return sheaf__ask_threads(load, executor, err);
+    *executor = load->executor;
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf__ask_threads(sheaf__load *load, sheaf_executor **executor, sheaf_error *err)
+{
     sheaf_status status = SHEAF_OK;
-    if (load->remote && !goes_elsewhere(load, file)) {
-        if (!load->stream_executor)
-            status = start_threads(load, SHEAF_EXECUTOR_THREADS, 1, &load->stream_executor, err);
-        *executor = load->stream_executor;
-    } else {
-        *executor = load->executor;
-    }
+    if (load->remote && !load->stream_executor)
+        status = start_threads(load, SHEAF_EXECUTOR_THREADS, 1, &load->stream_executor, err);
+    *executor = load->remote ? load->stream_executor : load->executor;
     return status;
 }
 
@@ -489,7 +493,7 @@ static size_t skip_files(const sheaf__load *load, size_t index)
         return index;
     while (index < load->survey_end && !load->states[index].late)
         index++;
-    return index < load->survey_end ? index : sheaf_files_count(load->files);
+    return index < load->survey_end ? index : load->n_files;
 }
 
 static bool has_room(void *source)
@@ -503,7 +507,7 @@ static sheaf_status next_question(void *source, void **argument, sheaf_error *er
     sheaf__ask_cursor *cursor = source;
     sheaf__load *load = cursor->load;
     cursor->next = skip_files(load, cursor->next);
-    if (cursor->next == sheaf_files_count(load->files))
+    if (cursor->next == load->n_files)
         return SHEAF_END;
     sheaf__load_file *file = &load->states[cursor->next++];
     cursor->n_asked++;

@@ -8,7 +8,7 @@
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
-#include "engine/ingest/load.h"
+#include "engine/ingest/resume.h"
 
 /* From the layout, or the header that comes with the chunk. */
 void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk, sheaf_error *fault)
@@ -33,7 +33,7 @@ void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk,
 /* The path of the file whose columns those of all are to be. */
 static void tell_first(const sheaf__load *load, char *text, size_t size)
 {
-    for (size_t i = 0; i < sheaf_files_count(load->files); i++) {
+    for (size_t i = 0; i < load->n_files; i++) {
         const char *path = load->states[i].found->path;
         if (load->states[i].layout == SHEAF__NO_NAME)
             continue;
@@ -61,7 +61,7 @@ sheaf_status sheaf__load_check_header(sheaf__load *load, sheaf__chunk *chunk, sh
 bool sheaf__load_has_no_table(const sheaf__load *load)
 {
     bool any = load->left_out != NULL;
-    for (size_t i = 0; !any && i < sheaf_files_count(load->files); i++)
+    for (size_t i = 0; !any && i < load->n_files; i++)
         any = load->states[i].faulty != NULL;
     return any && load->schema.headers.n_items == 0;
 }
@@ -70,7 +70,8 @@ sheaf_status sheaf__load_settle(sheaf__load *load, sheaf_error *err)
 {
     if (sheaf__load_has_no_table(load))
         return SHEAF_OK;
-    return sheaf__schema_settle(&load->schema, err);
+    sheaf_status status = sheaf__schema_settle(&load->schema, err);
+    return status == SHEAF_OK ? sheaf__resume_check_columns(load, err) : status;
 }
 
 sheaf_status sheaf__load_count_left_out(const sheaf__load *load, sheaf_error *err)
@@ -82,7 +83,7 @@ sheaf_status sheaf__load_count_left_out(const sheaf__load *load, sheaf_error *er
     bool *counted = calloc(schema->columns.n_items, sizeof *counted);
     if (!counted)
         return sheaf__error_memory(err, "the columns");
-    for (size_t i = 0; i < sheaf_files_count(load->files); i++) {
+    for (size_t i = 0; i < load->n_files; i++) {
         const sheaf__load_file *file = &load->states[i];
         if (!file->left_out && file->layout != SHEAF__NO_NAME)
             sum->files_cut += sheaf__schema_leaves_out(schema, file->layout, counted);

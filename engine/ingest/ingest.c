@@ -7,6 +7,7 @@
  * can be refused without reading a file is refused before one is read.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +20,7 @@
 #include "engine/core/error.h"
 #include "engine/core/options.h"
 #include "engine/core/system.h"
-#include "engine/ingest/load.h"
+#include "engine/ingest/resume.h"
 #include "readers/scan/scan.h"
 #include "readers/source/inflate.h"
 
@@ -196,10 +197,8 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
         made->target.kind != SHEAF__SINK_NULL)
         status = sheaf_error_set(
             err, SHEAF_EINVAL, "a run can go on behind a damaged file only if nothing is written");
-    if (status == SHEAF_OK && options->if_exists == SHEAF_IF_EXISTS_APPEND &&
-        made->target.kind != SHEAF__SINK_POSTGRES)
-        status = sheaf_error_set(err, SHEAF_EINVAL,
-                                 "rows are appended to tables of PostgreSQL only");
+    if (status == SHEAF_OK)
+        status = sheaf__resume_check(options, &made->target, err);
     if (status == SHEAF_OK)
         status = copy_typing(made, err);
     if (status == SHEAF_OK)
@@ -208,7 +207,7 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
         sheaf_ingest_destroy(made);
         return status;
     }
-    made->target.if_exists = options->if_exists;
+    made->target.if_exists = sheaf__resume_if_exists(options);
     made->target.stop = &made->shared->stop;
     *ingest = made;
     return SHEAF_OK;
@@ -314,6 +313,22 @@ const sheaf_column *sheaf_ingest_columns(const sheaf_ingest *ingest, size_t *n)
     return ingest->columns;
 }
 
+/*
+ * The rows and what was set aside appear. Of a file the rows come last: they say that the load is
+ * done. A database's are there, or not, whatever becomes of another file.
+ */
+static sheaf_status commit(sheaf__load *load, sheaf_error *err)
+{
+    sheaf__sink *sink = load->sink;
+    const char *path = NULL;
+    sheaf_status status = sink->ops->settle ? sink->ops->settle(sink, &path, err) : SHEAF_OK;
+    if (status == SHEAF_OK && path)
+        status = sheaf__rejects_commit(load, err);
+    if (status == SHEAF_OK)
+        status = sink->ops->commit(sink, err);
+    return status < 0 || path ? status : sheaf__rejects_commit(load, err);
+}
+
 static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_error *err)
 {
     sheaf__sink *sink = load->sink;
@@ -329,6 +344,7 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
     sink->has_names = load->has_names;
     if (status == SHEAF_OK)
         status = sink->ops->begin(sink, load->schema.table, load->types, err);
+    sheaf__resume_number(load);
     if (status == SHEAF_OK)
         status = sheaf__merge_rows(load, err);
     if (status == SHEAF_OK && !sink->wants_rows && !load->digests)
@@ -348,11 +364,13 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
     if (status == SHEAF_OK && atomic_load_explicit(&load->shared->stop, memory_order_relaxed))
         status = sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
     if (status == SHEAF_OK)
+        status = sheaf__resume_verify(load, err);
+    if (status == SHEAF_OK)
         status = sheaf__rejects_settle(load, err);
     if (status == SHEAF_OK)
-        status = sink->ops->commit(sink, err);
+        status = sheaf__resume_record(load, err);
     if (status == SHEAF_OK)
-        status = sheaf__rejects_commit(load, err);
+        status = commit(load, err);
     if (status < 0)
         sink->ops->abort(sink);
     return status;
@@ -409,6 +427,8 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
         load.wants_columns = load.sink->wants_columns;
         status = ask_for_table(ingest, &load, err);
         if (status == SHEAF_OK)
+            status = sheaf__resume_plan(&load, ingest, err);
+        if (status == SHEAF_OK)
             status = sheaf__load_choose_sizes(&load, err);
         if (status == SHEAF_OK)
             status = sheaf__load_open_quarantine(&load, ingest, err);
@@ -418,7 +438,9 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
             status = sheaf__ask_help_sink(&load, err);
         if (status == SHEAF_OK)
             status = run_phases(ingest, &load, err);
-        else
+        else if (status == SHEAF_END) /* there is nothing to load */
+            status = load.sink->ops->held ? load.sink->ops->commit(load.sink, err) : SHEAF_OK;
+        if (status < 0 || load.n_files == 0)
             load.sink->ops->abort(load.sink);
         summary->columns = load.schema.table->n_items;
         summary->columns_renamed = load.sink->columns_renamed;
@@ -445,6 +467,9 @@ sheaf_status sheaf_ingest_run(sheaf_ingest *ingest, const sheaf_files *files,
     atomic_store(&ingest->size_bytes, size_of_all(ingest, files));
     int64_t begun = sheaf__now_ns();
     sheaf_status status = run(ingest, files, summary, err);
+    if (status < 0 && summary->files_committed > 0)
+        sheaf_error_hint(err, "%" PRIu64 " files before it are committed: --resume goes on there",
+                         summary->files_committed);
     summary->seconds = (double)(sheaf__now_ns() - begun) / 1e9;
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include "engine/core/error.h"
 #include "engine/ingest/account.h"
+#include "engine/ingest/resume.h"
 
 /*
  * Whether a file that has this fault is left out before anything of it is written: where records
@@ -94,7 +95,7 @@ sheaf_status sheaf__judge(sheaf__load *load, sheaf__chunk *chunk, sheaf_file_rep
     sheaf__account_fill(load, chunk, report);
     if (status < 0)
         return status;
-    if (done)
+    if (done && !sheaf__resume_replaces(load, chunk->file))
         return leave_out(load, chunk, report, err);
     sheaf__rejects_advise(load, chunk->fault, false);
     sheaf__error_copy(err, chunk->fault);

@@ -9,6 +9,7 @@
 #include "engine/core/error.h"
 #include "engine/core/system.h"
 #include "engine/ingest/added.h"
+#include "engine/ingest/resume.h"
 
 enum {
     CHUNK_BYTES = 1 << 20,
@@ -140,6 +141,9 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
     size_t n_files = sheaf_files_count(files);
     *load = (sheaf__load){.options = &ingest->options,
                           .files = files,
+                          .n_files = n_files,
+                          .commits = ingest->target.kind == SHEAF__SINK_SQLITE ||
+                                     ingest->target.kind == SHEAF__SINK_FILE,
                           .summary = summary,
                           .shared = ingest->shared,
                           .typing = ingest->typing,
@@ -169,6 +173,7 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
     for (size_t i = 0; i < n_files; i++)
         load->states[i] = (sheaf__load_file){.load = load,
                                              .found = sheaf_files_at(files, i),
+                                             .index = i,
                                              .dialect = ingest->options.dialect,
                                              .layout = SHEAF__NO_NAME,
                                              .fd = -1};
@@ -182,7 +187,7 @@ void sheaf__load_end(sheaf__load *load)
         sheaf_executor_shutdown(load->executor, true, true);
     if (load->stream_executor)
         sheaf_executor_shutdown(load->stream_executor, true, true);
-    for (size_t i = 0; load->states && i < sheaf_files_count(load->files); i++) {
+    for (size_t i = 0; load->states && i < load->n_files; i++) {
         sheaf__load_close_file(&load->states[i]);
         sheaf__reader_destroy(load->states[i].reader);
         sheaf__chunk_release(load->states[i].faulty);
@@ -201,6 +206,7 @@ void sheaf__load_end(sheaf__load *load)
     sheaf__schema_end(&load->schema);
     sheaf__quarantine_destroy(load->quarantine);
     sheaf__quarantine_destroy(load->earlier_quarantine);
+    sheaf__resume_end(load);
     free(load->left_out);
     sheaf_executor_destroy(load->stream_executor);
     sheaf_executor_destroy(load->sink_executor);

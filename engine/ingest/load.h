@@ -22,6 +22,7 @@
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink
  *     leave.c       files that are left out
  *     account.c     what became of every record
+ *     resume.c      files that the destination has; resume_record.c, verify.c: its ledger
  *     file_options.c  what the user says of files; sniff.c: <sheaf/sniff.h>
  *
  * A chunk is the unit of work: about chunk_bytes of a file's rows. A file that is larger gives
@@ -63,6 +64,7 @@ typedef struct sheaf__guess sheaf__guess;
 typedef struct sheaf__load_file {
     sheaf__load *load;
     const sheaf_file *found;
+    size_t index;              /* in the list that was given */
     const char *path;          /* its text for a column that is added */
     sheaf__reader *reader;     /* of a stream whose header was read: it cannot be opened twice */
     sheaf__chunk *faulty;      /* with a fault that was met early, until the file's turn comes */
@@ -80,8 +82,9 @@ typedef struct sheaf__load_file {
     bool header_read;
     bool left_out; /* as its report said */
     bool late;     /* it is surveyed when all headers are known: it is split, or see types_decide */
-    bool here;     /* among files that processes read: this one only we can open */
-    int fd;        /* of a file that is split, while its ranges are read; -1: there is none */
+    bool is_loaded; /* all of it was written */
+    bool here;      /* among files that processes read: this one only we can open */
+    int fd;         /* of a file that is split, while its ranges are read; -1: there is none */
     const uint32_t *from; /* in another process, for a digest: the table's columns in the file */
     size_t n_from;
 } sheaf__load_file;
@@ -164,7 +167,11 @@ typedef enum sheaf__pass {
 struct sheaf__load {
     const sheaf_ingest_options *options; /* const during a run, like all up to the free lists */
     const sheaf_files *files;
-    sheaf__load_file *states; /* one for each file */
+    sheaf__load_file *states;     /* one for each file that is read */
+    size_t n_files;               /* of them */
+    struct sheaf__resume *resume; /* what the destination's ledger tells; NULL: it keeps none */
+    bool appends;                 /* rows come behind others */
+    bool commits;                 /* the destination keeps them */
     sheaf__shared *shared;
     sheaf_executor *executor;
     sheaf_executor *stream_executor; /* threads, beside processes; made when needed */
@@ -484,6 +491,9 @@ sheaf_status sheaf__ask_open(sheaf__load *load, sheaf__ask what, sheaf__ask_curs
 sheaf_status sheaf__ask_next(sheaf__ask_cursor *cursor, sheaf__chunk **chunk, sheaf_error *err);
 void sheaf__ask_close(sheaf__ask_cursor *cursor);
 
+/* Threads, whoever reads. */
+sheaf_status sheaf__ask_threads(sheaf__load *load, sheaf_executor **executor, sheaf_error *err);
+
 /* The executor, by the options. */
 sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err);
 
@@ -578,6 +588,9 @@ void sheaf__rejects_advise(const sheaf__load *load, sheaf_error *fault, bool is_
  * out, unless that is what was asked for.
  */
 sheaf_status sheaf__rejects_verify(const sheaf__load *load, sheaf_error *err);
+
+/* Of the quarantine beside a file, if no more comes: how large it is; 0: there is none. */
+uint64_t sheaf__rejects_size(const sheaf__load *load);
 
 /* Bring the quarantine to the disk, before the rows are committed; make it appear behind them. */
 sheaf_status sheaf__rejects_settle(sheaf__load *load, sheaf_error *err);

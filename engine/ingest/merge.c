@@ -14,6 +14,7 @@
 #include "engine/ingest/account.h"
 #include "engine/ingest/added.h"
 #include "engine/ingest/leave.h"
+#include "engine/ingest/resume.h"
 
 typedef struct merge {
     sheaf__load *load;
@@ -148,7 +149,7 @@ sheaf_status sheaf__merge_headers(sheaf__load *load, sheaf_error *err)
 {
     sheaf__ask_cursor cursor;
     sheaf__chunk *chunk;
-    load->survey_end = sheaf_files_count(load->files);
+    load->survey_end = load->n_files;
     sheaf_status status = sheaf__ask_open(load, SHEAF__ASK_HEADER, &cursor, err);
     if (status < 0)
         return status;
@@ -303,6 +304,8 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     } else if (status == SHEAF_OK && !next && load->pass == SHEAF__PASS_ROWS) {
         sheaf__account_fill(load, chunk, &cursor->report);
         status = sheaf__account_file(load, &cursor->report, err);
+        if (status == SHEAF_OK)
+            status = sheaf__resume_end_file(load, chunk->file, &cursor->report, err);
     } else if (status == SHEAF_OK && !next) {
         conclude_survey(load, chunk);
     }
@@ -322,6 +325,7 @@ static sheaf_status enter_file(sheaf__rows_cursor *cursor, sheaf_error *err)
     cursor->at = cursor->chunk->end;
     cursor->n_asked = cursor->n_taken = 0;
     status = sheaf__load_check_header(cursor->load, cursor->chunk, err);
+    sheaf__resume_begin_file(cursor->load, cursor->file);
     if (status == SHEAF_OK)
         status = sheaf__mark_file(cursor->load, cursor->chunk, err);
     return status < 0 ? status : take_header(cursor->load, cursor->chunk, err);

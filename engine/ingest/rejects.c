@@ -12,7 +12,7 @@
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
-#include "engine/ingest/load.h"
+#include "engine/ingest/resume.h"
 #include "readers/repair.h"
 
 static const char beside[] = ".quarantine.jsonl";
@@ -111,8 +111,14 @@ static sheaf_status open_named(sheaf__load *load, const sheaf_ingest *ingest, co
                                sheaf_error *err)
 {
     sheaf_status status = check_place(load, ingest, path, err);
-    return status < 0 ? status
-                      : sheaf__quarantine_create(path, ingest->target.stop, &load->quarantine, err);
+    if (status == SHEAF_OK)
+        status = sheaf__quarantine_create(path, ingest->target.stop, &load->quarantine, err);
+    if (status == SHEAF_OK && load->appends)
+        sheaf__quarantine_keep(load->quarantine,
+                               path == ingest->quarantine
+                                   ? UINT64_MAX
+                                   : load->resume->sidecar.before.quarantine_bytes);
+    return status;
 }
 
 /*
@@ -146,7 +152,7 @@ sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *
     const char *path = named ? named : beside_rows;
     if (load->sets_aside && path)
         status = open_named(load, ingest, path, err);
-    if (status == SHEAF_OK && beside_rows)
+    if (status == SHEAF_OK && beside_rows && !load->appends)
         status = forget_earlier(load, ingest, beside_rows, err);
     free(beside_rows);
     return status;
@@ -155,6 +161,13 @@ sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *
 sheaf_status sheaf__rejects_settle(sheaf__load *load, sheaf_error *err)
 {
     return load->quarantine ? sheaf__quarantine_settle(load->quarantine, err) : SHEAF_OK;
+}
+
+uint64_t sheaf__rejects_size(const sheaf__load *load)
+{
+    if (load->quarantine && !load->options->quarantine)
+        return sheaf__quarantine_size(load->quarantine);
+    return load->appends ? load->resume->sidecar.before.quarantine_bytes : 0;
 }
 
 sheaf_status sheaf__rejects_commit(sheaf__load *load, sheaf_error *err)

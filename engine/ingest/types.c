@@ -101,7 +101,7 @@ static sheaf_status ask_all_as_table(sheaf__load *load, sheaf_error *err)
 {
     uint32_t *from = malloc((load->schema.table->n_items + 1) * sizeof *from);
     sheaf_status status = from ? SHEAF_OK : SHEAF_ENOMEM;
-    for (size_t i = 0; i < sheaf_files_count(load->files) && status == SHEAF_OK; i++)
+    for (size_t i = 0; i < load->n_files && status == SHEAF_OK; i++)
         if (load->states[i].layout != SHEAF__NO_NAME)
             status = ask_as_table(load, &load->states[i], from);
     free(from);

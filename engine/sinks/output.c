@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/core/error.h"
 #include "engine/core/system.h"
+#include "engine/sinks/leftovers.h"
 
-enum { POLL_MS = 50 };
+enum { POLL_MS = 50, COPIED_AT_ONCE_BYTES = 64 << 20 };
 
 /* The directory part of the path, "." without one. */
 static void directory_of(const char *path, char *directory, size_t size)
@@ -82,17 +84,41 @@ static sheaf_status resolve(sheaf__output *output, const char *path, const mode_
         return sheaf__error_system(err, EISDIR, "cannot write the destination", path);
     if (!S_ISREG(st.st_mode))
         return refuse_kind(output, "a FIFO or a device", err);
-    if (!output->replace)
+    if (!output->replace && !output->appends)
         return already_exists(output, err);
+    output->replace = true;
     output->mode = st.st_mode & 07777;
     *mode = &output->mode;
     return SHEAF_OK;
+}
+
+/*
+ * The file is ours, and a lock says so until its last name is given. (A file system without locks
+ * has no leftovers that are removed.) False: who removes leftovers was quicker.
+ */
+static bool lock_temporary(sheaf__output *output)
+{
+    struct stat st;
+    output->lock_fd = fcntl(output->fd, F_DUPFD_CLOEXEC, 0);
+    if (flock(output->fd, LOCK_EX | LOCK_NB) != 0)
+        return errno != EWOULDBLOCK;
+    return fstat(output->fd, &st) != 0 || st.st_nlink > 0;
+}
+
+static void close_temporary(sheaf__output *output)
+{
+    if (output->fd >= 0)
+        close(output->fd);
+    if (output->lock_fd >= 0)
+        close(output->lock_fd);
+    output->fd = output->lock_fd = -1;
 }
 
 static sheaf_status open_temporary(sheaf__output *output, const mode_t *mode, sheaf_error *err)
 {
     char directory[PATH_MAX];
     directory_of(output->path, directory, sizeof directory);
+    sheaf__leftovers_remove(directory);
     int failure = EEXIST;
     for (int attempt = 0; output->fd < 0 && failure == EEXIST && attempt < 100; attempt++) {
         int n = snprintf(output->temporary, sizeof output->temporary, "%s/.sheaf-%ld-%llx.tmp",
@@ -105,6 +131,10 @@ static sheaf_status open_temporary(sheaf__output *output, const mode_t *mode, sh
         output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                           mode ? 0600 : 0666);
         failure = errno;
+        if (output->fd >= 0 && !lock_temporary(output)) {
+            close_temporary(output);
+            failure = EEXIST;
+        }
     }
     if (output->fd < 0) {
         output->temporary[0] = '\0';
@@ -120,8 +150,9 @@ static sheaf_status open_temporary(sheaf__output *output, const mode_t *mode, sh
 sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target *target,
                                 sheaf_error *err)
 {
-    *output = (sheaf__output){.fd = -1, .stop = target->stop};
+    *output = (sheaf__output){.fd = -1, .lock_fd = -1, .stop = target->stop};
     output->is_file = target->kind == SHEAF__SINK_FILE;
+    output->appends = target->if_exists == SHEAF_IF_EXISTS_APPEND;
     output->replace = target->if_exists == SHEAF_IF_EXISTS_REPLACE;
     output->buffer = malloc(SHEAF__OUTPUT_BUFFER_BYTES);
     if (!output->buffer)
@@ -134,6 +165,7 @@ sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target 
     }
     const mode_t *mode;
     sheaf_status status = resolve(output, target->path, &mode, err);
+    output->appends = output->appends && status == SHEAF_OK && mode; /* there is something */
     if (status == SHEAF_OK)
         status = open_temporary(output, mode, err);
     return status;
@@ -199,6 +231,53 @@ static void write_all(sheaf__output *output, const uint8_t *bytes, size_t n_byte
             fail(output, errno, "cannot write");
         }
     }
+}
+
+/* Some of the file that is there, by the kernel alone if it can: 0 at its end, -1 and errno. */
+static ssize_t copy_some(sheaf__output *output, int from, size_t n_bytes)
+{
+    ssize_t n = copy_file_range(from, NULL, output->fd, NULL, n_bytes, 0);
+    if (n >= 0 || (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP))
+        return n;
+    if (n_bytes > SHEAF__OUTPUT_BUFFER_BYTES)
+        n_bytes = SHEAF__OUTPUT_BUFFER_BYTES;
+    n = read(from, output->buffer, n_bytes);
+    uint64_t sent = output->n_sent;
+    if (n > 0)
+        write_all(output, output->buffer, (size_t)n);
+    output->n_sent = sent;
+    return n;
+}
+
+static void copy_all(sheaf__output *output, int from, uint64_t n_bytes)
+{
+    while (n_bytes > 0 && output->failure == SHEAF_OK) {
+        size_t most = n_bytes < COPIED_AT_ONCE_BYTES ? (size_t)n_bytes : COPIED_AT_ONCE_BYTES;
+        ssize_t n = copy_some(output, from, most);
+        if (n == 0)
+            return;
+        if (n > 0) {
+            n_bytes -= (uint64_t)n;
+            output->n_sent += (uint64_t)n;
+        } else if (errno != EINTR) {
+            fail(output, errno, "cannot copy what is there");
+        }
+        if (stopped(output) && output->failure == SHEAF_OK)
+            output->failure = sheaf_error_set(&output->failure_error, SHEAF_ECANCELLED,
+                                              "cancelled");
+    }
+}
+
+sheaf_status sheaf__output_keep(sheaf__output *output, uint64_t n_bytes, sheaf_error *err)
+{
+    if (!output->appends)
+        return SHEAF_OK;
+    int from = open(output->path, O_RDONLY | O_CLOEXEC);
+    if (from < 0)
+        return sheaf__error_system(err, errno, "cannot read what is there", output->path);
+    copy_all(output, from, n_bytes);
+    close(from);
+    return sheaf__output_status(output, err);
 }
 
 void sheaf__output_flush_some(sheaf__output *output)
@@ -319,6 +398,7 @@ sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err)
                    ? already_exists(output, err)
                    : sheaf__error_system(err, errno, "cannot rename the file", output->path);
     output->temporary[0] = '\0';
+    close_temporary(output);
     sync_directory(output->path);
     return SHEAF_OK;
 }
@@ -328,12 +408,12 @@ void sheaf__output_abort(sheaf__output *output)
     /* What a pipe was promised before the fault it gets: the rows that precede it. */
     if (!output->is_file && output->fd >= 0)
         sheaf__output_flush_some(output);
-    if (output->is_file && output->fd >= 0)
-        close(output->fd);
-    output->fd = -1;
     if (output->temporary[0])
         unlink(output->temporary);
     output->temporary[0] = '\0';
+    if (output->is_file)
+        close_temporary(output);
+    output->fd = -1;
 }
 
 void sheaf__output_end(sheaf__output *output)

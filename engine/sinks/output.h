@@ -2,8 +2,10 @@
  * Bytes out: a buffered file that appears whole or not at all, or standard output.
  *
  * A file is written under a temporary name in the directory of the destination ("."-hidden, so that
- * discovery passes it over), synchronised, and renamed. Failures are kept, as stdio does: after the
- * first, put() does nothing, and the next call that returns a status tells.
+ * discovery passes it over), synchronised, and renamed. As long as its process lives it is locked
+ * (flock(2)): one that is not is left over from a process that was killed, and whoever writes into
+ * the same directory next removes it. Failures are kept, as stdio does: after the first, put() does
+ * nothing, and the next call that returns a status tells.
  */
 #ifndef SHEAF_SINKS_OUTPUT_H
 #define SHEAF_SINKS_OUTPUT_H
@@ -19,9 +21,11 @@ typedef struct sheaf__output {
     bool is_file;   /* written under a temporary name; false: standard output */
     bool may_block; /* a pipe, terminal or socket: its reader may be slow */
     bool replace;
+    bool appends;             /* what is there stays, before all that is put */
     mode_t mode;              /* of the file that is replaced */
     char path[PATH_MAX];      /* where the file will be: symbolic links are followed */
     char temporary[PATH_MAX]; /* "" when there is none */
+    int lock_fd;              /* says that it is not left over; -1: closed */
     uint8_t *buffer;
     size_t n_buffered;
     uint64_t n_sent; /* out of the buffer */
@@ -35,6 +39,12 @@ sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target 
                                 sheaf_error *err);
 
 void sheaf__output_put(sheaf__output *output, const void *bytes, size_t n_bytes);
+
+/*
+ * If what is there is to stay: copy so many bytes of it, or UINT64_MAX: all, before anything is
+ * put. OK, EIO, ECANCELLED.
+ */
+sheaf_status sheaf__output_keep(sheaf__output *output, uint64_t n_bytes, sheaf_error *err);
 
 /* One byte, into a buffer that nearly always has room. */
 void sheaf__output_flush_some(sheaf__output *output);

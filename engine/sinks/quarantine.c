@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sheaf/text.h>
@@ -17,6 +18,8 @@
 struct sheaf__quarantine {
     char *path;
     const atomic_bool *stop;
+    bool keeps; /* what is there, so much of it: */
+    uint64_t kept_bytes;
     bool is_open;
     bool was_open; /* at the last mark */
     sheaf__output output;
@@ -40,6 +43,12 @@ sheaf_status sheaf__quarantine_create(const char *path, const atomic_bool *stop,
     return SHEAF_OK;
 }
 
+void sheaf__quarantine_keep(sheaf__quarantine *self, uint64_t n_bytes)
+{
+    self->keeps = true;
+    self->kept_bytes = n_bytes;
+}
+
 const char *sheaf__quarantine_path(const sheaf__quarantine *quarantine)
 {
     return quarantine->path;
@@ -49,12 +58,21 @@ static sheaf_status open_output(sheaf__quarantine *self, sheaf_error *err)
 {
     sheaf__sink_target target = {.kind = SHEAF__SINK_FILE,
                                  .path = self->path,
-                                 .if_exists = SHEAF_IF_EXISTS_REPLACE,
+                                 .if_exists = self->keeps ? SHEAF_IF_EXISTS_APPEND
+                                                          : SHEAF_IF_EXISTS_REPLACE,
                                  .stop = self->stop};
     if (self->is_open)
         return SHEAF_OK;
     self->is_open = true;
-    return sheaf__output_open(&self->output, &target, err);
+    sheaf_status status = sheaf__output_open(&self->output, &target, err);
+    return status < 0 ? status : sheaf__output_keep(&self->output, self->kept_bytes, err);
+}
+
+/* Whether there is more than is kept, of a run that was killed before its rows were there. */
+static bool has_more(const sheaf__quarantine *self)
+{
+    struct stat st;
+    return self->keeps && stat(self->path, &st) == 0 && (uint64_t)st.st_size > self->kept_bytes;
 }
 
 static void put_text(sheaf__quarantine *self, const char *text)
@@ -165,13 +183,27 @@ sheaf_status sheaf__quarantine_take_back(sheaf__quarantine *self, sheaf_error *e
 
 sheaf_status sheaf__quarantine_settle(sheaf__quarantine *self, sheaf_error *err)
 {
+    if (!self->is_open && has_more(self) && self->kept_bytes > 0) {
+        sheaf_status status = open_output(self, err);
+        if (status < 0)
+            return status;
+    }
     return self->is_open ? sheaf__output_settle(&self->output, err) : SHEAF_OK;
+}
+
+uint64_t sheaf__quarantine_size(const sheaf__quarantine *self)
+{
+    if (self->is_open)
+        return self->output.n_sent + self->output.n_buffered;
+    return self->keeps ? self->kept_bytes : 0;
 }
 
 sheaf_status sheaf__quarantine_commit(sheaf__quarantine *self, sheaf_error *err)
 {
     if (self->is_open)
         return sheaf__output_commit(&self->output, err);
+    if (self->keeps && !has_more(self))
+        return SHEAF_OK;
     if (unlink(self->path) != 0 && errno != ENOENT && errno != ENOTDIR)
         return sheaf__error_system(err, errno, "cannot remove the quarantine of an earlier run",
                                    self->path);

@@ -23,6 +23,12 @@ typedef struct sheaf__quarantine sheaf__quarantine;
 sheaf_status sheaf__quarantine_create(const char *path, const atomic_bool *stop,
                                       sheaf__quarantine **quarantine, sheaf_error *err);
 
+/*
+ * What an earlier run has put there stays, so many bytes of it; UINT64_MAX: all. Before the first
+ * put.
+ */
+void sheaf__quarantine_keep(sheaf__quarantine *quarantine, uint64_t n_bytes);
+
 const char *sheaf__quarantine_path(const sheaf__quarantine *quarantine);
 
 /* OK, EIO, ENOENT, ENOMEM, ECANCELLED. */
@@ -35,6 +41,9 @@ sheaf_status sheaf__quarantine_take_back(sheaf__quarantine *quarantine, sheaf_er
 
 /* Bring it to the disk: what can fail of a commit, before the rows are committed. */
 sheaf_status sheaf__quarantine_settle(sheaf__quarantine *quarantine, sheaf_error *err);
+
+/* How many bytes it has, if no more come. */
+uint64_t sheaf__quarantine_size(const sheaf__quarantine *quarantine);
 
 /* Make the file appear, or go if there is nothing for it. */
 sheaf_status sheaf__quarantine_commit(sheaf__quarantine *quarantine, sheaf_error *err);

@@ -23,6 +23,7 @@
 #include <sheaf/destination.h>
 #include <sheaf/status.h>
 
+#include "engine/ledger/ledger.h"
 #include "engine/sinks/parquet_compress.h"
 #include "engine/table/batch.h"
 #include "engine/table/columns.h"
@@ -115,6 +116,26 @@ typedef struct sheaf__sink_ops {
     sheaf_status (*take_back)(sheaf__sink *sink, bool *done, sheaf_error *err);
     /* A record that was set aside goes beside the rows; NULL: this kind has no place for it. */
     sheaf_status (*reject)(sheaf__sink *sink, const sheaf__rejected *rejected, sheaf_error *err);
+    /*
+     * Of a kind that keeps its ledger itself; all NULL: it does not. What it holds, before begin
+     * (nothing, if rows are not to go behind others). A file is loaded, all its rows written: its
+     * entry. A file of the ledger goes, with its rows (as many as there are of the same path, in
+     * turn, before begin; *done is false at first, and behind it, if it cannot be said which rows
+     * they are). A file has another time, and nothing else.
+     */
+    sheaf_status (*held)(sheaf__sink *sink, sheaf__ledger *ledger, sheaf_error *err);
+    sheaf_status (*record)(sheaf__sink *sink, const sheaf__ledger_file *file, sheaf_error *err);
+    sheaf_status (*forget)(sheaf__sink *sink, const sheaf__ledger *ledger,
+                           const sheaf__ledger_file *file, bool *done, sheaf_error *err);
+    sheaf_status (*touch)(sheaf__sink *sink, const sheaf__ledger_file *file, int64_t mtime_ns,
+                          sheaf_error *err);
+    /* What was written so far is committed, and more may come. NULL: only all of it can be. */
+    sheaf_status (*checkpoint)(sheaf__sink *sink, sheaf_error *err);
+    /*
+     * Of a file: bring it to the disk, so that of commit only the renaming is left; *path: what it
+     * is called until then, or NULL: this one is none. NULL: a kind that never is.
+     */
+    sheaf_status (*settle)(sheaf__sink *sink, const char **path, sheaf_error *err);
 } sheaf__sink_ops;
 
 /* The part that every sink begins with. */
@@ -127,7 +148,8 @@ struct sheaf__sink {
     /* Before begin: threads that may do its work (pipeline.h), so many; NULL: there are none. */
     sheaf_executor *executor;
     size_t workers;
-    uint64_t rows; /* as the destination itself counts what it took */
+    uint64_t rows;      /* as the destination itself counts what it took */
+    uint64_t first_row; /* after begin: the number of the first of them, or 0: it is not known */
     uint64_t columns_renamed;
     sheaf__asked_type *asked; /* before anything is read: what a table that exists takes */
     size_t n_asked;

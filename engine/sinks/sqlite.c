@@ -23,6 +23,7 @@
 #include "engine/core/error.h"
 #include "engine/sinks/sqlite.h"
 #include "engine/sinks/sqlite_append.h"
+#include "engine/sinks/sqlite_ledger.h"
 #include "engine/sinks/sqlite_names.h"
 #include "engine/sinks/sqlite_rejects.h"
 #include "engine/sinks/sqlite_types.h"
@@ -40,8 +41,9 @@ typedef struct sqlite_sink {
     sheaf__sink base;
     char *path;
     char *table;
-    bool made_file; /* by this run: there was no database before */
-    bool append;    /* rows go to a table that is there */
+    bool made_file;     /* by this run: there was no database before */
+    bool append;        /* rows go to a table that is there */
+    bool skips_refused; /* and one that it refuses is not the end */
     int busy_timeout_ms;
     const atomic_bool *stop;
     sqlite3 *db;
@@ -52,6 +54,7 @@ typedef struct sqlite_sink {
     uint64_t rows_marked;
     sheaf_arena *arena; /* for the names of its columns */
     sheaf__sqlite_rejects rejects;
+    sheaf__sqlite_ledger ledger;
 } sqlite_sink;
 
 static sqlite_sink *self_of(sheaf__sink *sink)
@@ -308,16 +311,39 @@ static sheaf_status too_many_columns(const sqlite_sink *self, size_t n_columns, 
     return SHEAF_ELIMIT;
 }
 
+static sheaf_status refuse_column(const sqlite_sink *self, const char *name, sheaf_error *err)
+{
+    char shown[120];
+    sheaf_text_escape(name, strlen(name), shown, sizeof shown);
+    sheaf_error_set(err, SHEAF_ECOLUMNS, "the table has no column '%s'", shown);
+    sheaf__error_source(err, self->path);
+    sheaf_error_hint(err, "--drop leaves a column out, --rename calls it as the table does; "
+                          "--if-exists replace loads all anew");
+    return SHEAF_ECOLUMNS;
+}
+
+/* Rows come behind others: the table has all these columns, and perhaps more. */
+static sheaf_status append_columns(sqlite_sink *self, const char **names, size_t n_names,
+                                   sheaf_error *err)
+{
+    const char *lacking = NULL;
+    int code = sheaf__sqlite_lacks(self->db, self->table, names, n_names, &lacking);
+    if (code == SQLITE_OK && lacking && !self->skips_refused)
+        return refuse_column(self, lacking, err);
+    if (code == SQLITE_OK)
+        code = sheaf__sqlite_append(self->db, self->table, names, n_names, &self->insert);
+    if (code == SQLITE_OK)
+        code = sheaf__sqlite_next_row(self->db, self->table, &self->base.first_row);
+    return code == SQLITE_OK ? SHEAF_OK : refused(self, "cannot append to the table", err);
+}
+
 static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns,
                                  const sheaf_type *types, sheaf_error *err)
 {
     sqlite_sink *self = self_of(sink);
     int limit = sqlite3_limit(self->db, SQLITE_LIMIT_COLUMN, -1);
-    if (self->append)
-        return sheaf__sqlite_append(self->db, self->table, columns, &self->insert) == SQLITE_OK
-                   ? SHEAF_OK
-                   : refused(self, "cannot append to the table", err);
-    if (columns->n_items > (size_t)limit)
+    sink->first_row = 1;
+    if (!self->append && columns->n_items > (size_t)limit)
         return too_many_columns(self, columns->n_items, limit, err);
     if (columns->n_items == 0) /* every file is empty: there is no table to make */
         return SHEAF_OK;
@@ -326,8 +352,10 @@ static sheaf_status sqlite_begin(sheaf__sink *sink, const sheaf__names *columns,
                                      : NULL;
     bool named = names &&
                  sheaf__sqlite_names(columns, self->arena, names, &self->base.columns_renamed);
-    sheaf_status status = named ? create_table(self, names, types, columns->n_items, err)
-                                : sheaf__error_memory(err, "the column names");
+    if (!named)
+        return sheaf__error_memory(err, "the column names");
+    sheaf_status status = self->append ? append_columns(self, names, columns->n_items, err)
+                                       : create_table(self, names, types, columns->n_items, err);
     self->rejects.names = names;
     self->changes_before = sqlite3_total_changes64(self->db);
     return status;
@@ -344,7 +372,7 @@ static sheaf_status insert_row(sqlite_sink *self, const sheaf__columns *columns,
     sqlite3_step(self->insert); /* reset tells whether it succeeded */
     int code = sqlite3_reset(self->insert);
     sheaf_status status = code == SQLITE_OK ? SHEAF_OK : SHEAF_EDATABASE;
-    if (self->append)
+    if (self->append && (code == SQLITE_OK || self->skips_refused))
         status = sheaf__sqlite_appended(self->db, code, err);
     return status == SHEAF_EDATABASE ? refused(self, "cannot insert a row", err) : status;
 }
@@ -401,17 +429,60 @@ static sheaf_status sqlite_take_back(sheaf__sink *sink, bool *done, sheaf_error 
     return SHEAF_OK;
 }
 
+/* ---- the ledger ---- */
+
+static sheaf_status sqlite_held(sheaf__sink *sink, sheaf__ledger *ledger, sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    if (!self->append)
+        return SHEAF_OK;
+    return sheaf__sqlite_ledger_read(&self->ledger, self->db, self->table, ledger) == SQLITE_OK
+               ? SHEAF_OK
+               : refused(self, "cannot read the ledger", err);
+}
+
+static sheaf_status sqlite_record(sheaf__sink *sink, const sheaf__ledger_file *file,
+                                  sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    sqlite3_int64 before = sqlite3_total_changes64(self->db);
+    int code = sheaf__sqlite_ledger_put(&self->ledger, self->db, file);
+    self->changes_before += sqlite3_total_changes64(self->db) - before; /* that is no row */
+    return code == SQLITE_OK ? SHEAF_OK : refused(self, "cannot write the ledger", err);
+}
+
+static sheaf_status sqlite_forget(sheaf__sink *sink, const sheaf__ledger *ledger,
+                                  const sheaf__ledger_file *file, bool *done, sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    int code = sheaf__sqlite_ledger_forget(&self->ledger, self->db, self->table, ledger, file,
+                                           done);
+    if (code == SQLITE_OK && *done)
+        code = sheaf__sqlite_rejects_drop(&self->rejects, self->db, file->file);
+    return code == SQLITE_OK ? SHEAF_OK : refused(self, "cannot replace a file's rows", err);
+}
+
+static sheaf_status sqlite_touch(sheaf__sink *sink, const sheaf__ledger_file *file,
+                                 int64_t mtime_ns, sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    return sheaf__sqlite_ledger_touch(&self->ledger, self->db, file, mtime_ns) == SQLITE_OK
+               ? SHEAF_OK
+               : refused(self, "cannot write the ledger", err);
+}
+
+/* ---- the end ---- */
+
 static void end_statements(sqlite_sink *self)
 {
     sqlite3_finalize(self->insert);
     self->insert = NULL;
     sheaf__sqlite_rejects_finalize(&self->rejects);
+    sheaf__sqlite_ledger_finalize(&self->ledger);
 }
 
-static sheaf_status sqlite_commit(sheaf__sink *sink, sheaf_error *err)
+static sheaf_status commit(sqlite_sink *self, sheaf_error *err)
 {
-    sqlite_sink *self = self_of(sink);
-    end_statements(self);
     if (has_moved(self)) {
         sheaf_error_set(err, SHEAF_EDATABASE,
                         "the database was moved, removed or replaced while it was loaded");
@@ -426,7 +497,23 @@ static sheaf_status sqlite_commit(sheaf__sink *sink, sheaf_error *err)
     return status;
 }
 
-/* ---- the end ---- */
+static sheaf_status sqlite_checkpoint(sheaf__sink *sink, sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    sheaf_status status = commit(self, err);
+    self->is_marked = false; /* all savepoints are over */
+    self->busy_timeout_ms = BEGIN_TIMEOUT_MS;
+    return status < 0 ? status
+                      : execute(self, sqlite3_mprintf("BEGIN IMMEDIATE"),
+                                "cannot write to the database", err);
+}
+
+static sheaf_status sqlite_commit(sheaf__sink *sink, sheaf_error *err)
+{
+    sqlite_sink *self = self_of(sink);
+    end_statements(self);
+    return commit(self, err);
+}
 
 static bool is_empty(sqlite3 *db)
 {
@@ -476,6 +563,7 @@ static void sqlite_destroy(sheaf__sink *sink)
     sqlite_sink *self = self_of(sink);
     end_statements(self);
     sheaf__sqlite_rejects_end(&self->rejects);
+    sheaf__sqlite_ledger_end(&self->ledger);
     sqlite3_close(self->db);
     sheaf__arena_destroy(self->arena);
     free(self->path);
@@ -509,10 +597,22 @@ static sheaf_status find_table(sqlite_sink *self, sheaf_error *err)
     return SHEAF_ENOENT;
 }
 
+/* Rows are to go behind those that are there, if there are any. */
+static sheaf_status find_rows(sqlite_sink *self, sheaf_error *err)
+{
+    char kind[16];
+    sheaf_status status = kind_of_table(self, self->table, kind, sizeof kind, err);
+    if (status < 0 || !kind[0])
+        return status;
+    self->append = true;
+    return SHEAF_OK;
+}
+
 /* Whether the tables may be made, with what if_exists says of those that are there. */
 static sheaf_status make_way_for_all(sqlite_sink *self, sheaf_if_exists if_exists, sheaf_error *err)
 {
-    const char *const tables[] = {self->table, self->rejects.table, self->rejects.files};
+    const char *const tables[] = {self->table, self->rejects.table, self->rejects.files,
+                                  self->ledger.table};
     sheaf_status status = SHEAF_OK;
     for (size_t i = 0; i < sizeof tables / sizeof tables[0] && status == SHEAF_OK; i++)
         status = make_way(self, tables[i], if_exists, err);
@@ -527,6 +627,11 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
                                         .reject = sqlite_reject,
                                         .mark = sqlite_mark,
                                         .take_back = sqlite_take_back,
+                                        .held = sqlite_held,
+                                        .record = sqlite_record,
+                                        .forget = sqlite_forget,
+                                        .touch = sqlite_touch,
+                                        .checkpoint = sqlite_checkpoint,
                                         .commit = sqlite_commit,
                                         .abort = sqlite_abort,
                                         .destroy = sqlite_destroy};
@@ -537,16 +642,22 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
     self->base.wants_rows = true;
     self->base.wants_columns = self->base.takes_back = true;
     self->stop = target->stop;
-    self->append = target->append;
+    self->append = self->skips_refused = target->append;
     self->path = strdup(target->path);
     self->table = target->table ? strdup(target->table) : table_of_path(target->path);
     sheaf_status status = self->path && self->table ? connect(self, err)
                                                     : sheaf__error_memory(err, "a destination");
     if (status == SHEAF_OK)
         status = sheaf__sqlite_rejects_init(&self->rejects, self->table, err);
-    if (status == SHEAF_OK)
-        status = self->append ? find_table(self, err)
-                              : make_way_for_all(self, target->if_exists, err);
+    if (status == SHEAF_OK && sheaf__sqlite_ledger_init(&self->ledger, self->table) != SQLITE_OK)
+        status = sheaf__error_memory(err, "a ledger");
+    if (status == SHEAF_OK && !self->append && target->if_exists == SHEAF_IF_EXISTS_APPEND)
+        status = find_rows(self, err);
+    bool stays = target->if_exists == SHEAF_IF_EXISTS_APPEND; /* whatever is there */
+    if (status == SHEAF_OK && self->append)
+        status = find_table(self, err);
+    else if (status == SHEAF_OK && !stays)
+        status = make_way_for_all(self, target->if_exists, err);
     if (status < 0) {
         sqlite_abort(&self->base);
         sqlite_destroy(&self->base);

@@ -14,18 +14,39 @@ static int prepare(sqlite3 *db, char *sql, sqlite3_stmt **statement)
     return code;
 }
 
-int sheaf__sqlite_append(sqlite3 *db, const char *table, const sheaf__names *columns,
+int sheaf__sqlite_append(sqlite3 *db, const char *table, const char *const *names, size_t n_names,
                          sqlite3_stmt **insert)
 {
     sqlite3_str *sql = sqlite3_str_new(db);
     sqlite3_str_appendf(sql, "INSERT INTO \"%w\"", table);
-    for (size_t i = 0; i < columns->n_items; i++)
-        sqlite3_str_appendf(sql, "%s\"%w\"", i > 0 ? "," : "(", columns->items[i].bytes);
+    for (size_t i = 0; i < n_names; i++)
+        sqlite3_str_appendf(sql, "%s\"%w\"", i > 0 ? "," : "(", names[i]);
     sqlite3_str_appendall(sql, ") VALUES");
-    for (size_t i = 0; i < columns->n_items; i++)
+    for (size_t i = 0; i < n_names; i++)
         sqlite3_str_appendall(sql, i > 0 ? ",?" : "(?");
     sqlite3_str_appendall(sql, ")");
     return prepare(db, sqlite3_str_finish(sql), insert);
+}
+
+int sheaf__sqlite_lacks(sqlite3 *db, const char *table, const char *const *names, size_t n_names,
+                        const char **lacking)
+{
+    sqlite3_stmt *query = NULL;
+    int code = prepare(db,
+                       sqlite3_mprintf("SELECT 1 FROM pragma_table_info(%Q) "
+                                       "WHERE name = ? COLLATE BINARY",
+                                       table),
+                       &query);
+    *lacking = NULL;
+    for (size_t i = 0; code == SQLITE_OK && i < n_names && !*lacking; i++) {
+        code = sqlite3_bind_text(query, 1, names[i], -1, SQLITE_STATIC);
+        if (code == SQLITE_OK && sqlite3_step(query) != SQLITE_ROW)
+            *lacking = names[i];
+        if (code == SQLITE_OK)
+            code = sqlite3_reset(query);
+    }
+    int ended = sqlite3_finalize(query);
+    return code == SQLITE_OK ? ended : code;
 }
 
 sheaf_status sheaf__sqlite_appended(sqlite3 *db, int code, sheaf_error *err)

@@ -39,9 +39,11 @@ static int create(sheaf__sqlite_rejects *rejects, sqlite3 *db)
     static const char columns[] = "file, line INTEGER, record INTEGER, field INTEGER, \"column\" "
                                   "TEXT, fault_line INTEGER, fault_byte INTEGER, \"offset\" "
                                   "INTEGER, code TEXT, message TEXT, raw";
-    int code = run(db, sqlite3_mprintf("CREATE TABLE \"%w\"(%s)", rejects->table, columns));
+    int code = run(
+        db, sqlite3_mprintf("CREATE TABLE IF NOT EXISTS \"%w\"(%s)", rejects->table, columns));
     if (code == SQLITE_OK)
-        code = run(db, sqlite3_mprintf("CREATE TABLE \"%w\"(file, header TEXT)", rejects->files));
+        code = run(db, sqlite3_mprintf("CREATE TABLE IF NOT EXISTS \"%w\"(file, header TEXT)",
+                                       rejects->files));
     if (code == SQLITE_OK)
         code = prepare(
             db, sqlite3_mprintf("INSERT INTO \"%w\" VALUES(?,?,?,?,?,?,?,?,?,?,?)", rejects->table),
@@ -126,6 +128,28 @@ int sheaf__sqlite_rejects_put(sheaf__sqlite_rejects *rejects, sqlite3 *db,
     if (code == SQLITE_OK)
         code = bind(rejects->insert, rejected);
     return code == SQLITE_OK ? step(rejects, rejects->insert) : code;
+}
+
+/* Delete what has this path from a table that may not be there. */
+static int drop(sqlite3 *db, const char *table, const char *path)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_table_column_metadata(db, "main", table, "file", NULL, NULL, NULL, NULL, NULL) !=
+        SQLITE_OK)
+        return SQLITE_OK;
+    int code = prepare(db, sqlite3_mprintf("DELETE FROM \"%w\" WHERE file = ?", table), &statement);
+    if (code == SQLITE_OK)
+        code = bind_bytes(statement, 1, path, strlen(path));
+    if (code == SQLITE_OK)
+        sqlite3_step(statement); /* finalize tells whether it succeeded */
+    int ended = sqlite3_finalize(statement);
+    return code == SQLITE_OK ? ended : code;
+}
+
+int sheaf__sqlite_rejects_drop(const sheaf__sqlite_rejects *rejects, sqlite3 *db, const char *path)
+{
+    int code = drop(db, rejects->table, path);
+    return code == SQLITE_OK ? drop(db, rejects->files, path) : code;
 }
 
 void sheaf__sqlite_rejects_mark(sheaf__sqlite_rejects *rejects)

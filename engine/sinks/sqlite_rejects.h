@@ -38,6 +38,9 @@ sheaf_status sheaf__sqlite_rejects_init(sheaf__sqlite_rejects *rejects, const ch
 int sheaf__sqlite_rejects_put(sheaf__sqlite_rejects *rejects, sqlite3 *db,
                               const sheaf__rejected *rejected);
 
+/* What was set aside of a file goes, if there is a quarantine. */
+int sheaf__sqlite_rejects_drop(const sheaf__sqlite_rejects *rejects, sqlite3 *db, const char *path);
+
 /* What is put from here on may be taken back, by the database; then forget it. */
 void sheaf__sqlite_rejects_mark(sheaf__sqlite_rejects *rejects);
 void sheaf__sqlite_rejects_forget(sheaf__sqlite_rejects *rejects);

@@ -54,15 +54,16 @@ static sheaf_status text_begin(sheaf__sink *sink, const sheaf__names *columns,
 {
     (void)types; /* text keeps the source's own spelling */
     text_sink *self = self_of(sink);
-    if (self->packing != SHEAF__NOT_PACKED) {
-        sheaf_status status = sheaf__compressor_create(self->packing, sink, &self->output,
-                                                       &self->compressor, err);
-        if (status < 0)
-            return status;
-    }
+    sheaf_status status = sheaf__output_keep(&self->output, UINT64_MAX, err);
+    if (status == SHEAF_OK && self->packing != SHEAF__NOT_PACKED)
+        status = sheaf__compressor_create(self->packing, sink, &self->output, &self->compressor,
+                                          err);
+    if (status < 0)
+        return status;
+    self->has_begun = self->output.appends;
     if (self->style.format == SHEAF__JSONL)
         return sheaf__style_name(&self->style, columns, err);
-    if (!sink->has_names || columns->n_items == 0)
+    if (!sink->has_names || columns->n_items == 0 || self->output.appends)
         return SHEAF_OK;
     if (sheaf__style_header(&self->style, columns, &self->block) < 0)
         return no_memory(err);
@@ -140,11 +141,27 @@ static sheaf_status text_take_back(sheaf__sink *sink, bool *done, sheaf_error *e
     return sheaf__output_status(&self->output, err);
 }
 
+static void finish_packing(text_sink *self)
+{
+    if (!self->compressor)
+        return;
+    sheaf__compressor_finish(self->compressor);
+    sheaf__compressor_destroy(self->compressor);
+    self->compressor = NULL;
+}
+
+static sheaf_status text_settle(sheaf__sink *sink, const char **path, sheaf_error *err)
+{
+    text_sink *self = self_of(sink);
+    *path = self->output.is_file ? self->output.temporary : NULL;
+    finish_packing(self);
+    return self->output.is_file ? sheaf__output_settle(&self->output, err) : SHEAF_OK;
+}
+
 static sheaf_status text_commit(sheaf__sink *sink, sheaf_error *err)
 {
     text_sink *self = self_of(sink);
-    if (self->compressor)
-        sheaf__compressor_finish(self->compressor);
+    finish_packing(self);
     return sheaf__output_commit(&self->output, err);
 }
 
@@ -171,6 +188,7 @@ sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **si
                                         .write = text_write,
                                         .mark = text_mark,
                                         .take_back = text_take_back,
+                                        .settle = text_settle,
                                         .commit = text_commit,
                                         .abort = text_abort,
                                         .destroy = text_destroy};

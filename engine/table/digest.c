@@ -277,3 +277,11 @@ sheaf_status sheaf__digest_names(sheaf__digest *digest, const sheaf__names *name
     sheaf__batch_destroy(batch);
     return SHEAF_OK;
 }
+
+/* ---- anything ---- */
+
+void sheaf__digest_bytes(sheaf__digest *digest, const void *bytes, size_t n_bytes)
+{
+    digest->value = reduce(next(digest->value, XXH3_64bits(bytes, n_bytes)));
+    digest->n_lines++;
+}

@@ -17,6 +17,7 @@
 #ifndef SHEAF_TABLE_DIGEST_H
 #define SHEAF_TABLE_DIGEST_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <sheaf/status.h>
@@ -42,5 +43,8 @@ void sheaf__digest_rows(sheaf__digest *digest, const sheaf__batch *batch, const 
 
 /* A line of names comes behind. OK, ENOMEM. */
 sheaf_status sheaf__digest_names(sheaf__digest *digest, const sheaf__names *names, size_t n_names);
+
+/* So many bytes come behind, as one line: a block of a file, whatever is in it. */
+void sheaf__digest_bytes(sheaf__digest *digest, const void *bytes, size_t n_bytes);
 
 #endif

@@ -209,6 +209,12 @@ sheaf_status sheaf__schema_add(sheaf__schema *schema, const sheaf__batch *header
     return status == SHEAF_ENOMEM ? sheaf__error_memory(err, "the columns of a header") : status;
 }
 
+sheaf_status sheaf__schema_seed(sheaf__schema *schema, const char *name, size_t n_name)
+{
+    bool added = sheaf__names_add(&schema->columns, name, n_name, NULL) != SHEAF__NO_NAME;
+    return added ? grow_kinds(schema) : SHEAF_ENOMEM;
+}
+
 uint32_t sheaf__schema_find(const sheaf__schema *schema, const sheaf__batch *header)
 {
     size_t n_key;

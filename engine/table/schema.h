@@ -106,6 +106,12 @@ sheaf_status sheaf__schema_check(const sheaf__schema *schema, const sheaf__batch
 sheaf_status sheaf__schema_add(sheaf__schema *schema, const sheaf__batch *header,
                                uint32_t *layout_index, sheaf_error *err);
 
+/*
+ * Before any header: a column that the table has in any case, and that no file need have. OK,
+ * ENOMEM.
+ */
+sheaf_status sheaf__schema_seed(sheaf__schema *schema, const char *name, size_t n_name);
+
 /* The layout of a header that was added; SHEAF__NO_NAME when it was not, or there is no memory. */
 uint32_t sheaf__schema_find(const sheaf__schema *schema, const sheaf__batch *header);
 

@@ -55,8 +55,26 @@ SHEAF_BEGIN_DECLS
 typedef enum sheaf_if_exists {
     SHEAF_IF_EXISTS_FAIL = 0, /* EEXIST, before anything is read */
     SHEAF_IF_EXISTS_REPLACE,  /* put the new rows in its place, when all of them are there */
-    SHEAF_IF_EXISTS_APPEND    /* add them to its rows; PostgreSQL's tables only, else EINVAL */
+    /*
+     * Put them behind those that are there, but not those of files that its ledger tells of
+     * (<sheaf/ingest.h>; PostgreSQL's tables have none). The table's columns and their types stay:
+     * a file may lack some (they are null then), and may have no other.
+     */
+    SHEAF_IF_EXISTS_APPEND
 } sheaf_if_exists;
+
+/* What to do with a source file that was changed since the destination's ledger was told of it. */
+typedef enum sheaf_changed {
+    SHEAF_CHANGED_REFUSE = 0, /* ECHANGED, before anything is read */
+    SHEAF_CHANGED_REPLACE,    /* its rows go, and all that it has now are loaded (databases) */
+    SHEAF_CHANGED_APPEND      /* all that it has now are loaded beside those that are there */
+} sheaf_changed;
+
+/* What is all or nothing. */
+typedef enum sheaf_commit {
+    SHEAF_COMMIT_PER_LOAD = 0, /* all files */
+    SHEAF_COMMIT_PER_FILE      /* each file, with its entry in the ledger (databases) */
+} sheaf_commit;
 
 /*
  * A destination as anybody may see it: without the password that a URI has. Not escaped; at most

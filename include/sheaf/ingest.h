@@ -142,7 +142,12 @@ typedef struct sheaf_summary {
     char destination[512]; /* for people: "trips.db:trips"; escaped */
     uint64_t digest;       /* if it was asked for; else 0 */
     sheaf_repairs repairs;
-    uint64_t files_bare; /* a header, and no record behind it: perhaps it was no header */
+    uint64_t files_bare;      /* a header, and no record behind it: perhaps it was no header */
+    uint64_t files_unchanged; /* the destination has them: they were not read, nor counted above */
+    uint64_t files_replaced;  /* that it had as they were before; and rows that went with them: */
+    uint64_t rows_replaced;
+    uint64_t files_gone;      /* that it has, and that are no more */
+    uint64_t files_committed; /* with PER_FILE: that are safe, whatever came behind them */
 } sheaf_summary;
 
 typedef struct sheaf_progress {
@@ -302,6 +307,26 @@ typedef struct sheaf_ingest_options {
     size_t n_added;
     /* Of "x.parquet", its pages: "zstd" (NULL too), "snappy" (if the build has it), "none". */
     const char *compression;
+    /*
+     * A destination may keep a ledger: which files it holds, each with its path, size, time, a hash
+     * of its content, its records and its first row; written with the rows, both or neither. A
+     * database always does: the table NAME_ledger. A file does, "x.csv" in "x.csv.ledger.jsonl", if
+     * that is asked for (ledger, resume, or APPEND), and from then on.
+     *
+     * resume: go on with a load. As if_exists APPEND, but rows that no ledger tells of are refused
+     * (EEXIST). Files that the ledger tells of are not read: those of the same real path, size and
+     * time, or where the time is another, of the same content. If one was changed, `changed` says
+     * what becomes of it. What files gave that are not there any more stays. A file that was left
+     * out is not in the ledger, one of which records were set aside is. Streams are always read.
+     */
+    bool ledger;
+    bool resume;
+    sheaf_changed changed;
+    /*
+     * PER_FILE: what is said of all files holds for each: a failure leaves what was committed
+     * before, and resume goes on behind it.
+     */
+    sheaf_commit commit;
 } sheaf_ingest_options;
 
 /*

@@ -1,0 +1,59 @@
+/*
+ * The ledger of a table, in a table beside it: NAME_ledger, made with its first row, in the same
+ * transaction as the rows of the file that it tells of.
+ *
+ *     file, path, size INTEGER, mtime_ns INTEGER, content TEXT, records INTEGER, loaded INTEGER,
+ *     rejected INTEGER, first_row INTEGER, encoding TEXT, delimiter TEXT, loaded_at TEXT,
+ *     loaded_by TEXT
+ *
+ * What they mean is told in ledger.h. `first_row` is a rowid: the file's rows have this one and
+ * those behind it, as many as were loaded. `file` and `path` are TEXT if they are UTF-8, else a
+ * BLOB of the same bytes. What is not known is NULL: so is mtime_ns of a file that was written so
+ * short before that its time would not tell of another change.
+ *
+ * All functions give an SQLite result code; what is wrong is in the database's error message.
+ */
+#ifndef SHEAF_SINKS_SQLITE_LEDGER_H
+#define SHEAF_SINKS_SQLITE_LEDGER_H
+
+#include <sqlite3.h>
+
+#include "engine/ledger/ledger.h"
+
+typedef struct sheaf__sqlite_ledger {
+    char *table; /* the ledger's name */
+    sqlite3_stmt *insert;
+} sheaf__sqlite_ledger;
+
+/* SQLITE_NOMEM; `table` is the rows'. */
+int sheaf__sqlite_ledger_init(sheaf__sqlite_ledger *self, const char *table);
+
+/* What the table has, which is there: its columns with their types, and the files of its ledger. */
+int sheaf__sqlite_ledger_read(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
+                              sheaf__ledger *ledger);
+
+/* The rowid that the next row of a table will have, or 0: it has none of its own making. */
+int sheaf__sqlite_next_row(sqlite3 *db, const char *table, uint64_t *row);
+
+/* One more file. */
+int sheaf__sqlite_ledger_put(sheaf__sqlite_ledger *self, sqlite3 *db,
+                             const sheaf__ledger_file *file);
+
+/* A file that is there was given another time, and nothing else. */
+int sheaf__sqlite_ledger_touch(const sheaf__sqlite_ledger *self, sqlite3 *db,
+                               const sheaf__ledger_file *file, int64_t mtime_ns);
+
+/*
+ * The rows of a file go, with its entry: *done; false: it cannot be said which rows they are. That
+ * is known as long as the table has all rows that its ledger tells of, and no others: VACUUM gives
+ * other rowids to a table of which rows were deleted.
+ */
+int sheaf__sqlite_ledger_forget(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
+                                const sheaf__ledger *ledger, const sheaf__ledger_file *file,
+                                bool *done);
+
+/* The statement ends; before the transaction does. */
+void sheaf__sqlite_ledger_finalize(sheaf__sqlite_ledger *self);
+void sheaf__sqlite_ledger_end(sheaf__sqlite_ledger *self);
+
+#endif
