@@ -77,10 +77,13 @@ static void tell(struct held_fault *fault)
 
 void faults_settle(reporter *self, bool are_set_aside)
 {
-    progress_hide();
-    for (size_t i = 0; i < self->held.n && are_set_aside; i++)
+    size_t n_told = are_set_aside ? self->held.n : 0;
+    if (n_told > 0)
+        progress_hide();
+    for (size_t i = 0; i < n_told; i++)
         tell(&self->held.items[i]);
-    progress_show();
+    if (n_told > 0)
+        progress_show();
     self->held.n = 0;
     for (size_t i = 0; i < self->n_faults; i++) {
         kind_of_fault *kind = &self->faults[i];

@@ -75,6 +75,16 @@ class Terminals(ProgressTest):
         self.assertTrue(terminal.read_until(BAR.search))
         self.assertTrue(self.finish_on_terminal(process, terminal).endswith(b"\r\x1b[K"), terminal.text)
 
+    def test_the_bar_stays_while_files_end(self):
+        """Of many small files one ends every moment: a bar that each of them erases is never seen."""
+        for name in ("a.csv", "b.csv"):
+            self.write_big(name, 10)
+        process, terminal = self.start_on_terminal("cat", "a.csv", "b.csv")
+        self.assertTrue(terminal.read_until(BAR.search))
+        self.take(process, 15 << 20)
+        self.assertTrue(terminal.read_until(lambda text: b"1 of 2 files" in text), terminal.text)
+        self.assertEqual(1, self.finish_on_terminal(process, terminal).count(b"\r\x1b[K"), "at the end alone")
+
     def test_of_a_stream_the_bytes_are_shown(self):
         """How much will come is not known, so there is no percentage."""
         process, terminal = self.start_on_terminal("ingest", "-", "-o", "null:", stdin=subprocess.PIPE,
