@@ -111,7 +111,7 @@ bool sheaf__digest_holds(const sheaf__load_file *file)
 {
     if (!file->load->digests)
         return true;
-    if (file->late) /* surveyed when all headers are known, but not which columns are chosen */
+    if (file->kept_end) /* by ranges: all headers were known, but not which columns are chosen */
         return has_all_columns(&file->load->schema);
     size_t n = n_table(&file->load->schema);
     uint32_t *from = project(file);

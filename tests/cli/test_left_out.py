@@ -136,6 +136,16 @@ class Asked(SheafTest):
                     self.assertEqual((loaded, 1 if bad else 0), (run.json["loaded"], run.json["files_skipped"]), run)
                     self.assertEqual(b"7|", self.sql("t.db", "SELECT * FROM t LIMIT 1;").strip())
 
+    def test_a_digest_is_of_the_tables_columns(self):
+        """Of rows, too, that were kept before it was known whose type it is, and looked at again."""
+        self.write("1.csv", "ID\n7\n")
+        self.write("2.csv", "id,ID\nx,8\n")
+        expected = test_digest.digest_of(["ID", "id_2"], [["7", None], ["8", "x"]])
+        for way in WAYS:
+            run = self.succeed("ingest", "1.csv", "2.csv", "-o", "t.db", "--if-exists", "replace", "--match", "nocase",
+                               "--type", "ID=int64", "--on-error", "skip-file", "--digest", "--json", *way)
+            self.assertEqual(expected, run.json["digest"], way)
+
     def test_a_digest_is_of_the_columns_that_are_selected(self):
         """Of rows, too, that were kept when it was not known yet which these are."""
         self.write("big.csv", "a,b,c\n" + "".join(f"{i},{i * i},x\n" for i in range(120_000)))
