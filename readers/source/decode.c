@@ -215,9 +215,7 @@ static size_t take_windows_1252(sheaf__decoder *decoder, uint8_t *buffer, size_t
 
 /* ---- iconv ---- */
 
-/*
- * The bytes here are no text: pass over them, and leave what tells them and nobody takes for text.
- */
+/* The bytes here are no text: pass over them, and leave what tells them and is none either. */
 static void pass_over(sheaf__decoder *decoder, uint8_t *buffer, size_t *n)
 {
     static const char digits[] = "0123456789ABCDEF";
