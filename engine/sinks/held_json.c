@@ -451,7 +451,8 @@ sheaf_status sheaf__held_json_read(sheaf__held_json *json, const char *line, siz
     sqlite3_reset(json->find);
     if (memchr(line, 0, n_bytes) || n_bytes > INT32_MAX)
         return sheaf_error_set(err, SHEAF_EQUARANTINE, "here is no JSON");
-    int code = sqlite3_bind_text(json->find, 1, line, (int)n_bytes, SQLITE_STATIC);
+    /* Of a text whose end it has to be told SQLite makes a copy for each member that is wanted. */
+    int code = sqlite3_bind_text(json->find, 1, line, -1, SQLITE_STATIC);
     if (code == SQLITE_OK)
         code = sqlite3_step(json->find);
     if (code == SQLITE_NOMEM)

@@ -21,7 +21,7 @@ sheaf_status sheaf__held_json_open(sheaf__held_json *json, sheaf_error *err);
 void sheaf__held_json_close(sheaf__held_json *json); /* also of zeros */
 
 /*
- * A line: a file, or a record, whose file is for the caller to find.
+ * A line, and a NUL behind it: a file, or a record, whose file is for the caller to find.
  *
  * Returns    OK: *file is one, from the arena; or NULL, and *record is filled, its text and *path
  *            in the arena `texts`. EQUARANTINE: what is wrong with the line, without its place;

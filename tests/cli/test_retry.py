@@ -13,6 +13,7 @@ import random
 import signal
 import sqlite3
 import time
+import unittest
 
 import dirty
 import harness
@@ -555,6 +556,17 @@ class WhatIsKnown(RetryTest):
         self.mend_table(whole)
         self.assertEqual(2, self.retry("x.db")["loaded"])
         self.assertEqual([["1", "two"], ["3", "x" * 200], ["4", "y" * 200]], self.sql_rows("x.db", "x"))
+
+    @unittest.skipIf(harness.is_sanitized(), "the peak says nothing")
+    def test_memory(self):
+        """A few times what the record takes in its quarantine, where a byte that is no text takes six."""
+        self.write("f.csv", b"a,b\n1,two\n3," + b"\xff" * 4_000_000 + b"\n")
+        self.load("f.csv", "-o", "x.csv")
+        size = os.path.getsize(self.path(JSONL))
+        self.assertGreater(size, 24_000_000)
+        run = self.measure("retry", JSONL, "-o", "y.csv", "-q")
+        self.assertEqual(SKIPPED, run.code, run)
+        self.assertLess(run.peak_bytes, 10 * size)
 
 
 class WhatWasFoundOut(RetryTest):
