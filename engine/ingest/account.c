@@ -82,12 +82,14 @@ static sheaf_status bad_account(sheaf_error *err, const char *path, const sheaf_
     return SHEAF_EACCOUNT;
 }
 
-sheaf_status sheaf__account_file(sheaf__load *load, sheaf_file_report *report, sheaf_error *err)
+sheaf_status sheaf__account_file(sheaf__load_file *file, sheaf_file_report *report,
+                                 sheaf_error *err)
 {
+    const sheaf__load *load = file->load;
     if (report->records != report->loaded + report->rejected + report->skipped_records)
         return bad_account(err, report->file->path, report);
     count_file(load->summary, report);
-    load->states[report->index].left_out = is_left_out(report);
+    file->left_out = is_left_out(report);
     atomic_fetch_add_explicit(load->files_done, 1, memory_order_relaxed);
     if (load->options->on_file)
         load->options->on_file(load->options->context, report);

@@ -11,6 +11,7 @@ void sheaf__account_fill(const sheaf__load *load, const sheaf__chunk *chunk,
                          sheaf_file_report *report);
 
 /* A file is done: add it to the summary, and tell who wants to know. OK, EACCOUNT. */
-sheaf_status sheaf__account_file(sheaf__load *load, sheaf_file_report *report, sheaf_error *err);
+sheaf_status sheaf__account_file(sheaf__load_file *file, sheaf_file_report *report,
+                                 sheaf_error *err);
 
 #endif

@@ -303,7 +303,7 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
         status = sheaf__judge(load, chunk, &cursor->report, err);
     } else if (status == SHEAF_OK && !next && load->pass == SHEAF__PASS_ROWS) {
         sheaf__account_fill(load, chunk, &cursor->report);
-        status = sheaf__account_file(load, &cursor->report, err);
+        status = sheaf__account_file(chunk->file, &cursor->report, err);
         if (status == SHEAF_OK)
             status = sheaf__resume_end_file(load, chunk->file, &cursor->report, err);
     } else if (status == SHEAF_OK && !next) {
