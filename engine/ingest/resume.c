@@ -63,10 +63,10 @@ sheaf_status sheaf__resume_check(const sheaf_ingest_options *options,
     if (!has_ledger && asks)
         return refuse("this destination keeps no ledger, and nothing that is there",
                       "--resume, --ledger and --if-exists append are for databases and files", err);
-    if (appends && !can_append(target))
+    if ((appends || options->ledger) && !can_append(target))
         return refuse(
             "nothing can be put behind what such a file holds",
-            "--resume and --if-exists append are for databases, and for CSV, TSV and JSON "
+            "--resume, --ledger and --if-exists append are for databases, and for CSV, TSV and JSON "
             "lines that are not compressed",
             err);
     if (options->resume && options->if_exists == SHEAF_IF_EXISTS_REPLACE)
