@@ -162,6 +162,19 @@ class Unchanged(ResumeTest):
         self.assertEqual(["201", "301"], [line["raw"] for line in held if "raw" in line])
 
 
+class Refused(ResumeTest):
+    def test_what_nothing_can_be_put_behind(self):
+        for name in ("x.parquet", "x.arrow", "x.arrows", "x.csv.gz", "x.jsonl.zst"):
+            for asked in (["--resume"], ["--ledger"], ["--if-exists", "append"]):
+                with self.subTest(name=name, asked=asked):
+                    run = self.expect(USAGE, "ingest", "in", "-o", name, *asked)
+                    self.assertIn("nothing can be put behind", run.error_text)
+        for name in ("-", "null:"):
+            for asked in (["--resume"], ["--ledger"], ["--if-exists", "append"]):
+                run = self.expect(USAGE, "ingest", "in", "-o", name, *asked)
+                self.assertIn("keeps no ledger", run.error_text)
+
+
 class Changed(ResumeTest):
     def test_is_refused(self):
         for destination in DESTINATIONS:
