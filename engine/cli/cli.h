@@ -173,6 +173,7 @@ enum { FAULTS_MAX = 16 };
 
 /* Of the file that is being read: to be told if it is not left out. */
 typedef struct faults_held {
+    const sheaf_file *file;
     struct held_fault *items;
     size_t n;
     size_t capacity;

@@ -4,7 +4,8 @@
  * A file may be left out after records of it were set aside: it is damaged further on, or most of
  * its records have faults. Nothing of it is kept then. So what there is to say of a file's records
  * waits until it is known what became of the file; at most HELD_MAX of them wait, the others are
- * only counted.
+ * only counted. Of a file whose rows cannot be taken back it is known at once: who reads a stream
+ * that never ends sees what is set aside of it.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -64,6 +65,9 @@ void report_on_reject(void *context, const sheaf_reject *reject)
     kind->n_waiting++;
     if (!self->args->quiet && (self->args->verbose || is_first) && grow(&self->held))
         self->held.items[self->held.n++] = (struct held_fault){kind, *reject->error};
+    self->held.file = reject->file;
+    if (reject->is_final)
+        faults_settle(self, true);
 }
 
 static void tell(struct held_fault *fault)
@@ -87,9 +91,10 @@ void faults_settle(reporter *self, bool are_set_aside)
     self->held.n = 0;
     for (size_t i = 0; i < self->n_faults; i++) {
         kind_of_fault *kind = &self->faults[i];
-        if (are_set_aside) {
+        if (are_set_aside && kind->n_waiting > 0) {
             kind->n += kind->n_waiting;
-            kind->n_files += kind->n_waiting > 0;
+            kind->n_files += kind->last_file != self->held.file;
+            kind->last_file = self->held.file;
         }
         kind->n_waiting = 0;
     }

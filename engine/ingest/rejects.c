@@ -251,6 +251,12 @@ void sheaf__rejects_advise(const sheaf__load *load, sheaf_error *fault, bool is_
     sheaf_error_hint(fault, "%s%s%s", hint, hint[0] ? "; " : "", advice);
 }
 
+/* What has gone where nothing is taken back is not left out any more. */
+static bool is_final(const sheaf__load *load)
+{
+    return !load->sink || !load->sink->takes_back;
+}
+
 static sheaf_status deliver(sheaf__load *load, const sheaf__chunk *chunk, const sheaf__fault *fault,
                             const uint8_t *raw, sheaf_error *err)
 {
@@ -288,7 +294,8 @@ static sheaf_status deliver(sheaf__load *load, const sheaf__chunk *chunk, const 
                                                              .line = rejected.line,
                                                              .offset_bytes = rejected.offset_bytes,
                                                              .raw = raw,
-                                                             .n_raw = rejected.n_raw});
+                                                             .n_raw = rejected.n_raw,
+                                                             .is_final = is_final(load)});
     return status;
 }
 

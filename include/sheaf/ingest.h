@@ -80,6 +80,7 @@ typedef struct sheaf_reject {
     uint64_t offset_bytes;    /* its first byte in the text */
     const void *raw;          /* the record without its line end; of one over the limit, so much */
     size_t n_raw;
+    bool is_final; /* else its file may still be left out, and this with it */
 } sheaf_reject;
 
 /* What became of one file. */

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import os
+import select
 import struct
 import subprocess
 import threading
@@ -41,6 +42,17 @@ class Streams(SheafTest):
         for byte in data:
             os.write(process.stdin.fileno(), bytes([byte]))
         self.assertEqual('a,b\n"x""\r\n",é\n3,4\n', self.finish(process).out.decode())
+
+    def test_what_is_set_aside_of_a_stream_is_told_while_it_goes_on(self):
+        """Its rows went where nothing is taken back, so it is not left out any more: it may never end."""
+        process = self.start("cat", "-", "--on-error", "quarantine", "-v", stdin=subprocess.PIPE)
+        process.stdin.write(b"a,b\n1,2\n3\n4,5\n")
+        process.stdin.flush()
+        self.assertTrue(select.select([process.stderr], [], [], harness.TIMEOUT)[0], "told too late")
+        self.assertIn(b"set aside: record 2", process.stderr.readline())
+        process.stdin.write(b"6\n")
+        run = self.finish(process)
+        self.assertEqual(1, run.err.count(b"set aside: "), run)
 
     def test_a_fifo_is_a_source(self):
         self.make_fifo("pipe")
