@@ -337,6 +337,10 @@ class SheafTest(unittest.TestCase):
         self.assertEqual(b"", run.stderr)
         return run.stdout
 
+    def sql_dump(self, database, table):
+        """All of a database, but for when its ledger was written, and how long before that a file was."""
+        return self.sql(database, f"UPDATE {sql_name(table + '_ledger')} SET loaded_at = '', mtime_ns = 0;\n.dump\n")
+
     def sql_columns(self, database, table):
         rows = self.sql(database, f"SELECT hex(name) FROM pragma_table_info({sql_text(table)}) ORDER BY cid;")
         return [bytes.fromhex(line.decode()).decode() for line in rows.split()]

@@ -53,8 +53,9 @@ class ExecutorsTest(SheafTest):
             harness.stop(feeder)
         kept = None
         if "-o" in args and os.path.exists(self.path(args[args.index("-o") + 1])):
-            kept = self.read(args[args.index("-o") + 1])
-            os.unlink(self.path(args[args.index("-o") + 1]))
+            destination = args[args.index("-o") + 1]
+            kept = self.sql_dump(destination, "t") if destination.endswith(".db") else self.read(destination)
+            os.unlink(self.path(destination))
         return run, (run.code, without_measures(run.out), without_measures(run.err), kept)
 
     def assert_alike(self, *args, code=CLEAN, **options):

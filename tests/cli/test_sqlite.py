@@ -270,7 +270,7 @@ class Sqlite(SqliteTest):
         dumps = []
         for j in harness.WORKERS:
             self.succeed("ingest", "d", "-o", f"{j}.db", "--table", "t", "-j", j)
-            dumps.append(self.sql(f"{j}.db", ".dump"))
+            dumps.append(self.sql_dump(f"{j}.db", "t"))
         self.assertTrue(dumps[0] == dumps[1] == dumps[2])
 
     def test_two_runs_into_one_database_both_arrive_or_one_is_refused(self):
