@@ -66,7 +66,7 @@ void report_on_reject(void *context, const sheaf_reject *reject)
     if (!self->args->quiet && (self->args->verbose || is_first) && grow(&self->held))
         self->held.items[self->held.n++] = (struct held_fault){kind, *reject->error};
     self->held.file = reject->file;
-    if (reject->is_final)
+    if (reject->is_final && !self->args->ingest.quarantine) /* which is there if the run succeeds */
         faults_settle(self, true);
 }
 

@@ -66,8 +66,8 @@ sheaf_status sheaf__resume_check(const sheaf_ingest_options *options,
     if ((appends || options->ledger) && !can_append(target))
         return refuse(
             "nothing can be put behind what such a file holds",
-            "--resume, --ledger and --if-exists append are for databases, and for CSV, TSV and JSON "
-            "lines that are not compressed",
+            "--resume, --ledger and --if-exists append are for databases, and for CSV, TSV and "
+            "JSON lines that are not compressed",
             err);
     if (options->resume && options->if_exists == SHEAF_IF_EXISTS_REPLACE)
         return refuse("a load cannot go on with rows that it replaces",

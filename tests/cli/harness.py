@@ -337,9 +337,11 @@ class SheafTest(unittest.TestCase):
         self.assertEqual(b"", run.stderr)
         return run.stdout
 
-    def sql_dump(self, database, table):
-        """All of a database, but for when its ledger was written, and how long before that a file was."""
-        return self.sql(database, f"UPDATE {sql_name(table + '_ledger')} SET loaded_at = '', mtime_ns = 0;\n.dump\n")
+    def sql_dump(self, database, table, ledger=True):
+        """All of a database, but for when its ledger was written, and how long before that a file was; or without it."""
+        name = sql_name(table + "_ledger")
+        order = f"UPDATE {name} SET loaded_at = '', mtime_ns = 0" if ledger else f"DROP TABLE {name}"
+        return self.sql(database, f"{order};\n.dump\n")
 
     def sql_columns(self, database, table):
         rows = self.sql(database, f"SELECT hex(name) FROM pragma_table_info({sql_text(table)}) ORDER BY cid;")
