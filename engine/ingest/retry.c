@@ -78,7 +78,7 @@ static sheaf_status understand(sheaf__retry *self, sheaf_error *err)
     if (status == SHEAF_OK)
         status = sheaf__sink_parse(self->is_table ? options->quarantine : options->destination,
                                    options->format, options->table, &self->target, err);
-    if (status == SHEAF_OK && options->n_types > 0 && self->target.kind != SHEAF__SINK_SQLITE)
+    if (status == SHEAF_OK && options->n_types > 0 && !sheaf__sink_has_types(&self->target))
         return refuse(err, "a type is asked for, but the destination has no types",
                       "CSV, TSV and JSONL keep every value as it is spelled");
     self->target.append = self->is_table;

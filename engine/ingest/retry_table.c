@@ -167,6 +167,7 @@ static sheaf_status prepare_source(sheaf__retry *self, sheaf__held_source *sourc
     }
     source->options = sheaf__file_options(&self->as_ingest, "", &file->dialect);
     source->options.encoding = SHEAF__ENCODING_UTF_8;
+    source->options.refuses_nul = self->target.kind == SHEAF__SINK_POSTGRES;
     source->options.nulls = source->nulls.n > 0 ? &source->nulls : NULL;
     return SHEAF_OK;
 }

@@ -252,6 +252,15 @@ class SetAside(PostgresTest):
             self.expect_fault("ingest", "a.csv", "-o", self.uri, "--table", "u", source="a.csv", line=3, byte=None,
                               says="NUL byte")
 
+    def test_a_nul_byte_in_what_is_retried_stays_set_aside(self):
+        self.write("a.csv", b"a,b\n1,x\x00y\n2,z\n3\n")
+        self.load("a.csv", "--quarantine", "q.jsonl", "--on-error", "quarantine", "--max-errors", "100%", code=SKIPPED)
+        self.write("q.jsonl", self.read("q.jsonl").replace(b'"raw":"3"', b'"raw":"3,w"'))
+        run = self.expect(SKIPPED, "retry", "q.jsonl", "-o", self.uri, "--table", "more")
+        self.assertIn("NUL byte", run.error_text)
+        self.assertEqual([["3", "w"]], self.rows("more"))
+        self.assertIn(b'"raw":"1,x\\u0000y"', self.read("q.jsonl"))
+
     def test_a_nul_byte_is_found_wherever_it_stands(self):
         for n in (1, 255, 256, 257, 5000, 70_000):
             rows = [f"{i},some text {i}\n".encode() for i in range(70_001)]

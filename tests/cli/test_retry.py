@@ -270,6 +270,17 @@ class Lines(RetryTest):
         self.retry(JSONL, "-o", "y.db", "--table", "z", code=SKIPPED)
         self.assertEqual(b"text\n", self.sql("y.db", "SELECT typeof(b) FROM z;"))
 
+    def test_into_files_that_have_types(self):
+        self.mend_lines({b"3": b"3,33", b'8,"9': b'8,"9"', b"4,5,6": b"4,x"}.get)
+        quarantine = self.read(JSONL)
+        self.write("good.csv", "a,b\n3,33\n8,9\n")
+        for name in ("y.parquet", "y.arrow", "y.arrows"):
+            self.write(JSONL, quarantine)
+            self.retry(JSONL, "-o", name, "--type", "b=int64", code=SKIPPED)
+            self.assertEqual(["type", "encoding"], [each["code"] for each in self.records()])
+            self.expect(CLEAN, "ingest", "good.csv", "-o", "good" + name, "-q")
+            self.assertEqual(self.read("good" + name), self.read(name))
+
     def test_a_quarantine_that_is_named(self):
         self.load("bad.csv", "-o", "n.db", "--quarantine", "q.jsonl")
         self.mend_lines(MENDED.get, "q.jsonl")
