@@ -358,7 +358,7 @@ int bench_main(const arguments *args, const sheaf_files *files)
     bench self = {.args = args, .files = files};
     outputs made = {0};
     int code = EXIT_FAULT;
-    if (!are_regular(files))
+    if (!are_regular(files) || !bench_files_are_apart(files, &args->bench))
         return EXIT_USAGE;
     for (size_t i = 0; i < sheaf_files_count(files); i++)
         self.size_bytes += sheaf_files_at(files, i)->size_bytes;

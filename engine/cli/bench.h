@@ -189,6 +189,9 @@ typedef struct bench_file {
     FILE *stream;
 } bench_file;
 
+/* Whether nothing is written over a source, or twice to one place; if not, that is told. */
+bool bench_files_are_apart(const sheaf_files *sources, const bench_arguments *asked);
+
 /* Make it; false: it cannot be, and that was told. */
 bool bench_file_open(bench_file *file, const char *path);
 /* It is whole; false as above. */

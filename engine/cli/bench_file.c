@@ -18,6 +18,44 @@ static bool cannot(const char *path, int error)
     return false;
 }
 
+/* ---- whether it may be there ---- */
+
+static bool refuse(const char *path, const char *why)
+{
+    char shown[512];
+    sheaf_text_escape(path, strlen(path), shown, sizeof shown);
+    fprintf(stderr, "error: %s is also %s\n  help: choose another file for it\n", shown, why);
+    return false;
+}
+
+static bool is_source(const sheaf_files *sources, const struct stat *found)
+{
+    for (size_t i = 0; i < sheaf_files_count(sources); i++) {
+        const sheaf_file *source = sheaf_files_at(sources, i);
+        if (source->device == found->st_dev && source->inode == found->st_ino)
+            return true;
+    }
+    return false;
+}
+
+bool bench_files_are_apart(const sheaf_files *sources, const bench_arguments *asked)
+{
+    const char *paths[] = {asked->csv, asked->chart, asked->html};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        struct stat found;
+        bool exists = paths[i] && stat(paths[i], &found) == 0;
+        if (exists && is_source(sources, &found))
+            return refuse(paths[i], "one of the sources");
+        bool is_device = exists && !S_ISREG(found.st_mode);
+        for (size_t other = 0; paths[i] && !is_device && other < i; other++)
+            if (paths[other] && strcmp(paths[other], paths[i]) == 0)
+                return refuse(paths[i], "asked for as something else");
+    }
+    return true;
+}
+
+/* ---- making it ---- */
+
 /* A device or a pipe has nothing that could be kept: it is written as it is. */
 static bool is_special(const char *path, bool *is_directory)
 {

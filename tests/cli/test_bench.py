@@ -424,6 +424,20 @@ class Usage(BenchTest):
                     run = self.bench("big.csv", "--repeat", "1000", option, path, code=FAULT, timeout=20)
                     self.assertIn(path, run.error_text)
 
+    def test_a_report_is_not_written_over_what_is_measured(self):
+        self.write("a.csv", "a\n1\n")
+        os.link(self.path("a.csv"), self.path("b.csv"))
+        os.mkdir(self.path("folder"))
+        self.write("folder/c.csv", "a\n2\n")
+        for option, path in (("--csv", "a.csv"), ("--html", "./a.csv"), ("--csv", "b.csv"), ("--html", "folder/c.csv")):
+            with self.subTest(option=option, path=path), self.assert_directory_unchanged():
+                self.assertIn("sources", self.bench("a.csv", "folder", *QUICK, option, path, code=USAGE).error_text)
+
+    def test_two_reports_are_two_files(self):
+        self.write("a.csv", "a\n1\n")
+        with self.assert_directory_unchanged():
+            self.assertIn("x.y", self.bench("a.csv", *QUICK, "--csv", "x.y", "--html", "x.y", code=USAGE).error_text)
+
     def test_a_report_replaces_one_that_is_there(self):
         self.write("a.csv", "a\n1\n")
         self.write("x.csv", "old")
