@@ -129,6 +129,19 @@ class Text(SheafTest):
         rows = [["3", None, "1"]] * 3000 + [["4", "5", None]] * 3000
         self.assert_written(["c", "d", "a"], rows, "1.csv", "2.csv", "--select", "c,d,a")
 
+    def test_a_null_that_is_alone_in_its_row_is_no_blank_line(self):
+        self.write("1.csv", "a\n" + "x\nNA\n" * 2000)
+        self.write("2.csv", "a,b\n" + ",1\n" * 2000)
+        for format in SEPARATORS:
+            for way in WAYS:
+                with self.subTest(format=format, way=way):
+                    run = self.succeed("cat", "1.csv", "2.csv", "--select", "a", "--null", "NA", "--format", format, *way)
+                    self.assertEqual(b"a\n" + b'x\n""\n' * 2000 + b'""\n' * 2000, run.out)
+
+    def test_tokens_that_are_null_in_plain_rows(self):
+        self.write("p.csv", "a,b\n" + "NA,1\n2,NA\n" * 3000)
+        self.assert_written(["a", "b"], [[None, "1"], ["2", None]] * 3000, "p.csv", "--null", "NA")
+
     def test_where_rows_come_from(self):
         self.write('1,".csv', "a,b\n" + "1,2\n" * 40_000)
         rows = [["1", "2", '1,".csv', str(i + 2), str(i + 1)] for i in range(40_000)]
