@@ -6,7 +6,7 @@ import json
 import random
 
 import harness
-from harness import SheafTest
+from harness import SKIPPED, SheafTest
 
 FORMATS = ("csv", "tsv", "jsonl")
 SEPARATORS = {"csv": ",", "tsv": "\t"}
@@ -110,6 +110,13 @@ class Text(SheafTest):
         self.write("p.csv", "a,b\n" + ("1,2\n" * 3000 + "\n#x\n") * 4)
         self.assert_written(["a", "b"], [["1", "2"]] * 12_000, "p.csv", "--comment", "#")
 
+    def test_records_that_are_set_aside_between_plain_rows_are_not_written(self):
+        self.write("p.csv", "a,b\n" + ("1,2\n" * 3000 + "3\n4,5,6\n") * 4)
+        for way in WAYS:
+            with self.subTest(way=way):
+                run = self.expect(SKIPPED, "cat", "p.csv", "--on-error", "quarantine", "--quarantine", "q.jsonl", *way)
+                self.assertEqual(b"a,b\n" + b"1,2\n" * 12_000, run.out)
+
     def test_a_quote_that_is_none_in_the_source_is_one_in_what_is_written(self):
         rows = [[f'{i}"', "it's"] for i in range(3000)]
         self.write("p.csv", "a,b\n" + "".join(f'{a},{b}\n' for a, b in rows))
@@ -129,6 +136,11 @@ class Text(SheafTest):
         rows = [["3", None, "1"]] * 3000 + [["4", "5", None]] * 3000
         self.assert_written(["c", "d", "a"], rows, "1.csv", "2.csv", "--select", "c,d,a")
 
+    def test_the_first_columns_of_plain_rows(self):
+        self.write("p.csv", "a,b,c\n" + "1,2,3\n" * 3000)
+        for n in (1, 2, 3):
+            self.assert_written(list("abc")[:n], [list("123")[:n]] * 3000, "p.csv", "--select", ",".join("abc"[:n]))
+
     def test_a_null_that_is_alone_in_its_row_is_no_blank_line(self):
         self.write("1.csv", "a\n" + "x\nNA\n" * 2000)
         self.write("2.csv", "a,b\n" + ",1\n" * 2000)
@@ -146,6 +158,17 @@ class Text(SheafTest):
         self.write('1,".csv', "a,b\n" + "1,2\n" * 40_000)
         rows = [["1", "2", '1,".csv', str(i + 2), str(i + 1)] for i in range(40_000)]
         self.assert_written(["a", "b", "file", "line", "row"], rows, '1,".csv', "--add", "file,line,row")
+
+    def test_what_is_escaped_in_json(self):
+        """All that is no letter of a text, wherever in a vector it stands; and nothing else."""
+        special = [*map(chr, range(0x20)), '"', "\\", "\x7f"]
+        plain = [" ", "!", "#", "[", "]", "~", "/", "\x80", "é", "\u2028"]
+        spelled = {"\b": r"\b", "\t": r"\t", "\n": r"\n", "\f": r"\f", "\r": r"\r", '"': r'\"', "\\": r"\\"}
+        texts = ["y" * n + c for c in special + plain for n in (0, 7, 15, 16, 31)]
+        escapes = {c: spelled.get(c, f"\\u{ord(c):04x}") for c in special}
+        self.write("p.csv", source([["a", "b"], *([text, "1"] for text in texts)], ",", True))
+        lines = "".join('{"a":"' + text[:-1] + escapes.get(text[-1], text[-1]) + '","b":"1"}\n' for text in texts)
+        self.assertEqual(lines, self.succeed("cat", "p.csv", "--format", "jsonl").out.decode())
 
     def test_a_byte_order_mark_is_quoted_where_a_file_begins_and_nowhere_else(self):
         self.write("m.csv", "1,\ufeffx\n\ufeffy,2\n")
