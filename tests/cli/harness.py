@@ -340,7 +340,7 @@ class SheafTest(unittest.TestCase):
     def sql_dump(self, database, table, ledger=True):
         """All of a database, but for when its ledger was written, and how long before that a file was; or without it."""
         name = sql_name(table + "_ledger")
-        order = f"UPDATE {name} SET loaded_at = '', mtime_ns = 0" if ledger else f"DROP TABLE {name}"
+        order = f"UPDATE {name} SET loaded_at = '', mtime_ns = 0" if ledger else f"DROP TABLE IF EXISTS {name}"
         return self.sql(database, f"{order};\n.dump\n")
 
     def sql_columns(self, database, table):
