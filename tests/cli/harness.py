@@ -30,6 +30,7 @@ import unittest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 CORPORA = REPOSITORY.parent / "shared" / "corpora"
+FEW_ROUNDS = os.environ.get("SHEAF_FEW_ROUNDS") == "1"  # where each run costs several times as much
 SHEAF = str(pathlib.Path(os.environ.get("SHEAF", REPOSITORY / "build/test/sheaf")).resolve())
 
 TIMEOUT = 60  # seconds for one run: far more than any needs, on a busy machine with a sanitizer too
@@ -361,6 +362,11 @@ class SheafTest(unittest.TestCase):
 
     def assert_database_is_sound(self, database):
         self.assertEqual(b"ok", self.sql(database, "PRAGMA integrity_check;").strip())
+
+
+def rounds(n):
+    """How many rounds of random input a test makes."""
+    return max(2, n // 5) if FEW_ROUNDS else n
 
 
 def sql_name(name):

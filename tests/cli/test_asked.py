@@ -192,7 +192,7 @@ class EveryRecord(AskedTest):
     def test_of_many_files(self):
         rng = random.Random(6)
         codes = []
-        for i in range(120):
+        for i in range(harness.rounds(120)):
             oracle = Oracle(rng, rng.randrange(1, 60), bad=rng.choice([0.02, 0.2]), faults=rng.choice([0, 0.1]))
             name = "a.csv"
             if rng.random() < 0.3:
@@ -205,8 +205,8 @@ class EveryRecord(AskedTest):
             limit = rng.choice([64 << 20, 64 << 20, rng.randrange(30, 60)])
             with self.subTest(i=i, limit=limit):
                 codes += self.check(oracle, name, *args, limit=limit)
-        self.assertGreater(codes.count("type"), 300)
-        self.assertGreater(len(codes) - codes.count("type"), 50)
+        self.assertGreater(codes.count("type"), harness.rounds(250))
+        self.assertGreater(len(codes) - codes.count("type"), harness.rounds(40))
 
 
 class EveryWay(AskedTest):

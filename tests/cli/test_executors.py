@@ -20,6 +20,8 @@ from harness import CLEAN, CORPORA, FAULT, SKIPPED, USAGE, SheafTest
 # The first is what the others are compared with.
 WAYS = [("threads", "1"), ("processes", "1"), ("processes", "2"), ("processes", "3"), ("processes", "8"),
         ("threads", "2"), ("threads", "3"), ("threads", "8"), ("sequential", "1"), ("sequential", "8")]
+if harness.FEW_ROUNDS:
+    WAYS = [("threads", "1"), ("processes", "3"), ("threads", "8"), ("sequential", "1")]
 
 # What a run may say differently: how long it took, how fast that was, and by how many.
 MEASURED = [(re.compile(rb' +\d+\.\d+ s, [^\n,]*/s, \d+ workers?'), b" (measured)"),

@@ -188,7 +188,7 @@ class Advised(FixTest):
 
     def test_of_random_records(self):
         random.seed(5)
-        for _ in range(150):
+        for _ in range(harness.rounds(150)):
             record = "".join(random.choice('1,," ') for _ in range(random.randrange(1, 8)))
             self.write("a.csv", "a,b\n1,2\n" + record + "\n")
             run = self.sheaf("cat", "a.csv", "--on-error", "quarantine")
@@ -220,7 +220,7 @@ class EveryRecord(FixTest):
         rng = random.Random(12)
         combinations = [each for n in range(4) for each in itertools.combinations(WORDS, n)]
         seen = dict.fromkeys(COUNTS, 0)
-        for i in range(400):
+        for i in range(harness.rounds(400)):
             text = make_file(rng)
             name = "a.csv"
             if rng.random() < 0.2:
@@ -238,7 +238,7 @@ class EveryRecord(FixTest):
                                      "--on-error", "quarantine", "--max-errors", "100%", *(["--fix", ",".join(fixes)] if fixes else []),
                                      *args).json["files"][0]
                 self.assertEqual(counts_of(repairs), {key: counts[key] for key in COUNTS})
-        self.assertGreater(min(seen.values()), 50, seen)
+        self.assertGreater(min(seen.values()), harness.rounds(40), seen)
 
 
 class EveryWay(EveryRecord):

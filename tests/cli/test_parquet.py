@@ -4,6 +4,7 @@ import random
 import struct
 
 from columnar import ColumnarTest, needs_duckdb, needs_readers
+import harness
 from harness import FAULT, SKIPPED, USAGE, csv_line
 from test_arrow import FAR, SPELLED, rows_of
 from test_types import column, some_date, some_time
@@ -36,7 +37,7 @@ class Parquet(ColumnarTest):
 
     def test_every_value_of_random_columns(self):
         rng = random.Random(71)
-        for _ in range(12):
+        for _ in range(harness.rounds(6)):
             n = rng.choice([1, 7, 8, 9, 63, 64, 65, 700, 3000])
             columns = [column(rng, n) for _ in range(11)] + [[str(i) for i in range(n)]]
             self.write_columns("x.csv", columns)

@@ -613,7 +613,7 @@ class EveryRecord(QuarantineTest):
     def test_of_many_files(self):
         rng = random.Random(4)
         n_rows = n_rejects = 0
-        for i in range(400):
+        for i in range(harness.rounds(400)):
             delimiter = rng.choice([b",", b",", b";", b"\t"])
             text = dirty.make_file(rng, delimiter=delimiter, faults=rng.choice([0.05, 0.25, 0.6]))
             limit = rng.choice([64 << 20, 64 << 20, rng.randrange(20, 60)])
@@ -629,8 +629,8 @@ class EveryRecord(QuarantineTest):
                 rows, rejects = self.check(text, name, limit, delimiter, *args)
                 n_rows += rows
                 n_rejects += rejects
-        self.assertGreater(n_rows, 2000)
-        self.assertGreater(n_rejects, 1000)
+        self.assertGreater(n_rows, harness.rounds(1500))
+        self.assertGreater(n_rejects, harness.rounds(800))
 
 
 class EveryWay(QuarantineTest):

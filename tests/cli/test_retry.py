@@ -393,7 +393,7 @@ class Lines(RetryTest):
         rng = random.Random(3)
         self.mend_lines(MENDED.get)
         text = self.read(JSONL)
-        for _ in range(150):
+        for _ in range(harness.rounds(150)):
             damaged = bytearray(text)
             at = rng.randrange(len(text))
             damaged[at:at + rng.randrange(4)] = bytes(rng.choice(b'"\\,:{}[]0u\n\0\xff') for _ in range(rng.randrange(3)))

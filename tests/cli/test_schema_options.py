@@ -254,7 +254,7 @@ class RandomFolders(SchemaTest):
 
     def test_random_folders_become_the_expected_table(self):
         refused = 0
-        for seed in range(220):
+        for seed in range(harness.rounds(220)):
             rng = random.Random(seed)
             files = random_files(rng)
             options = random_options(rng, files)
@@ -267,7 +267,7 @@ class RandomFolders(SchemaTest):
                     self.check_refused(paths, ["--on-error", "quarantine", *options.args()], str(error))
                 else:
                     self.check_table(expected, paths, options.args(), rng)
-        self.assertTrue(20 < refused < 120, refused)
+        self.assertTrue(harness.rounds(20) < refused < harness.rounds(120), refused)
 
 
 class Counted(SchemaTest):
