@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "engine/core/annotate.h"
 #include "engine/core/error.h"
 #include "engine/executor/nested.h"
 #include "engine/executor/pool.h"
@@ -25,6 +26,7 @@ static sheaf_worker *make_guest_locked(sheaf__pool *pool)
         return NULL;
     sheaf__worker_init(guest, pool, pool->max_workers + pool->n_guests++);
     guest->next_idle = atomic_load_explicit(&pool->guests, memory_order_relaxed);
+    SHEAF__HAPPENS_BEFORE(&pool->guests);
     atomic_store_explicit(&pool->guests, guest, memory_order_release);
     pool->n_threads += is_sequential(pool);
     return guest;

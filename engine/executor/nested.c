@@ -1,6 +1,7 @@
 /* Workers that wait for tasks of their own pool: see nested.h. */
 #include "engine/executor/nested.h"
 
+#include "engine/core/annotate.h"
 #include "engine/core/error.h"
 #include "engine/executor/futex.h"
 
@@ -13,6 +14,7 @@ sheaf_worker *sheaf__pool_self(sheaf__pool *pool)
             return worker;
     }
     sheaf_worker *guest = atomic_load_explicit(&pool->guests, memory_order_acquire);
+    SHEAF__HAPPENS_AFTER(&pool->guests);
     while (guest && atomic_load_explicit(&guest->self, memory_order_relaxed) != self)
         guest = guest->next_idle;
     return guest;
