@@ -1,11 +1,11 @@
-/* Files that are compressed on their way out: engine/sinks/compress.h. */
+/* Files that are compressed on their way out: engine/sinks/compress/compress.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sheaf/executor.h>
 
-#include "engine/sinks/compress.h"
+#include "engine/sinks/compress/compress.h"
 #include "tests/support.h"
 
 TestSuite(compress, .init = enter_directory, .fini = leave_directory, .timeout = 120);

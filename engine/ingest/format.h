@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "engine/sinks/block.h"
+#include "engine/sinks/text/block.h"
 
 typedef struct sheaf__load sheaf__load;
 typedef struct sheaf__chunk sheaf__chunk;

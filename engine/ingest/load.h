@@ -50,7 +50,7 @@
 #include "engine/ingest/file_options.h"
 #include "engine/ingest/format.h"
 #include "engine/ingest/typing.h"
-#include "engine/sinks/quarantine.h"
+#include "engine/sinks/quarantine/quarantine.h"
 #include "engine/sinks/sink.h"
 #include "engine/table/columns.h"
 #include "engine/table/digest.h"

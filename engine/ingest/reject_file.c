@@ -1,5 +1,5 @@
 /* What a file's records are read with, for a quarantine: see load.h and sinks/reject_file.h. */
-#include "engine/sinks/reject_file.h"
+#include "engine/sinks/quarantine/reject_file.h"
 
 #include "engine/core/error.h"
 #include "engine/ingest/load.h"

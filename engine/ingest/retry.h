@@ -13,7 +13,7 @@
 #include <sheaf/retry.h>
 
 #include "engine/ingest/mended.h"
-#include "engine/sinks/held.h"
+#include "engine/sinks/quarantine/held.h"
 #include "engine/table/columns.h"
 #include "engine/table/names.h"
 

@@ -8,7 +8,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/path.h"
-#include "engine/sinks/postgres_uri.h"
+#include "engine/sinks/postgres/uri.h"
 
 static const struct {
     const char *ending;

@@ -24,7 +24,7 @@
 #include <sheaf/status.h>
 
 #include "engine/ledger/ledger.h"
-#include "engine/sinks/parquet_compress.h"
+#include "engine/sinks/parquet/compress.h"
 #include "engine/table/batch.h"
 #include "engine/table/columns.h"
 #include "engine/table/names.h"

@@ -48,7 +48,7 @@ def source(rows, delimiter, quotes_all):
 
 
 def delimited(rows, separator):
-    """As is written: the document at the head of engine/sinks/format.h, in other words."""
+    """As is written: the document at the head of engine/sinks/text/format.h, in other words."""
     def spell(text):
         if text is None:
             return ""

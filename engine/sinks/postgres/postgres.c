@@ -1,0 +1,550 @@
+/*
+ * Rows into a table of a PostgreSQL database, by binary COPY in one transaction: see sink.h.
+ *
+ * The transaction is begun before anything is read: a table that is in the way is met then, one
+ * that is replaced is dropped in it, one that rows are appended to is locked against changes. So
+ * until the commit everybody else sees what was there before; who asks for a table that is being
+ * replaced waits. Whatever ends us, the server rolls back.
+ *
+ * Rows and records that were set aside go through one connection, which takes one COPY at a time:
+ * the latter wait (rejects.h). A file that may have to be taken back begins behind a
+ * savepoint; there the COPY before it ends.
+ *
+ * What is created: boolean, bigint, double precision, date, timestamp, timestamp with time zone,
+ * time and text; a column without any value is text.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sheaf/text.h>
+
+#include "engine/core/arena.h"
+#include "engine/core/error.h"
+#include "engine/sinks/postgres/copy.h"
+#include "engine/sinks/postgres/names.h"
+#include "engine/sinks/postgres/rejects.h"
+#include "engine/sinks/postgres/session.h"
+#include "engine/sinks/postgres/table.h"
+#include "engine/sinks/postgres/uri.h"
+#include "engine/sinks/sink.h"
+
+enum { ARENA_CHUNK_BYTES = 64 << 10, PUT_BYTES = 256 << 10 };
+
+typedef struct postgres_sink {
+    sheaf__sink base;
+    sheaf__postgres session;
+    sheaf_arena *arena;
+    sheaf__postgres_table table;
+    bool appends;
+    sheaf__postgres_columns existing; /* if it does */
+    char *copy;                       /* the statement; NULL: there is no column */
+    sheaf__fit *fits;                 /* of each column */
+    size_t n_columns;
+    const char **names;
+    sheaf__postgres_rows rows; /* that were not sent yet */
+    uint64_t n_copied;         /* rows of the COPY that is under way */
+    bool has_savepoint;        /* there is one */
+    bool wants_savepoint;      /* another one is to be made before anything else is written */
+    uint64_t rows_marked;
+    sheaf__postgres_rejects rejects;
+} postgres_sink;
+
+static postgres_sink *self_of(sheaf__sink *sink)
+{
+    return (postgres_sink *)sink;
+}
+
+/* ---- statements ---- */
+
+/* Begin the text of a statement; end_sql() gives it, from malloc, or NULL. */
+typedef struct statement {
+    FILE *out;
+    char *text;
+    size_t n_bytes;
+} statement;
+
+static bool begin_sql(statement *sql)
+{
+    *sql = (statement){0};
+    sql->out = open_memstream(&sql->text, &sql->n_bytes);
+    return sql->out != NULL;
+}
+
+static char *end_sql(statement *sql)
+{
+    bool failed = ferror(sql->out);
+    if (fclose(sql->out) == 0 && !failed)
+        return sql->text;
+    free(sql->text);
+    return NULL;
+}
+
+/* "DROP TABLE s.t" and its like. */
+static sheaf_status run_on(postgres_sink *self, const char *verb, const char *table,
+                           const char *rest, const char *what, sheaf_error *err)
+{
+    statement sql;
+    if (!begin_sql(&sql))
+        return sheaf__error_memory(err, "a statement");
+    fputs(verb, sql.out);
+    sheaf__postgres_put_table(sql.out, self->table.schema, table);
+    fputs(rest, sql.out);
+    char *text = end_sql(&sql);
+    sheaf_status status = text ? sheaf__postgres_run(&self->session, text, what, err)
+                               : sheaf__error_memory(err, "a statement");
+    free(text);
+    return status;
+}
+
+/* ---- open ---- */
+
+/* What has this name in the schema: its oid, "" if nothing has, and its kind. */
+typedef struct relation {
+    char oid[16];
+    char kind;
+} relation;
+
+/* Find it; the first time that tells which schema is meant, too. */
+static sheaf_status find_relation(postgres_sink *self, const char *name, relation *found,
+                                  sheaf_error *err)
+{
+    static const char sql[] =
+        "SELECT n.nspname, c.oid, c.relkind, pg_catalog.has_schema_privilege(n.oid, 'CREATE') "
+        "FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c "
+        "ON c.relnamespace = n.oid AND c.relname = $2 "
+        "WHERE n.nspname = coalesce($1, pg_catalog.current_schema())";
+    const char *schema = self->table.schema;
+    const char *parameters[] = {schema[0] ? schema : NULL, name};
+    char shown[128];
+    PGresult *result;
+    sheaf_status status = sheaf__postgres_query(&self->session, sql, 2, parameters,
+                                                "cannot read the database", &result, err);
+    if (status < 0)
+        return status;
+    *found = (relation){.oid = ""};
+    bool has_schema = PQntuples(result) > 0;
+    bool may_create = has_schema && PQgetvalue(result, 0, 3)[0] == 't';
+    if (has_schema) {
+        snprintf(self->table.schema, sizeof self->table.schema, "%s", PQgetvalue(result, 0, 0));
+        snprintf(found->oid, sizeof found->oid, "%s", PQgetvalue(result, 0, 1));
+        found->kind = PQgetvalue(result, 0, 2)[0];
+    }
+    PQclear(result);
+    if (has_schema && (may_create || self->appends))
+        return SHEAF_OK;
+    sheaf_text_escape(schema, strlen(schema), shown, sizeof shown);
+    if (has_schema)
+        sheaf_error_set(err, SHEAF_EDATABASE, "no table may be created in the schema \"%s\"",
+                        shown);
+    else if (schema[0])
+        sheaf_error_set(err, SHEAF_EDATABASE, "there is no schema \"%s\"", shown);
+    else
+        sheaf_error_set(err, SHEAF_EDATABASE, "no schema of the search path is there");
+    sheaf__error_source(err, self->session.shown);
+    sheaf_error_hint(err, "--table SCHEMA.NAME says another one");
+    return SHEAF_EDATABASE;
+}
+
+static const char *kind_of(char kind)
+{
+    switch (kind) {
+    case 'r':
+    case 'p':
+        return "table";
+    case 'v':
+        return "view";
+    case 'm':
+        return "materialized view";
+    case 'f':
+        return "foreign table";
+    case 'S':
+        return "sequence";
+    case 'c':
+        return "type";
+    default:
+        return "index";
+    }
+}
+
+static sheaf_status is_in_the_way(const postgres_sink *self, const char *name, char kind,
+                                  sheaf_if_exists if_exists, sheaf_error *err)
+{
+    char table[128];
+    bool is_table = kind == 'r' || kind == 'p';
+    sheaf_text_escape(name, strlen(name), table, sizeof table);
+    if (is_table)
+        sheaf_error_set(err, SHEAF_EEXIST, "the database already has a table \"%s\"", table);
+    else
+        sheaf_error_set(err, SHEAF_EEXIST, "\"%s\" is a %s, not a table", table, kind_of(kind));
+    sheaf__error_source(err, self->session.shown);
+    if (is_table && if_exists == SHEAF_IF_EXISTS_FAIL)
+        sheaf_error_hint(err, "--if-exists replace puts the new rows in its place, append adds "
+                              "them to it, --table NAME puts them beside it");
+    else
+        sheaf_error_hint(err, "choose another name with --table, or drop it yourself");
+    return SHEAF_EEXIST;
+}
+
+/* Let there be no table of this name, or, if rows are appended, perhaps one: *oid. */
+static sheaf_status make_way(postgres_sink *self, const char *name, sheaf_if_exists if_exists,
+                             relation *found, sheaf_error *err)
+{
+    sheaf_status status = find_relation(self, name, found, err);
+    if (status < 0 || !found->oid[0])
+        return status;
+    bool is_table = found->kind == 'r' || found->kind == 'p';
+    if (!is_table || if_exists == SHEAF_IF_EXISTS_FAIL)
+        return is_in_the_way(self, name, found->kind, if_exists, err);
+    if (if_exists == SHEAF_IF_EXISTS_REPLACE) {
+        found->oid[0] = '\0';
+        return run_on(self, "DROP TABLE ", name, "", "cannot replace the table", err);
+    }
+    return run_on(self, "LOCK TABLE ", name, " IN ROW EXCLUSIVE MODE", "cannot append to the table",
+                  err);
+}
+
+static sheaf_status prepare(postgres_sink *self, sheaf_if_exists if_exists, sheaf_error *err)
+{
+    relation found;
+    self->appends = if_exists == SHEAF_IF_EXISTS_APPEND;
+    sheaf_status status = make_way(self, self->table.name, if_exists, &found, err);
+    if (status < 0)
+        return status;
+    self->appends &= found.oid[0] != '\0';
+    if (self->appends)
+        status = sheaf__postgres_columns_read(&self->session, found.oid, self->arena,
+                                              &self->existing, err);
+    if (status == SHEAF_OK && self->appends)
+        status = sheaf__postgres_columns_ask(&self->existing, self->arena, &self->base.asked,
+                                             &self->base.n_asked, err);
+    sheaf__postgres_quarantine_name(self->table.name, self->rejects.table);
+    self->rejects.schema = self->table.schema;
+    if (status == SHEAF_OK)
+        status = make_way(self, self->rejects.table, if_exists, &found, err);
+    self->rejects.exists = found.oid[0] != '\0';
+    return status;
+}
+
+static void set_labels(postgres_sink *self)
+{
+    char both[sizeof self->session.shown + sizeof self->table.name + 1];
+    char table[128];
+    snprintf(both, sizeof both, "%s:%s", self->session.shown, self->table.name);
+    sheaf_text_escape(both, strlen(both), self->base.label, sizeof self->base.label);
+    sheaf_text_escape(self->rejects.table, strlen(self->rejects.table), table, sizeof table);
+    snprintf(self->base.reject_label, sizeof self->base.reject_label, "the table %s", table);
+}
+
+/* ---- columns ---- */
+
+static const char *declared(sheaf_type type)
+{
+    static const char *const names[SHEAF_TYPES] = {
+        [SHEAF_TYPE_NULL] = "text",
+        [SHEAF_TYPE_BOOL] = "boolean",
+        [SHEAF_TYPE_INT64] = "bigint",
+        [SHEAF_TYPE_FLOAT64] = "double precision",
+        [SHEAF_TYPE_DATE] = "date",
+        [SHEAF_TYPE_TIMESTAMP] = "timestamp without time zone",
+        [SHEAF_TYPE_TIMESTAMP_UTC] = "timestamp with time zone",
+        [SHEAF_TYPE_TIME] = "time without time zone",
+        [SHEAF_TYPE_TEXT] = "text",
+    };
+    return names[type];
+}
+
+static sheaf_status create_table(postgres_sink *self, const sheaf_type *types, sheaf_error *err)
+{
+    statement sql;
+    if (!begin_sql(&sql))
+        return sheaf__error_memory(err, "a statement");
+    fputs("CREATE TABLE ", sql.out);
+    sheaf__postgres_put_table(sql.out, self->table.schema, self->table.name);
+    for (size_t i = 0; i < self->n_columns; i++) {
+        fputs(i > 0 ? ", " : " (", sql.out);
+        sheaf__postgres_put_name(sql.out, self->names[i]);
+        fprintf(sql.out, " %s", declared(types[i]));
+    }
+    fputs(")", sql.out);
+    char *text = end_sql(&sql);
+    sheaf_status status = text ? sheaf__postgres_run(&self->session, text,
+                                                     "cannot create the table", err)
+                               : sheaf__error_memory(err, "a statement");
+    free(text);
+    return status;
+}
+
+static sheaf_status make_copy(postgres_sink *self, sheaf_error *err)
+{
+    statement sql;
+    if (begin_sql(&sql)) {
+        fputs("COPY ", sql.out);
+        sheaf__postgres_put_table(sql.out, self->table.schema, self->table.name);
+        for (size_t i = 0; i < self->n_columns; i++) {
+            fputs(i > 0 ? ", " : " (", sql.out);
+            sheaf__postgres_put_name(sql.out, self->names[i]);
+        }
+        fputs(") FROM STDIN (FORMAT binary)", sql.out);
+        self->copy = end_sql(&sql);
+    }
+    return self->copy ? SHEAF_OK : sheaf__error_memory(err, "a statement");
+}
+
+static sheaf_status too_many_columns(const postgres_sink *self, size_t n_columns, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_ELIMIT, "the table would have %zu columns, PostgreSQL's have %d",
+                    n_columns, SHEAF__POSTGRES_COLUMNS_MAX);
+    sheaf__error_source(err, self->session.shown);
+    sheaf_error_hint(err, "--select takes some of them; load files of one kind at a time, or into "
+                          "a file: -o x.csv");
+    return SHEAF_ELIMIT;
+}
+
+/* What they are called there. */
+static bool name_columns(postgres_sink *self, const sheaf__names *columns)
+{
+    if (!self->appends)
+        return sheaf__postgres_column_names(columns, self->arena, self->names,
+                                            &self->base.columns_renamed);
+    for (size_t i = 0; i < columns->n_items; i++)
+        self->names[i] = sheaf__arena_copy(self->arena, columns->items[i].bytes,
+                                           columns->items[i].n_bytes);
+    return columns->n_items == 0 || self->names[columns->n_items - 1];
+}
+
+static sheaf_status postgres_begin(sheaf__sink *sink, const sheaf__names *columns,
+                                   const sheaf_type *types, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    size_t n = columns->n_items;
+    if (n > SHEAF__POSTGRES_COLUMNS_MAX)
+        return too_many_columns(self, n, err);
+    if (n == 0) /* every file is empty: there is no table to make */
+        return SHEAF_OK;
+    self->n_columns = n;
+    self->names = sheaf_arena_new(self->arena, const char *, n);
+    self->fits = sheaf_arena_new(self->arena, sheaf__fit, n);
+    if (!self->names || !self->fits)
+        return sheaf__error_memory(err, "the column names");
+    memset(self->fits, 0, n * sizeof *self->fits);
+    sheaf_status status = SHEAF_OK;
+    if (self->appends)
+        status = sheaf__postgres_columns_match(&self->existing, columns, types, self->fits, err);
+    if (status < 0) {
+        sheaf__error_source(err, self->session.shown);
+        return status;
+    }
+    if (!name_columns(self, columns))
+        return sheaf__error_memory(err, "the column names");
+    if (!self->appends)
+        status = create_table(self, types, err);
+    return status < 0 ? status : make_copy(self, err);
+}
+
+/* ---- rows ---- */
+
+static sheaf_status set_savepoint(postgres_sink *self, sheaf_error *err)
+{
+    const char *sql = self->has_savepoint ? "RELEASE SAVEPOINT sheaf_file; SAVEPOINT sheaf_file"
+                                          : "SAVEPOINT sheaf_file";
+    if (!self->wants_savepoint)
+        return SHEAF_OK;
+    self->wants_savepoint = false;
+    self->has_savepoint = true;
+    return sheaf__postgres_run(&self->session, sql, "cannot begin a file", err);
+}
+
+static sheaf_status begin_copy(postgres_sink *self, sheaf_error *err)
+{
+    if (self->session.is_copying)
+        return SHEAF_OK;
+    self->rows.n_bytes = 0;
+    self->n_copied = 0;
+    if (!sheaf__postgres_put_head(&self->rows))
+        return sheaf__error_memory(err, "rows");
+    sheaf_status status = set_savepoint(self, err);
+    return status < 0 ? status
+                      : sheaf__postgres_copy_begin(&self->session, self->copy,
+                                                   "cannot write into the table", err);
+}
+
+static sheaf_status send_rows(postgres_sink *self, sheaf_error *err)
+{
+    sheaf_status status = sheaf__postgres_copy_put(&self->session, self->rows.bytes,
+                                                   self->rows.n_bytes, err);
+    self->rows.n_bytes = 0;
+    return status;
+}
+
+static sheaf_status end_copy(postgres_sink *self, sheaf_error *err)
+{
+    uint64_t n_written;
+    if (!self->session.is_copying)
+        return SHEAF_OK;
+    if (!sheaf__postgres_put_tail(&self->rows))
+        return sheaf__error_memory(err, "rows");
+    sheaf_status status = send_rows(self, err);
+    if (status == SHEAF_OK)
+        status = sheaf__postgres_copy_end(&self->session, "cannot write rows", &n_written, err);
+    if (status < 0 || n_written == self->n_copied)
+        return status;
+    sheaf_error_set(err, SHEAF_EDATABASE, "the table took %llu of %llu rows",
+                    (unsigned long long)n_written, (unsigned long long)self->n_copied);
+    sheaf__error_source(err, self->session.shown);
+    sheaf_error_hint(err, "a trigger of the table leaves rows out: nothing was committed");
+    return SHEAF_EDATABASE;
+}
+
+/* What is no row of the table, and was not to be seen before: of a column that was added, or is
+ * missing in some file. */
+static sheaf_status refuse_value(const postgres_sink *self, const sheaf__rows *rows, size_t row,
+                                 size_t column, sheaf_error *err)
+{
+    char name[SHEAF__FIT_NAME_BYTES];
+    const sheaf__fit *fit = &self->fits[column];
+    bool is_null = sheaf__column_is_null(&rows->columns->items[column], row);
+    sheaf_error_set(err, SHEAF_EDATABASE,
+                    is_null ? "the table's column (%s) may not be null, and the file lacks it"
+                            : "a value does not fit into the table's column (%s)",
+                    sheaf__fit_name(fit, name));
+    sheaf__error_source(err, rows->path);
+    sheaf_text_escape(self->names[column], strlen(self->names[column]), err->column,
+                      sizeof err->column);
+    return SHEAF_EDATABASE;
+}
+
+static sheaf_status postgres_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    size_t row;
+    size_t column;
+    sheaf_status status = begin_copy(self, err);
+    if (status < 0)
+        return status;
+    status = sheaf__postgres_put_rows(&self->rows, rows->columns, self->fits, &row, &column);
+    if (status == SHEAF_ENOMEM)
+        return sheaf__error_memory(err, "rows");
+    if (status == SHEAF_END)
+        return refuse_value(self, rows, row, column, err);
+    self->n_copied += rows->n_rows;
+    sink->rows += rows->n_rows;
+    return self->rows.n_bytes >= PUT_BYTES || rows->flush ? send_rows(self, err) : SHEAF_OK;
+}
+
+/* End whatever is under way, so that something else can be. */
+static sheaf_status settle(postgres_sink *self, sheaf_error *err)
+{
+    sheaf_status status = end_copy(self, err);
+    if (status == SHEAF_OK && self->rejects.n_rows > 0)
+        status = set_savepoint(self, err);
+    return status < 0 ? status : sheaf__postgres_rejects_flush(&self->rejects, &self->session, err);
+}
+
+static sheaf_status postgres_reject(sheaf__sink *sink, const sheaf__rejected *rejected,
+                                    sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    sheaf_status status = sheaf__postgres_rejects_put(&self->rejects, rejected, err);
+    if (status == SHEAF_OK && sheaf__postgres_rejects_are_many(&self->rejects))
+        status = settle(self, err);
+    return status;
+}
+
+static sheaf_status postgres_mark(sheaf__sink *sink, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    sheaf_status status = settle(self, err);
+    self->wants_savepoint = true;
+    self->rows_marked = sink->rows;
+    sheaf__postgres_rejects_mark(&self->rejects);
+    return status;
+}
+
+static sheaf_status postgres_take_back(sheaf__sink *sink, bool *done, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    sheaf_status status = SHEAF_OK;
+    if (!self->wants_savepoint) {
+        status = end_copy(self, err);
+        if (status == SHEAF_OK)
+            status = sheaf__postgres_run(&self->session, "ROLLBACK TO SAVEPOINT sheaf_file",
+                                         "cannot take back the rows of a file", err);
+    }
+    *done = status == SHEAF_OK;
+    sink->rows = self->rows_marked;
+    sheaf__postgres_rejects_forget(&self->rejects);
+    return status;
+}
+
+/* ---- the end ---- */
+
+static sheaf_status postgres_commit(sheaf__sink *sink, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    sheaf_status status = settle(self, err);
+    return status < 0 ? status : sheaf__postgres_commit(&self->session, err);
+}
+
+static void postgres_abort(sheaf__sink *sink)
+{
+    sheaf__postgres_close(&self_of(sink)->session);
+}
+
+static void postgres_destroy(sheaf__sink *sink)
+{
+    postgres_sink *self = self_of(sink);
+    sheaf__postgres_close(&self->session);
+    sheaf__postgres_rows_end(&self->rows);
+    sheaf__postgres_rejects_end(&self->rejects);
+    sheaf__arena_destroy(self->arena);
+    free(self->copy);
+    free(self);
+}
+
+sheaf_status sheaf__postgres_check(const char *uri, const char *table, sheaf_error *err)
+{
+    sheaf__postgres_table parsed;
+    sheaf_status status = sheaf__postgres_check_uri(uri, err);
+    if (status < 0)
+        return status;
+    if (table)
+        return sheaf__postgres_parse_table(table, &parsed, err);
+    sheaf_error_set(err, SHEAF_EINVAL, "the table has no name");
+    sheaf_error_hint(err, "--table trips, or --table SCHEMA.trips");
+    return SHEAF_EINVAL;
+}
+
+sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink **sink,
+                                  sheaf_error *err)
+{
+    static const sheaf__sink_ops ops = {.begin = postgres_begin,
+                                        .write = postgres_write,
+                                        .reject = postgres_reject,
+                                        .mark = postgres_mark,
+                                        .take_back = postgres_take_back,
+                                        .commit = postgres_commit,
+                                        .abort = postgres_abort,
+                                        .destroy = postgres_destroy};
+    postgres_sink *self = calloc(1, sizeof *self);
+    if (!self)
+        return sheaf__error_memory(err, "a destination");
+    self->base.ops = &ops;
+    self->base.wants_rows = true;
+    self->base.wants_columns = self->base.takes_back = true;
+    self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
+    sheaf_status status = self->arena ? SHEAF_OK : sheaf__error_memory(err, "a destination");
+    if (status == SHEAF_OK)
+        status = sheaf__postgres_parse_table(target->table, &self->table, err);
+    if (status == SHEAF_OK)
+        status = sheaf__postgres_connect(&self->session, target->path, target->stop, err);
+    if (status == SHEAF_OK)
+        status = prepare(self, target->if_exists, err);
+    if (status < 0) {
+        postgres_destroy(&self->base);
+        return status;
+    }
+    set_labels(self);
+    *sink = &self->base;
+    return SHEAF_OK;
+}

@@ -1,0 +1,45 @@
+/*
+ * Records that were set aside, in a table beside the rows, NAME_quarantine:
+ *
+ *     file text, line bigint, record bigint, field bigint, "column" text, fault_line bigint,
+ *     fault_byte bigint, "offset" bigint, code text, message text, raw text, raw_bytes bytea
+ *
+ * as those of SQLite (quarantine.h says what each means), but that what is no text (not UTF-8, or
+ * with a NUL byte) stands in raw_bytes, and raw is null. A path that is no UTF-8 is escaped.
+ *
+ * They wait here until the COPY of rows ends, or they are many.
+ */
+#ifndef SHEAF_SINKS_POSTGRES_REJECTS_H
+#define SHEAF_SINKS_POSTGRES_REJECTS_H
+
+#include "engine/sinks/postgres/copy.h"
+#include "engine/sinks/postgres/names.h"
+#include "engine/sinks/postgres/session.h"
+#include "engine/sinks/sink.h"
+
+typedef struct sheaf__postgres_rejects {
+    char table[SHEAF__POSTGRES_NAME_BYTES + 1];
+    const char *schema;
+    sheaf__postgres_rows rows;
+    uint64_t n_rows; /* in there */
+    bool exists;     /* the table does */
+    bool is_new;     /* since the last mark */
+} sheaf__postgres_rejects;
+
+/* OK, ENOMEM. */
+sheaf_status sheaf__postgres_rejects_put(sheaf__postgres_rejects *rejects,
+                                         const sheaf__rejected *rejected, sheaf_error *err);
+
+bool sheaf__postgres_rejects_are_many(const sheaf__postgres_rejects *rejects);
+
+/* Write them, while nothing else is written. */
+sheaf_status sheaf__postgres_rejects_flush(sheaf__postgres_rejects *rejects,
+                                           sheaf__postgres *session, sheaf_error *err);
+
+/* All that were put are written: those that follow may be taken back; they are. */
+void sheaf__postgres_rejects_mark(sheaf__postgres_rejects *rejects);
+void sheaf__postgres_rejects_forget(sheaf__postgres_rejects *rejects);
+
+void sheaf__postgres_rejects_end(sheaf__postgres_rejects *rejects);
+
+#endif

@@ -1,0 +1,367 @@
+/*
+ * A quarantine that is a table, in the transaction of the sink whose rows it stands beside: see
+ * held.h. Records are taken by rowid, one statement each, so that they may go meanwhile.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <sheaf/text.h>
+
+#include "engine/core/error.h"
+#include "engine/core/utf8.h"
+#include "engine/sinks/quarantine/held_json.h"
+#include "engine/sinks/sqlite/append.h"
+#include "engine/sinks/sqlite/sqlite.h"
+
+enum { ARENA_CHUNK_BYTES = 16 << 10 };
+
+typedef struct table {
+    sheaf__held base;
+    const char *path; /* the database's */
+    sqlite3 *db;
+    const char *rows; /* the name of the table that it stands beside */
+    char *name;       /* the quarantine's */
+    char *files;      /* that of its files */
+    sqlite3_stmt *select;
+    sqlite3_stmt *update;
+    sqlite3_stmt *remove;
+    int64_t last; /* the rowid of the last record */
+    size_t file;  /* which it is from */
+} table;
+
+static table *self_of(sheaf__held *held)
+{
+    return (table *)held;
+}
+
+static sheaf_status refused(const table *self, const char *what, sheaf_error *err)
+{
+    char reason[200];
+    const char *text = sqlite3_errmsg(self->db);
+    sheaf_text_escape(text, strlen(text), reason, sizeof reason);
+    sheaf_error_set(err, SHEAF_EDATABASE, "%s: %s", what, reason);
+    sheaf__error_source(err, self->path);
+    return SHEAF_EDATABASE;
+}
+
+static sheaf_status prepare(table *self, char *sql, sqlite3_stmt **statement, sheaf_error *err)
+{
+    if (!sql)
+        return sheaf__error_memory(err, "a statement");
+    int code = sqlite3_prepare_v2(self->db, sql, -1, statement, NULL);
+    sqlite3_free(sql);
+    return code == SQLITE_OK ? SHEAF_OK : refused(self, "this is no quarantine", err);
+}
+
+/* Run a statement to its end, once. */
+static sheaf_status execute(table *self, char *sql, sheaf_error *err)
+{
+    int code = sql ? sqlite3_exec(self->db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
+    sqlite3_free(sql);
+    return code == SQLITE_OK ? SHEAF_OK : refused(self, "cannot write the quarantine", err);
+}
+
+/* ---- its files ---- */
+
+static sheaf_status read_file(table *self, sheaf__held_json *json, const char *text, size_t n_bytes,
+                              sheaf_error *err)
+{
+    const sheaf__reject_file *file = NULL;
+    sheaf__held_record ignored;
+    const char *path;
+    sheaf_status status = sheaf__held_json_read(json, text, n_bytes, self->base.arena,
+                                                self->base.arena, &file, &ignored, &path, err);
+    if (status == SHEAF_OK && !file)
+        status = sheaf_error_set(err, SHEAF_EQUARANTINE, "here is no file");
+    if (status < 0)
+        sheaf__error_source(err, self->path);
+    return status < 0 ? status : sheaf__held_add_file(&self->base, file, err);
+}
+
+static sheaf_status read_files(table *self, sheaf_error *err)
+{
+    sqlite3_stmt *query = NULL;
+    sheaf__held_json json;
+    int code = SQLITE_DONE;
+    sheaf_status status = sheaf__held_json_open(&json, err);
+    if (status == SHEAF_OK)
+        status = prepare(self,
+                         sqlite3_mprintf("SELECT header FROM \"%w\" ORDER BY rowid", self->files),
+                         &query, err);
+    while (status == SHEAF_OK && (code = sqlite3_step(query)) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(query, 0);
+        status = read_file(self, &json, text ? text : "", text ? strlen(text) : 0, err);
+    }
+    if (status == SHEAF_OK && code != SQLITE_DONE)
+        status = refused(self, "cannot read the quarantine", err);
+    sqlite3_finalize(query);
+    sheaf__held_json_close(&json);
+    return status;
+}
+
+/* A value's bytes, as UTF-8 if it is text, whatever the database's encoding. */
+static const void *bytes_of(sqlite3_stmt *query, int column, size_t *n_bytes)
+{
+    bool is_blob = sqlite3_column_type(query, column) == SQLITE_BLOB;
+    const void *bytes = is_blob ? sqlite3_column_blob(query, column)
+                                : sqlite3_column_text(query, column);
+    *n_bytes = (size_t)sqlite3_column_bytes(query, column);
+    return bytes ? bytes : "";
+}
+
+static uint64_t from_one(sqlite3_int64 number)
+{
+    return number > 0 ? (uint64_t)number : 1;
+}
+
+static bool is_from(const sheaf__reject_file *file, const void *path, size_t n_path)
+{
+    return strlen(file->path) == n_path && memcmp(file->path, path, n_path) == 0;
+}
+
+/* The file of a record: mostly that of the one before. */
+static sheaf_status find_file(table *self, sheaf__held_record *record, sheaf_error *err)
+{
+    size_t n_path;
+    const void *path = bytes_of(self->select, 1, &n_path);
+    for (size_t i = 0; i < self->base.n_files; i++) {
+        size_t index = (self->file + i) % self->base.n_files;
+        if (!is_from(self->base.files[index], path, n_path))
+            continue;
+        self->file = record->file_index = index;
+        record->file = self->base.files[index];
+        return SHEAF_OK;
+    }
+    char shown[200];
+    char name[128];
+    sheaf_text_escape(path, n_path, shown, sizeof shown);
+    sheaf_text_escape(self->files, strlen(self->files), name, sizeof name);
+    sheaf_error_set(err, SHEAF_EQUARANTINE, "of the file '%s' there is no header in the table %s",
+                    shown, name);
+    sheaf__error_source(err, self->path);
+    return SHEAF_EQUARANTINE;
+}
+
+/* ---- its records ---- */
+
+static sheaf_status table_next(sheaf__held *held, sheaf__held_record *record, sheaf_error *err)
+{
+    table *self = self_of(held);
+    sqlite3_reset(self->select);
+    sqlite3_bind_int64(self->select, 1, self->last);
+    int code = sqlite3_step(self->select);
+    if (code == SQLITE_DONE)
+        return SHEAF_END;
+    if (code != SQLITE_ROW)
+        return refused(self, "cannot read the quarantine", err);
+    *record = (sheaf__held_record){.id = sqlite3_column_int64(self->select, 0),
+                                   .line = from_one(sqlite3_column_int64(self->select, 2)),
+                                   .record = from_one(sqlite3_column_int64(self->select, 3)),
+                                   .offset_bytes = SHEAF_UNKNOWN,
+                                   .is_over_limit = sqlite3_column_int(self->select, 6) != 0};
+    record->raw = bytes_of(self->select, 5, &record->n_raw);
+    if (sqlite3_column_type(self->select, 4) == SQLITE_INTEGER)
+        record->offset_bytes = (uint64_t)sqlite3_column_int64(self->select, 4);
+    self->last = record->id;
+    return find_file(self, record, err);
+}
+
+static sheaf_status table_rewind(sheaf__held *held, sheaf_error *err)
+{
+    (void)err;
+    sqlite3_reset(self_of(held)->select);
+    self_of(held)->last = INT64_MIN;
+    return SHEAF_OK;
+}
+
+static sheaf_status step(table *self, sqlite3_stmt *statement, sheaf_error *err)
+{
+    sqlite3_step(statement); /* reset tells whether it succeeded */
+    return sqlite3_reset(statement) == SQLITE_OK
+               ? SHEAF_OK
+               : refused(self, "cannot write the quarantine", err);
+}
+
+static int bind_number(sqlite3_stmt *statement, int parameter, uint64_t number)
+{
+    return number == 0 ? sqlite3_bind_null(statement, parameter)
+                       : sqlite3_bind_int64(statement, parameter, (sqlite3_int64)number);
+}
+
+static sheaf_status table_keep(sheaf__held *held, const sheaf__held_record *record,
+                               const sheaf__rejected *rejected, sheaf_error *err)
+{
+    table *self = self_of(held);
+    const sheaf_error *fault = rejected->error;
+    sqlite3_bind_int64(self->update, 1, record->id);
+    bind_number(self->update, 2, fault->field);
+    sqlite3_bind_text(self->update, 3, fault->column[0] ? fault->column : NULL, -1, SQLITE_STATIC);
+    bind_number(self->update, 4, fault->line);
+    bind_number(self->update, 5, fault->line_byte);
+    sqlite3_bind_text(self->update, 6, rejected->code, -1, SQLITE_STATIC);
+    sqlite3_bind_text(self->update, 7, fault->message, -1, SQLITE_STATIC);
+    return step(self, self->update, err);
+}
+
+static sheaf_status table_drop(sheaf__held *held, const sheaf__held_record *record,
+                               sheaf_error *err)
+{
+    table *self = self_of(held);
+    sqlite3_bind_int64(self->remove, 1, record->id);
+    return step(self, self->remove, err);
+}
+
+static void end_statements(table *self)
+{
+    sqlite3_finalize(self->select);
+    sqlite3_finalize(self->update);
+    sqlite3_finalize(self->remove);
+    self->select = self->update = self->remove = NULL;
+}
+
+/* Files without a record go; and the tables, when there is none left. */
+static sheaf_status table_settle(sheaf__held *held, sheaf_error *err)
+{
+    table *self = self_of(held);
+    sheaf__held_record left;
+    (void)table_rewind(held, err);
+    sheaf_status status = table_next(held, &left, err);
+    end_statements(self);
+    if (status == SHEAF_OK)
+        return execute(self,
+                       sqlite3_mprintf("DELETE FROM \"%w\" WHERE file NOT IN "
+                                       "(SELECT file FROM \"%w\")",
+                                       self->files, self->name),
+                       err);
+    return status < 0 ? status
+                      : execute(self,
+                                sqlite3_mprintf("DROP TABLE \"%w\"; DROP TABLE \"%w\"", self->name,
+                                                self->files),
+                                err);
+}
+
+static sheaf_status table_commit(sheaf__held *held, sheaf_error *err)
+{
+    (void)held, (void)err; /* the sink's is ours */
+    return SHEAF_OK;
+}
+
+static void table_close(sheaf__held *held)
+{
+    table *self = self_of(held);
+    end_statements(self);
+    sheaf__arena_destroy(held->arena);
+    free(held->files);
+    sqlite3_free(self->name);
+    sqlite3_free(self->files);
+    free(self);
+}
+
+/* ---- open ---- */
+
+/* Whether there is a table that is called so. */
+static sheaf_status exists(table *self, const char *name, bool *found, sheaf_error *err)
+{
+    sqlite3_stmt *query = NULL;
+    *found = false;
+    sheaf_status status = prepare(
+        self,
+        sqlite3_mprintf("SELECT 1 FROM sqlite_master WHERE name = %Q COLLATE NOCASE AND "
+                        "type = 'table'",
+                        name),
+        &query, err);
+    int code = status == SHEAF_OK ? sqlite3_step(query) : SQLITE_DONE;
+    *found = code == SQLITE_ROW;
+    sqlite3_finalize(query);
+    return code == SQLITE_ROW || code == SQLITE_DONE
+               ? status
+               : refused(self, "cannot read the database", err);
+}
+
+static sheaf_status no_files(const table *self, sheaf_error *err)
+{
+    char name[128];
+    sheaf_text_escape(self->files, strlen(self->files), name, sizeof name);
+    sheaf_error_set(err, SHEAF_EQUARANTINE,
+                    "there is no table %s: how the records are to be read is not known", name);
+    sheaf__error_source(err, self->path);
+    sheaf_error_hint(err, "load the files again, with this sheaf");
+    return SHEAF_EQUARANTINE;
+}
+
+static sheaf_status prepare_all(table *self, sheaf_error *err)
+{
+    sheaf_status status = prepare(
+        self,
+        sqlite3_mprintf(
+            "SELECT rowid, file, line, record, \"offset\", raw, code = 'limit' FROM \"%w\" "
+            "WHERE rowid > ?1 ORDER BY rowid LIMIT 1",
+            self->name),
+        &self->select, err);
+    if (status == SHEAF_OK)
+        status = prepare(
+            self,
+            sqlite3_mprintf("UPDATE \"%w\" SET field = ?2, \"column\" = ?3, fault_line = ?4, "
+                            "fault_byte = ?5, code = ?6, message = ?7 WHERE rowid = ?1",
+                            self->name),
+            &self->update, err);
+    if (status == SHEAF_OK)
+        status = prepare(self, sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid = ?1", self->name),
+                         &self->remove, err);
+    return status;
+}
+
+static sheaf_status open_table(table *self, sheaf_error *err)
+{
+    bool found;
+    if (!self->base.arena || !self->name || !self->files)
+        return sheaf__error_memory(err, "a quarantine");
+    sheaf_status status = exists(self, self->name, &found, err);
+    if (status < 0 || !found)
+        return status < 0 ? status : SHEAF_END;
+    status = exists(self, self->files, &found, err);
+    if (status == SHEAF_OK && !found)
+        return no_files(self, err);
+    if (status == SHEAF_OK)
+        status = prepare_all(self, err);
+    return status < 0 ? status : read_files(self, err);
+}
+
+sheaf_status sheaf__held_open_table(sheaf__sink *sink, const char *path, sheaf__held **held,
+                                    sheaf_error *err)
+{
+    static const sheaf__held_ops ops = {.next = table_next,
+                                        .rewind = table_rewind,
+                                        .keep = table_keep,
+                                        .drop = table_drop,
+                                        .settle = table_settle,
+                                        .commit = table_commit,
+                                        .close = table_close};
+    table *self = calloc(1, sizeof *self);
+    if (!self)
+        return sheaf__error_memory(err, "a quarantine");
+    self->base.ops = &ops;
+    self->base.arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
+    self->path = path;
+    self->db = sheaf__sqlite_database(sink, &self->rows);
+    self->name = sqlite3_mprintf("%s_quarantine", self->rows);
+    self->files = sqlite3_mprintf("%s_quarantine_files", self->rows);
+    self->last = INT64_MIN;
+    sheaf_status status = open_table(self, err);
+    if (status != SHEAF_OK) {
+        table_close(&self->base);
+        return status;
+    }
+    *held = &self->base;
+    return SHEAF_OK;
+}
+
+sheaf_status sheaf__held_column_type(sheaf__held *held, const char *column, sheaf_type *type,
+                                     sheaf_error *err)
+{
+    table *self = self_of(held);
+    int code = sheaf__sqlite_type(self->db, self->rows, column, type);
+    if (code == SQLITE_NOTFOUND)
+        return SHEAF_END;
+    return code == SQLITE_OK ? SHEAF_OK : refused(self, "cannot read the table", err);
+}
