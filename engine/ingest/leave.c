@@ -77,7 +77,8 @@ static sheaf_status leave_out(sheaf__load *load, const sheaf__chunk *chunk,
     report->skipped_records = report->records - report->loaded - report->rejected;
     if (report->loaded == 0)
         report->repairs = (sheaf_repairs){0};
-    return sheaf__account_file(chunk->file, report, err);
+    sheaf_status status = sheaf__account_file(chunk->file, report, err);
+    return status == SHEAF_OK ? sheaf__resume_end_file(load, chunk->file, report, err) : status;
 }
 
 /* The file has a fault: it is left out, or, if rows of it cannot be taken back, ends the run. */

@@ -15,6 +15,8 @@
 #include "engine/core/error.h"
 #include "engine/ingest/verify.h"
 
+#define LAST_SECOND 253402300799 /* of the year 9999 */
+
 /* ---- what is asked for ---- */
 
 static sheaf_status refuse(const char *what, const char *hint, sheaf_error *err)
@@ -209,7 +211,7 @@ static sheaf_status judge(sheaf__load *load, const sheaf_file *found, const char
     if (!*entry)
         return SHEAF_OK;
     *is = IS_CHANGED;
-    if ((*entry)->size_bytes != found->size_bytes)
+    if (!(*entry)->has_content || (*entry)->size_bytes != found->size_bytes)
         return SHEAF_OK;
     *is = IS_SAME;
     if ((*entry)->is_settled && (*entry)->mtime_ns == found->mtime_ns)
@@ -307,7 +309,7 @@ static sheaf_status choose_files(sheaf__load *load, sheaf_error *err)
             first_changed = found;
         load->states[n] = load->states[i];
         self->files[n++] = (sheaf__resume_file){
-            .path = path,
+            .entry = {.path = path},
             .replaces = is == IS_CHANGED && load->options->changed == SHEAF_CHANGED_REPLACE};
     }
     load->n_files = n;
@@ -391,7 +393,7 @@ static sheaf_status plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_er
     load->appends = appends && self->held.exists;
     if (!load->appends) { /* all files are new, whatever was there */
         for (size_t i = 0; i < load->n_files; i++)
-            if ((self->files[i].path = real_path(self, load->states[i].found)) == NULL)
+            if ((self->files[i].entry.path = real_path(self, load->states[i].found)) == NULL)
                 return sheaf__error_memory(err, "a ledger");
         return SHEAF_OK;
     }
@@ -405,11 +407,23 @@ static sheaf_status plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_er
     return is_file ? seed_columns(load, err) : ask_types(load, err);
 }
 
+/* Now, or what is to stand there instead, for who wants the same bytes again. */
+static void note_time(struct sheaf__resume *self)
+{
+    struct tm utc;
+    const char *told = getenv("SOURCE_DATE_EPOCH");
+    char *end = NULL;
+    long long seconds = told ? strtoll(told, &end, 10) : 0;
+    bool is_told = told && end > told && !*end && seconds >= 0 && seconds <= LAST_SECOND;
+    time_t at = is_told ? (time_t)seconds : time(NULL);
+    if (!gmtime_r(&at, &utc) ||
+        strftime(self->loaded_at, sizeof self->loaded_at, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        self->loaded_at[0] = '\0';
+}
+
 sheaf_status sheaf__resume_plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_error *err)
 {
     bool keeps = false;
-    time_t now = time(NULL);
-    struct tm utc;
     sheaf__sink_kind kind = ingest->target.kind;
     if (kind != SHEAF__SINK_SQLITE && kind != SHEAF__SINK_FILE)
         return SHEAF_OK;
@@ -417,7 +431,7 @@ sheaf_status sheaf__resume_plan(sheaf__load *load, const sheaf_ingest *ingest, s
     if (!load->resume)
         return sheaf__error_memory(err, "a ledger");
     struct sheaf__resume *self = load->resume;
-    strftime(self->loaded_at, sizeof self->loaded_at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    note_time(self);
     self->per_file = load->options->commit == SHEAF_COMMIT_PER_FILE;
     self->files = calloc(load->n_files + 1, sizeof *self->files);
     sheaf_status status = sheaf__ledger_init(&self->held, err);

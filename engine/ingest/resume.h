@@ -13,17 +13,11 @@
 #include "engine/ingest/load.h"
 #include "engine/ledger/sidecar.h"
 
-/* What is noted of each of the load's files for its entry. */
+/* What is noted of each of the load's files. */
 typedef struct sheaf__resume_file {
-    const char *path; /* its real path */
-    const char *encoding;
-    char delimiter;
-    bool replaces; /* rows of what it was went */
-    uint64_t first_row;
-    uint64_t records;
-    uint64_t loaded;
-    uint64_t rejected;
-    uint64_t content;
+    sheaf__ledger_file entry; /* its path, from the beginning; the rest when it is accounted for */
+    bool is_told;             /* it is: the ledger gets this entry */
+    bool replaces;            /* rows of what it was went */
 } sheaf__resume_file;
 
 struct sheaf__resume {
@@ -59,7 +53,7 @@ sheaf_status sheaf__resume_check_columns(const sheaf__load *load, sheaf_error *e
 /* The sink has begun: of a file, which number has its first new row? */
 void sheaf__resume_number(sheaf__load *load);
 
-/* Rows of a file are about to come; all have come, and are accounted for. */
+/* Rows of a file are about to come; all have come, or it is left out; it is accounted for. */
 void sheaf__resume_begin_file(sheaf__load *load, const sheaf__load_file *file);
 sheaf_status sheaf__resume_end_file(sheaf__load *load, sheaf__load_file *file,
                                     const sheaf_file_report *report, sheaf_error *err);

@@ -18,27 +18,6 @@ bool sheaf__resume_replaces(const sheaf__load *load, const sheaf__load_file *fil
     return load->resume && note_of(load, file)->replaces;
 }
 
-static sheaf__ledger_file entry_of(const sheaf__load *load, size_t i)
-{
-    const sheaf_file *found = load->states[i].found;
-    const sheaf__resume_file *note = &load->resume->files[i];
-    bool is_regular = found->kind == SHEAF_FILE_REGULAR;
-    return (sheaf__ledger_file){.file = found->path,
-                                .path = note->path,
-                                .size_bytes = is_regular ? found->size_bytes : SHEAF_UNKNOWN,
-                                .mtime_ns = found->mtime_ns,
-                                .is_settled = sheaf__content_is_settled(found->mtime_ns),
-                                .content = note->content,
-                                .records = note->records,
-                                .loaded = note->loaded,
-                                .rejected = note->rejected,
-                                .first_row = note->first_row,
-                                .encoding = note->encoding,
-                                .delimiter = note->delimiter,
-                                .loaded_at = load->resume->loaded_at,
-                                .loaded_by = sheaf_version()};
-}
-
 /* ---- one file after the other ---- */
 
 void sheaf__resume_number(sheaf__load *load)
@@ -51,24 +30,53 @@ void sheaf__resume_begin_file(sheaf__load *load, const sheaf__load_file *file)
 {
     if (!load->resume || load->pass != SHEAF__PASS_ROWS)
         return;
-    note_of(load, file)->first_row = load->sink->first_row > 0
-                                         ? load->sink->first_row + load->sink->rows
-                                         : 0;
+    note_of(load, file)->entry.first_row = load->sink->first_row > 0
+                                               ? load->sink->first_row + load->sink->rows
+                                               : 0;
+}
+
+/* All that is known of a file but its path, where its rows begin, and the hash of its content. */
+static void fill(const sheaf__load *load, sheaf__ledger_file *entry,
+                 const sheaf_file_report *report)
+{
+    const sheaf_file *found = report->file;
+    int delimiter = report->dialect.delimiter;
+    bool is_regular = found->kind == SHEAF_FILE_REGULAR;
+    entry->file = found->path;
+    entry->size_bytes = is_regular ? found->size_bytes : SHEAF_UNKNOWN;
+    entry->mtime_ns = found->mtime_ns;
+    entry->is_settled = sheaf__content_is_settled(found->mtime_ns);
+    entry->records = report->records;
+    entry->loaded = report->loaded;
+    entry->rejected = report->rejected;
+    entry->skipped = report->skipped_records;
+    entry->left_out = report->skipped ? sheaf_status_name(report->error->status) : NULL;
+    entry->blank_lines = report->blank_lines;
+    entry->comment_lines = report->comment_lines;
+    entry->preamble_lines = report->preamble_lines;
+    entry->boms = report->boms;
+    entry->lone_crs = report->lone_crs;
+    entry->repairs = report->repairs;
+    bool is_read = report->text_bytes > 0 || !report->skipped;
+    entry->encoding = report->encoding ? report->encoding : is_read ? "utf-8" : NULL;
+    entry->delimiter = is_read && delimiter > 0 && delimiter < 0x80 ? (char)delimiter : '\0';
+    entry->loaded_at = load->resume->loaded_at;
+    entry->loaded_by = sheaf_version();
 }
 
 /* It and its entry are committed, before the next one is written. */
 static sheaf_status commit_file(sheaf__load *load, const sheaf__load_file *file, sheaf_error *err)
 {
-    size_t i = sheaf__load_index(file);
+    sheaf__ledger_file *entry = &note_of(load, file)->entry;
     sheaf_status status = SHEAF_OK;
-    if (file->found->kind == SHEAF_FILE_REGULAR)
+    entry->has_content = sheaf__is_verified(file);
+    if (entry->has_content)
         status = sheaf__content_of(file->found->path, file->found, file->found->size_bytes,
-                                   &note_of(load, file)->content, err);
+                                   &entry->content, err);
     if (status == SHEAF_OK)
         status = sheaf__merge_verify(load, load->sink->rows, err);
-    sheaf__ledger_file entry = entry_of(load, i);
     if (status == SHEAF_OK)
-        status = load->sink->ops->record(load->sink, &entry, err);
+        status = load->sink->ops->record(load->sink, entry, err);
     if (status == SHEAF_OK)
         status = load->sink->ops->checkpoint(load->sink, err);
     if (status == SHEAF_OK)
@@ -79,16 +87,11 @@ static sheaf_status commit_file(sheaf__load *load, const sheaf__load_file *file,
 sheaf_status sheaf__resume_end_file(sheaf__load *load, sheaf__load_file *file,
                                     const sheaf_file_report *report, sheaf_error *err)
 {
-    file->is_loaded = true;
+    file->is_loaded = !report->skipped;
     if (!load->resume)
         return SHEAF_OK;
-    sheaf__resume_file *note = note_of(load, file);
-    int delimiter = report->dialect.delimiter;
-    note->records = report->records;
-    note->loaded = report->loaded;
-    note->rejected = report->rejected;
-    note->encoding = report->encoding ? report->encoding : "utf-8";
-    note->delimiter = delimiter > 0 && delimiter < 0x80 ? (char)delimiter : '\0';
+    fill(load, &note_of(load, file)->entry, report);
+    note_of(load, file)->is_told = true;
     return load->resume->per_file ? commit_file(load, file, err) : SHEAF_OK;
 }
 
@@ -104,8 +107,10 @@ sheaf_status sheaf__resume_verify(sheaf__load *load, sheaf_error *err)
     if (!contents)
         return sheaf__error_memory(err, "a ledger");
     sheaf_status status = sheaf__verify_content(load, contents, err);
-    for (size_t i = 0; i < load->n_files; i++)
-        load->resume->files[i].content = contents[i];
+    for (size_t i = 0; i < load->n_files; i++) {
+        load->resume->files[i].entry.content = contents[i];
+        load->resume->files[i].entry.has_content = sheaf__is_verified(&load->states[i]);
+    }
     free(contents);
     return status;
 }
@@ -144,11 +149,9 @@ static sheaf_status record_beside(sheaf__load *load, sheaf_error *err)
     sheaf_status status = sheaf__ledger_init(&added, err);
     if (status == SHEAF_OK)
         status = add_columns(load, &added, err);
-    for (size_t i = 0; i < load->n_files && status == SHEAF_OK; i++) {
-        sheaf__ledger_file entry = entry_of(load, i);
-        if (load->states[i].is_loaded)
-            status = sheaf__ledger_add(&added, &entry, err);
-    }
+    for (size_t i = 0; i < load->n_files && status == SHEAF_OK; i++)
+        if (load->resume->files[i].is_told)
+            status = sheaf__ledger_add(&added, &load->resume->files[i].entry, err);
     if (status == SHEAF_OK)
         status = write_sidecar(load, &added, err);
     sheaf__ledger_end(&added);
@@ -162,10 +165,8 @@ sheaf_status sheaf__resume_record(sheaf__load *load, sheaf_error *err)
         return SHEAF_OK;
     if (load->resume->sidecar.destination)
         return record_beside(load, err);
-    for (size_t i = 0; i < load->n_files && status == SHEAF_OK; i++) {
-        sheaf__ledger_file entry = entry_of(load, i);
-        if (load->states[i].is_loaded)
-            status = load->sink->ops->record(load->sink, &entry, err);
-    }
+    for (size_t i = 0; i < load->n_files && status == SHEAF_OK; i++)
+        if (load->resume->files[i].is_told)
+            status = load->sink->ops->record(load->sink, &load->resume->files[i].entry, err);
     return status;
 }

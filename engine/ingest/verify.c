@@ -26,7 +26,7 @@ static size_t count_pieces(const sheaf_file *file)
     return n > 0 ? (size_t)n : 1; /* one that is empty has an identity, too */
 }
 
-static bool is_verified(const sheaf__load_file *file)
+bool sheaf__is_verified(const sheaf__load_file *file)
 {
     return file->is_loaded && file->found->kind == SHEAF_FILE_REGULAR;
 }
@@ -35,13 +35,13 @@ static sheaf_status make_pieces(const sheaf__load *load, pieces *made, sheaf_err
 {
     size_t n = 0;
     for (size_t i = 0; i < load->n_files; i++)
-        n += is_verified(&load->states[i]) ? count_pieces(load->states[i].found) : 0;
+        n += sheaf__is_verified(&load->states[i]) ? count_pieces(load->states[i].found) : 0;
     *made = (pieces){.items = calloc(n + 1, sizeof *made->items)};
     if (!made->items)
         return sheaf__error_memory(err, "a ledger");
     for (size_t i = 0; i < load->n_files; i++) {
         const sheaf_file *found = load->states[i].found;
-        size_t n_own = is_verified(&load->states[i]) ? count_pieces(found) : 0;
+        size_t n_own = sheaf__is_verified(&load->states[i]) ? count_pieces(found) : 0;
         for (size_t k = 0; k < n_own; k++) {
             uint64_t begin = (uint64_t)k * SHEAF__CONTENT_PIECE_BYTES;
             uint64_t left = found->size_bytes - begin;

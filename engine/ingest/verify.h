@@ -5,6 +5,9 @@
 #include "engine/ingest/load.h"
 #include "engine/ledger/content.h"
 
+/* Whether a file is one that is looked at again: it was loaded, and is no stream. */
+bool sheaf__is_verified(const sheaf__load_file *file);
+
 /* By their identity alone. OK, ECHANGED, EIO. */
 sheaf_status sheaf__verify_files(sheaf__load *load, sheaf_error *err);
 

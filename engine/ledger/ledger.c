@@ -10,6 +10,11 @@
 
 enum { ARENA_CHUNK_BYTES = 64 << 10 };
 
+sheaf__ledger_file sheaf__ledger_file_init(void)
+{
+    return (sheaf__ledger_file){.size_bytes = SHEAF_UNKNOWN, .previous = SHEAF__NO_LEDGER_FILE};
+}
+
 sheaf_status sheaf__ledger_init(sheaf__ledger *ledger, sheaf_error *err)
 {
     *ledger = (sheaf__ledger){.arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES)};
@@ -41,31 +46,44 @@ static bool reserve(void **items, size_t *capacity, size_t n, size_t item_bytes)
     return true;
 }
 
-static bool copy_text(sheaf__ledger *ledger, const char **text)
+/* False: out of memory. */
+static bool copy_texts(sheaf__ledger *ledger, sheaf__ledger_file *file)
 {
-    if (*text)
-        *text = sheaf__arena_copy(ledger->arena, *text, strlen(*text));
-    return *text;
+    const char **const texts[] = {&file->file,     &file->path,      &file->left_out,
+                                  &file->encoding, &file->loaded_at, &file->loaded_by};
+    bool is_good = true;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0] && is_good; i++)
+        if (*texts[i]) {
+            *texts[i] = sheaf__arena_copy(ledger->arena, *texts[i], strlen(*texts[i]));
+            is_good = *texts[i];
+        }
+    return is_good;
+}
+
+/* It is the last of its path. False: out of memory. */
+static bool name(sheaf__ledger *ledger, sheaf__ledger_file *file)
+{
+    bool added = false;
+    uint32_t path = sheaf__names_add(&ledger->paths, file->path, strlen(file->path), &added);
+    if (path == SHEAF__NO_NAME ||
+        !reserve((void **)&ledger->newest, &ledger->newest_capacity, path, sizeof *ledger->newest))
+        return false;
+    file->previous = added ? SHEAF__NO_LEDGER_FILE : ledger->newest[path];
+    ledger->newest[path] = (uint32_t)ledger->n_files;
+    return true;
 }
 
 sheaf_status sheaf__ledger_add(sheaf__ledger *ledger, const sheaf__ledger_file *file,
                                sheaf_error *err)
 {
     sheaf__ledger_file made = *file;
-    bool added = false;
-    uint32_t path = sheaf__names_add(&ledger->paths, file->path, strlen(file->path), &added);
-    if (path == SHEAF__NO_NAME ||
-        !reserve((void **)&ledger->newest, &ledger->newest_capacity, path,
-                 sizeof *ledger->newest) ||
+    bool is_there = !file->left_out || file->loaded > 0;
+    made.previous = SHEAF__NO_LEDGER_FILE;
+    if (!copy_texts(ledger, &made) ||
         !reserve((void **)&ledger->files, &ledger->files_capacity, ledger->n_files,
                  sizeof *ledger->files) ||
-        !copy_text(ledger, &made.file) || !copy_text(ledger, &made.path) ||
-        (made.encoding && !copy_text(ledger, &made.encoding)) ||
-        (made.loaded_at && !copy_text(ledger, &made.loaded_at)) ||
-        (made.loaded_by && !copy_text(ledger, &made.loaded_by)))
+        (is_there && !name(ledger, &made)))
         return sheaf__error_memory(err, "a ledger");
-    made.previous = added ? SHEAF__NO_LEDGER_FILE : ledger->newest[path];
-    ledger->newest[path] = (uint32_t)ledger->n_files;
     ledger->files[ledger->n_files++] = made;
     return SHEAF_OK;
 }

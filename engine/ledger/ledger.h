@@ -5,6 +5,10 @@
  * A file is known by its real path: absolute, without symbolic links. Of a path that was loaded
  * more than once the last counts. What became of the file's bytes since is told by its size and
  * time, and where these leave a doubt by a hash of its content (content.h).
+ *
+ * What was counted of it stands there too, so that records = loaded + rejected + skipped for each.
+ * A file that was left out is told of, with its error, by each load that left it out; to a later
+ * load it is new.
  */
 #ifndef SHEAF_LEDGER_LEDGER_H
 #define SHEAF_LEDGER_LEDGER_H
@@ -14,6 +18,7 @@
 #include <stdint.h>
 
 #include <sheaf/discover.h>
+#include <sheaf/fix.h>
 #include <sheaf/status.h>
 #include <sheaf/type.h>
 
@@ -21,19 +26,28 @@
 
 #define SHEAF__NO_LEDGER_FILE UINT32_MAX
 
-/* A source file, as it was when its rows were loaded. */
+/* A source file, as it was when it was loaded, or left out. */
 typedef struct sheaf__ledger_file {
     const char *file;    /* as it was named */
     const char *path;    /* its real path; of a stream the same as file */
     uint64_t size_bytes; /* SHEAF_UNKNOWN: a stream, which has no time and no content either */
     int64_t mtime_ns;
     bool is_settled; /* the time tells: nobody can have written within the same tick of its clock */
+    bool has_content;
     uint64_t content;
     uint64_t records;
     uint64_t loaded;
     uint64_t rejected;
-    uint64_t first_row;    /* of the destination, from 1; 0: not known */
-    const char *encoding;  /* of its text */
+    uint64_t skipped;     /* left out with their file */
+    const char *left_out; /* the name of the error that it was left out with, or NULL */
+    uint64_t first_row;   /* of the destination, from 1; 0: not known */
+    uint64_t blank_lines;
+    uint64_t comment_lines;
+    uint64_t preamble_lines;
+    uint64_t boms;
+    uint64_t lone_crs;
+    sheaf_repairs repairs;
+    const char *encoding;  /* of its text; NULL: it was not opened */
     char delimiter;        /* 0: it had no record */
     const char *loaded_at; /* "2024-02-29T13:05:59Z" */
     const char *loaded_by; /* the version of sheaf */
@@ -65,6 +79,9 @@ typedef struct sheaf__ledger {
     size_t newest_capacity;
 } sheaf__ledger;
 
+/* A file of which nothing is known yet. */
+sheaf__ledger_file sheaf__ledger_file_init(void);
+
 /* Empty. OK, ENOMEM; after both it is to be ended. */
 sheaf_status sheaf__ledger_init(sheaf__ledger *ledger, sheaf_error *err);
 void sheaf__ledger_end(sheaf__ledger *ledger);
@@ -75,7 +92,7 @@ sheaf_status sheaf__ledger_add(sheaf__ledger *ledger, const sheaf__ledger_file *
 sheaf_status sheaf__ledger_add_column(sheaf__ledger *ledger, const sheaf__ledger_column *column,
                                       sheaf_error *err);
 
-/* The last file of this path, or NULL; and the one of the same path before it, or NULL. */
+/* The last file of this path that has rows there, or NULL; and the one before it, or NULL. */
 const sheaf__ledger_file *sheaf__ledger_find(const sheaf__ledger *ledger, const char *path);
 const sheaf__ledger_file *sheaf__ledger_previous(const sheaf__ledger *ledger,
                                                  const sheaf__ledger_file *file);

@@ -12,6 +12,7 @@
 #include <sheaf/version.h>
 
 #include "engine/core/error.h"
+#include "engine/ledger/entry.h"
 #include "engine/sinks/output.h"
 
 static const char ending[] = ".ledger.jsonl";
@@ -104,52 +105,30 @@ static sheaf_status put_columns(sheaf__output *output, const sheaf__ledger *ledg
     return status;
 }
 
-static void put_numbers(sheaf__output *output, const sheaf__ledger_file *file)
+static sheaf_status put_value(sheaf__output *output, size_t column, const sheaf__ledger_file *file,
+                              sheaf_error *err)
 {
-    char content[SHEAF__CONTENT_TEXT_BYTES];
-    sheaf__ledger_content_write(file->content, content);
-    if (file->size_bytes == SHEAF_UNKNOWN)
-        put(output, "\"size\":null,\"mtime_ns\":null,\"content\":null,");
+    char scratch[SHEAF__CONTENT_TEXT_BYTES];
+    const char *name = sheaf__entry_name(column);
+    sheaf__entry_value value = sheaf__entry_get(file, column, scratch);
+    sheaf_status status = SHEAF_OK;
+    if (value.is_null)
+        put(output, "\"%s\":null", name);
+    else if (value.text)
+        status = put_text(output, name, value.text, strlen(value.text), err);
     else
-        put(output, "\"size\":%" PRIu64 ",", file->size_bytes);
-    if (file->size_bytes != SHEAF_UNKNOWN && file->is_settled)
-        put(output, "\"mtime_ns\":%" PRId64 ",", file->mtime_ns);
-    else if (file->size_bytes != SHEAF_UNKNOWN)
-        put(output, "\"mtime_ns\":null,");
-    if (file->size_bytes != SHEAF_UNKNOWN)
-        put(output, "\"content\":\"%s\",", content);
-    put(output,
-        "\"records\":%" PRIu64 ",\"loaded\":%" PRIu64 ",\"rejected\":%" PRIu64
-        ",\"first_row\":%" PRIu64 ",",
-        file->records, file->loaded, file->rejected, file->first_row);
+        put(output, "\"%s\":%" PRId64, name, value.number);
+    sheaf__output_byte(output, ',');
+    return status;
 }
 
 static sheaf_status put_file(sheaf__output *output, const sheaf__ledger_file *file, const char *in,
                              sheaf_error *err)
 {
-    const struct {
-        const char *name;
-        const char *text;
-    } texts[] = {{"encoding", file->encoding},
-                 {"loaded_at", file->loaded_at},
-                 {"loaded_by", file->loaded_by}};
+    sheaf_status status = SHEAF_OK;
     put(output, "{");
-    sheaf_status status = put_text(output, "file", file->file, strlen(file->file), err);
-    put(output, ",");
-    if (status == SHEAF_OK)
-        status = put_text(output, "path", file->path, strlen(file->path), err);
-    put(output, ",");
-    put_numbers(output, file);
-    if (file->delimiter && status == SHEAF_OK) {
-        status = put_text(output, "delimiter", &file->delimiter, 1, err);
-        put(output, ",");
-    }
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0] && status == SHEAF_OK; i++) {
-        if (!texts[i].text)
-            continue;
-        status = put_text(output, texts[i].name, texts[i].text, strlen(texts[i].text), err);
-        put(output, ",");
-    }
+    for (size_t i = 0; i < SHEAF__ENTRY_COLUMNS && status == SHEAF_OK; i++)
+        status = put_value(output, i, file, err);
     put(output, "\"in\":\"%s\"}\n", in);
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include "engine/core/error.h"
 #include "engine/ledger/content.h"
+#include "engine/ledger/entry.h"
 #include "engine/ledger/json_line.h"
 #include "engine/ledger/sidecar.h"
 
@@ -44,49 +45,20 @@ static bool read_generation(sheaf__generation *generation, const char *what,
     return true;
 }
 
-static bool read_text(line *self, const sheaf__json_member *member)
+/* Texts are the line's, which is read into again. */
+static const char *copy(line *self, const sheaf__json_member *member)
 {
-    const struct {
-        const char *name;
-        const char **to;
-    } texts[] = {{"file", &self->file.file},           {"path", &self->file.path},
-                 {"encoding", &self->file.encoding},   {"loaded_at", &self->file.loaded_at},
-                 {"loaded_by", &self->file.loaded_by}, {"column", &self->column.name}};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (!is_named(member, texts[i].name))
-            continue;
-        *texts[i].to = sheaf__arena_copy(self->ledger->arena, member->text, member->n_text);
-        self->column.n_name = member->n_text;
-        self->has_no_memory |= !*texts[i].to;
-        return !self->has_no_memory;
-    }
-    if (is_named(member, "in"))
-        self->in = member->n_text > 1 ? member->text[1] : '\0';
-    else if (is_named(member, "delimiter"))
-        self->file.delimiter = member->text[0];
-    else if (is_named(member, "content"))
-        return sheaf__ledger_content_read(member->text, &self->file.content);
-    return true;
+    const char *made = sheaf__arena_copy(self->ledger->arena, member->text, member->n_text);
+    self->has_no_memory |= !made;
+    return made;
 }
 
-static bool read_number(line *self, const sheaf__json_member *member)
+static bool read_entry(line *self, size_t column, const sheaf__json_member *member)
 {
-    const struct {
-        const char *name;
-        uint64_t *to;
-    } numbers[] = {{"size", &self->file.size_bytes},
-                   {"records", &self->file.records},
-                   {"loaded", &self->file.loaded},
-                   {"rejected", &self->file.rejected},
-                   {"first_row", &self->file.first_row}};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && !member->is_null; i++)
-        if (is_named(member, numbers[i].name))
-            *numbers[i].to = (uint64_t)member->number;
-    if (is_named(member, "mtime_ns") && !member->is_null) {
-        self->file.mtime_ns = member->number;
-        self->file.is_settled = true;
-    }
-    return true;
+    sheaf__entry_value value = {.is_null = member->is_null, .number = member->number};
+    if (member->text)
+        value.text = copy(self, member);
+    return !self->has_no_memory && sheaf__entry_set(&self->file, column, &value);
 }
 
 static bool on_member(void *context, const sheaf__json_member *member)
@@ -98,13 +70,21 @@ static bool on_member(void *context, const sheaf__json_member *member)
         self->is_header = member->number == 1;
         return self->is_header;
     }
+    size_t column = sheaf__entry_find(member->name);
+    if (column < SHEAF__ENTRY_COLUMNS)
+        return read_entry(self, column, member);
     if (is_named(member, "has_names"))
         self->has_names = member->number;
     if (strncmp(member->name, before, strlen(before)) == 0)
         return read_generation(&self->before, member->name + strlen(before), member);
     if (strncmp(member->name, after, strlen(after)) == 0)
         return read_generation(&self->after, member->name + strlen(after), member);
-    return member->text ? read_text(self, member) : read_number(self, member);
+    if (is_named(member, "in") && member->text)
+        self->in = member->n_text > 1 ? member->text[1] : '\0';
+    if (!is_named(member, "column") || !member->text)
+        return true;
+    self->column = (sheaf__ledger_column){.name = copy(self, member), .n_name = member->n_text};
+    return self->column.name;
 }
 
 /* ---- which of them is in force ---- */
@@ -159,7 +139,7 @@ static sheaf_status choose(reading *self, const line *header, const struct stat 
 static sheaf_status read_line(reading *self, char *text, size_t n_bytes, bool is_first,
                               const struct stat *st, sheaf_error *err)
 {
-    line made = {.ledger = self->ledger, .file = {.size_bytes = SHEAF_UNKNOWN}};
+    line made = {.ledger = self->ledger, .file = sheaf__ledger_file_init()};
     bool is_good = sheaf__json_line(text, n_bytes, on_member, &made);
     if (made.has_no_memory)
         return sheaf__error_memory(err, "a ledger");

@@ -310,15 +310,18 @@ typedef struct sheaf_ingest_options {
     const char *compression;
     /*
      * A destination may keep a ledger: which files it holds, each with its path, size, time, a hash
-     * of its content, its records and its first row; written with the rows, both or neither. A
-     * database always does: the table NAME_ledger. A file does, "x.csv" in "x.csv.ledger.jsonl", if
-     * that is asked for (ledger, resume, or APPEND), and from then on.
+     * of its content, its first row, and all that was counted of it (sheaf_file_report); written
+     * with the rows, both or neither. Its time of loading is that of SOURCE_DATE_EPOCH, if the
+     * environment has it (reproducible-builds.org/specs/source-date-epoch). A database always does:
+     * the table NAME_ledger. A file does, "x.csv" in "x.csv.ledger.jsonl", if that is asked for
+     * (ledger, resume, or APPEND), and from then on.
      *
      * resume: go on with a load. As if_exists APPEND, but rows that no ledger tells of are refused
      * (EEXIST). Files that the ledger tells of are not read: those of the same real path, size and
      * time, or where the time is another, of the same content. If one was changed, `changed` says
      * what becomes of it. What files gave that are not there any more stays. A file that was left
-     * out is not in the ledger, one of which records were set aside is. Streams are always read.
+     * out is told of, with its error, and is new to the next load; one of which records were set
+     * aside is not. Streams are always read.
      */
     bool ledger;
     bool resume;

@@ -7,8 +7,9 @@ import time
 
 from harness import CLEAN, FAULT, SKIPPED, USAGE, SheafTest, wait_until
 
-COLUMNS = ["file", "path", "size", "mtime_ns", "content", "records", "loaded", "rejected", "first_row",
-           "encoding", "delimiter", "loaded_at", "loaded_by"]
+COLUMNS = ["file", "path", "size", "mtime_ns", "content", "records", "loaded", "rejected", "skipped", "left_out",
+           "first_row", "blank_lines", "comment_lines", "preamble_lines", "boms", "lone_crs", "repaired", "padded",
+           "trimmed", "unquoted", "encoding", "delimiter", "loaded_at", "loaded_by"]
 
 
 class LedgerTest(SheafTest):
@@ -92,10 +93,61 @@ class Entries(LedgerTest):
         self.assertEqual((4, 3, 1, "windows-1252", ";"), tuple(
             entry[name] for name in ("records", "loaded", "rejected", "encoding", "delimiter")))
 
-    def test_a_file_that_is_left_out_is_not_there(self):
-        self.write("in/c.csv.gz", b"\x1f\x8b\x08 no more than a beginning")
-        self.load("x.db", "in", code=SKIPPED)
-        self.assertEqual([("in/a.csv",), ("in/b.csv",)], self.facts_of("x.db", "file"))
+    def test_what_was_met_in_it(self):
+        self.write("in/c.csv", b"\xef\xbb\xbf# c\nn,text\r1,a\r\n\r\n2\n\n3,d,\n4,\"e\n")
+        self.write("in/d.csv", b"a title\n\nn,text\n1,x\n2,y\n3,z\n4,z\n5,z\n")
+        for destination in ("x.db", "x.csv"):
+            more = () if destination.endswith(".db") else ("--ledger",)
+            facts = self.totals("in", "-o", destination, "--fix", "pad,trim,quotes", "--comment", "#",
+                                "--delim", ",", "--quote", '"', *more)
+            names = ("records", "loaded", "blank_lines", "comment_lines", "boms", "lone_crs", "repaired", "padded",
+                     "trimmed", "unquoted")
+            self.assertEqual([(5, 5) + 8 * (0,), (3, 3) + 8 * (0,), (4, 4, 2, 1, 1, 1, 3, 1, 1, 1)],
+                             self.facts_of(destination, *names)[:3])
+            entries = self.ledger(destination)
+            self.assertEqual((2, 5), (entries[3]["preamble_lines"], entries[3]["loaded"]))
+            for name in ("records", "loaded", "rejected", "skipped", "blank_lines", "comment_lines", "boms",
+                         "preamble_lines"):
+                told = facts["repairs"][name] if name in facts.get("repairs", {}) else facts[name]
+                self.assertEqual(told, sum(entry[name] for entry in entries), (name, facts))
+
+    def test_a_file_that_is_left_out_is_told_of_and_tried_again(self):
+        self.write("in/c.csv", b"n,text\n" + 20 * b"1,a,b\n" + b"2,c\n")
+        self.write("in/d.csv.gz", b"\x1f\x8b\x08 no more than a beginning")
+        for name in ("in/c.csv", "in/d.csv.gz"):
+            self.age(name)
+        facts = ("file", "records", "loaded", "rejected", "skipped", "left_out", "first_row", "content", "encoding")
+        damaged = ("in/d.csv.gz", 0, 0, 0, 0, "ECOMPRESSED", None, None, None)
+        for destination in ("x.db", "x.csv"):
+            with self.subTest(destination=destination):
+                self.load(destination, "in", code=SKIPPED)
+                told = self.facts_of(destination, *facts)
+                self.assertEqual(["in/a.csv", "in/b.csv", "in/c.csv", "in/d.csv.gz"], [entry[0] for entry in told])
+                self.assertEqual([("in/c.csv", 21, 0, 0, 21, "ESHAPE", None, None, "utf-8"), damaged], told[2:])
+                self.write("in/e.csv", b"n,text\n1,a\n")
+                self.write("good.csv", b"n,text\n8,a\n")
+                os.replace(self.path("good.csv"), self.path("in/c.csv"))
+                facts_again = self.totals("in", "-o", destination, "--on-error", "quarantine", "--resume", code=SKIPPED)
+                self.assertEqual((2, 2), (facts_again["loaded"], facts_again["files_unchanged"]))
+                told = self.facts_of(destination, *facts)
+                self.assertEqual([("in/c.csv", 1, 1, 0, 0, None, 9), damaged[:7], ("in/e.csv", 1, 1, 0, 0, None, 10)],
+                                 [entry[:7] for entry in told[4:]])
+                self.write("in/c.csv", b"n,text\n" + 20 * b"1,a,b\n" + b"2,c\n")
+                self.age("in/c.csv")
+                os.unlink(self.path("in/e.csv"))
+
+    def test_the_time_of_loading_may_be_told(self):
+        databases = []
+        for name in ("x.db", "y.db"):
+            run = self.sheaf("ingest", "in", "-o", "x.db", env={"SOURCE_DATE_EPOCH": "1709211959"})
+            self.assertEqual(CLEAN, run.code, run)
+            self.assertEqual([("2024-02-29T13:05:59Z",)] * 2, self.facts_of("x.db", "loaded_at"))
+            databases.append(self.read("x.db"))
+            os.unlink(self.path("x.db"))
+        self.assertEqual(*databases)
+        for told in ("", "x", "1x", "-1", "99999999999999999999999"):
+            self.sheaf("ingest", "in", "-o", "x.db", "--if-exists", "replace", env={"SOURCE_DATE_EPOCH": told})
+            self.assertRegex(self.ledger()[0]["loaded_at"], "^20[0-9]{2}-")
 
     def test_a_stream_has_a_name_and_counts_alone(self):
         run = self.expect(CLEAN, "ingest", "-", "in/a.csv", "-o", "x.db", input=b"n,text\n1,a\n")

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/core/utf8.h"
+#include "engine/ledger/entry.h"
 #include "engine/sinks/sqlite/append.h"
 
 int sheaf__sqlite_ledger_init(sheaf__sqlite_ledger *self, const char *table)
@@ -61,52 +62,63 @@ static int read_columns(sqlite3 *db, const char *table, sheaf__ledger *ledger)
     return code == SQLITE_OK ? ended : code;
 }
 
-static uint64_t number_at(sqlite3_stmt *query, int column, uint64_t absent)
-{
-    bool is_null = sqlite3_column_type(query, column) == SQLITE_NULL;
-    return is_null ? absent : (uint64_t)sqlite3_column_int64(query, column);
-}
+/* The texts of a row, with a NUL behind each that a BLOB has not. */
+typedef struct row_texts {
+    char *of[SHEAF__ENTRY_COLUMNS];
+} row_texts;
 
-/* A path, with a NUL behind it that a BLOB has not. */
-static char *path_at(sqlite3_stmt *query, int column)
+static bool read_entry(sqlite3_stmt *query, row_texts *texts, sheaf__ledger_file *made)
 {
-    const char *bytes = sqlite3_column_blob(query, column);
-    return strndup(bytes ? bytes : "", (size_t)sqlite3_column_bytes(query, column));
+    for (size_t i = 0; i < SHEAF__ENTRY_COLUMNS; i++) {
+        int column = (int)i + 1; /* behind the rowid */
+        sheaf__entry_value value = {.is_null = sqlite3_column_type(query, column) == SQLITE_NULL,
+                                    .number = sqlite3_column_int64(query, column)};
+        if (!value.is_null && sheaf__entry_kind_of(i) != SHEAF__ENTRY_NUMBER) {
+            const char *bytes = sqlite3_column_blob(query, column);
+            texts->of[i] = strndup(bytes ? bytes : "", (size_t)sqlite3_column_bytes(query, column));
+            value.text = texts->of[i];
+            if (!value.text)
+                return false;
+        }
+        sheaf__entry_set(made, i, &value); /* what is none of ours is not known */
+    }
+    return made->file && made->path;
 }
 
 static int read_file(sqlite3_stmt *query, sheaf__ledger *ledger)
 {
-    char *file = path_at(query, 1);
-    char *path = path_at(query, 2);
-    const char *content = (const char *)sqlite3_column_text(query, 5);
-    sheaf__ledger_file made = {.file = file,
-                               .path = path,
-                               .size_bytes = number_at(query, 3, SHEAF_UNKNOWN),
-                               .mtime_ns = sqlite3_column_int64(query, 4),
-                               .is_settled = sqlite3_column_type(query, 4) != SQLITE_NULL,
-                               .records = number_at(query, 6, 0),
-                               .loaded = number_at(query, 7, 0),
-                               .rejected = number_at(query, 8, 0),
-                               .first_row = number_at(query, 9, 0),
-                               .loaded_at = (const char *)sqlite3_column_text(query, 10),
-                               .key = sqlite3_column_int64(query, 0)};
-    if (!content || !sheaf__ledger_content_read(content, &made.content))
-        made.size_bytes = SHEAF_UNKNOWN; /* what has no hash is never known to be the same */
-    bool added = file && path && sheaf__ledger_add(ledger, &made, NULL) == SHEAF_OK;
-    free(file);
-    free(path);
+    row_texts texts = {0};
+    sheaf__ledger_file made = sheaf__ledger_file_init();
+    made.key = sqlite3_column_int64(query, 0);
+    bool is_good = read_entry(query, &texts, &made);
+    bool added = is_good && sheaf__ledger_add(ledger, &made, NULL) == SHEAF_OK;
+    for (size_t i = 0; i < SHEAF__ENTRY_COLUMNS; i++)
+        free(texts.of[i]);
     return added ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/* The names of its columns, after one another, for who reads; for who creates it, with types. */
+static char *list_columns(bool with_types)
+{
+    static const char *const types[] = {[SHEAF__ENTRY_PATH] = "",
+                                        [SHEAF__ENTRY_TEXT] = " TEXT",
+                                        [SHEAF__ENTRY_NUMBER] = " INTEGER"};
+    sqlite3_str *list = sqlite3_str_new(NULL);
+    for (size_t i = 0; i < SHEAF__ENTRY_COLUMNS; i++)
+        sqlite3_str_appendf(list, "%s%s%s", i > 0 ? ", " : "", sheaf__entry_name(i),
+                            with_types ? types[sheaf__entry_kind_of(i)] : "");
+    return sqlite3_str_finish(list);
 }
 
 static int read_files(const sheaf__sqlite_ledger *self, sqlite3 *db, sheaf__ledger *ledger)
 {
     sqlite3_stmt *query;
-    int code = prepare(db,
-                       sqlite3_mprintf("SELECT rowid, file, path, size, mtime_ns, content, "
-                                       "records, loaded, rejected, first_row, loaded_at "
-                                       "FROM \"%w\" ORDER BY rowid",
-                                       self->table),
-                       &query);
+    char *columns = list_columns(false);
+    char *sql = columns ? sqlite3_mprintf("SELECT rowid, %s FROM \"%w\" ORDER BY rowid", columns,
+                                          self->table)
+                        : NULL;
+    sqlite3_free(columns);
+    int code = prepare(db, sql, &query);
     while (code == SQLITE_OK && sqlite3_step(query) == SQLITE_ROW)
         code = read_file(query, ledger);
     int ended = sqlite3_finalize(query);
@@ -167,68 +179,47 @@ static int bind_path(sqlite3_stmt *insert, int parameter, const char *path)
     return sqlite3_bind_blob64(insert, parameter, path, n_bytes, SQLITE_STATIC);
 }
 
-static int bind_numbers(sqlite3_stmt *insert, const sheaf__ledger_file *file)
+static int bind(sqlite3_stmt *insert, const sheaf__ledger_file *file)
 {
-    bool is_stream = file->size_bytes == SHEAF_UNKNOWN;
-    const struct {
-        uint64_t value;
-        bool is_known;
-        int parameter;
-    } numbers[] = {{file->size_bytes, !is_stream, 3},
-                   {(uint64_t)file->mtime_ns, !is_stream && file->is_settled, 4},
-                   {file->records, true, 6},
-                   {file->loaded, true, 7},
-                   {file->rejected, true, 8},
-                   {file->first_row, file->first_row > 0 && file->loaded > 0, 9}};
+    char scratch[SHEAF__CONTENT_TEXT_BYTES];
     int code = SQLITE_OK;
-    for (size_t i = 0; code == SQLITE_OK && i < sizeof numbers / sizeof numbers[0]; i++)
-        code = numbers[i].is_known ? sqlite3_bind_int64(insert, numbers[i].parameter,
-                                                        (sqlite3_int64)numbers[i].value)
-                                   : sqlite3_bind_null(insert, numbers[i].parameter);
+    for (size_t i = 0; i < SHEAF__ENTRY_COLUMNS && code == SQLITE_OK; i++) {
+        int parameter = (int)i + 1;
+        sheaf__entry_value value = sheaf__entry_get(file, i, scratch);
+        if (value.is_null)
+            code = sqlite3_bind_null(insert, parameter);
+        else if (!value.text)
+            code = sqlite3_bind_int64(insert, parameter, value.number);
+        else if (sheaf__entry_kind_of(i) == SHEAF__ENTRY_PATH)
+            code = bind_path(insert, parameter, value.text);
+        else
+            code = sqlite3_bind_text(insert, parameter, value.text, -1, SQLITE_TRANSIENT);
+    }
     return code;
 }
 
-static int bind(sqlite3_stmt *insert, const sheaf__ledger_file *file)
+/* The table, if there is none yet, and the statement. */
+static int begin(sheaf__sqlite_ledger *self, sqlite3 *db)
 {
-    char content[SHEAF__CONTENT_TEXT_BYTES];
-    sheaf__ledger_content_write(file->content, content);
-    bool is_stream = file->size_bytes == SHEAF_UNKNOWN;
-    int code = bind_path(insert, 1, file->file);
+    char *columns = list_columns(true);
+    char marks[2 * SHEAF__ENTRY_COLUMNS]; /* ?,?,... and a NUL */
+    for (size_t i = 0; i < SHEAF__ENTRY_COLUMNS; i++)
+        memcpy(marks + 2 * i, "?,", 2);
+    marks[sizeof marks - 1] = '\0';
+    int code = columns ? run(db, sqlite3_mprintf("CREATE TABLE IF NOT EXISTS \"%w\"(%s)",
+                                                 self->table, columns))
+                       : SQLITE_NOMEM;
+    sqlite3_free(columns);
     if (code == SQLITE_OK)
-        code = bind_path(insert, 2, file->path);
-    if (code == SQLITE_OK)
-        code = bind_numbers(insert, file);
-    if (code == SQLITE_OK)
-        code = is_stream ? sqlite3_bind_null(insert, 5)
-                         : sqlite3_bind_text(insert, 5, content, -1, SQLITE_TRANSIENT);
-    if (code == SQLITE_OK)
-        code = sqlite3_bind_text(insert, 10, file->encoding, -1, SQLITE_STATIC);
-    if (code == SQLITE_OK)
-        code = file->delimiter ? sqlite3_bind_text(insert, 11, &file->delimiter, 1, SQLITE_STATIC)
-                               : sqlite3_bind_null(insert, 11);
-    if (code == SQLITE_OK)
-        code = sqlite3_bind_text(insert, 12, file->loaded_at, -1, SQLITE_STATIC);
-    return code == SQLITE_OK ? sqlite3_bind_text(insert, 13, file->loaded_by, -1, SQLITE_STATIC)
-                             : code;
+        code = prepare(db, sqlite3_mprintf("INSERT INTO \"%w\" VALUES(%s)", self->table, marks),
+                       &self->insert);
+    return code;
 }
 
 int sheaf__sqlite_ledger_put(sheaf__sqlite_ledger *self, sqlite3 *db,
                              const sheaf__ledger_file *file)
 {
-    static const char columns[] = "file, path, size INTEGER, mtime_ns INTEGER, content TEXT, "
-                                  "records INTEGER, loaded INTEGER, rejected INTEGER, "
-                                  "first_row INTEGER, encoding TEXT, delimiter TEXT, "
-                                  "loaded_at TEXT, loaded_by TEXT";
-    int code = SQLITE_OK;
-    if (!self->insert) {
-        code = run(db,
-                   sqlite3_mprintf("CREATE TABLE IF NOT EXISTS \"%w\"(%s)", self->table, columns));
-        if (code == SQLITE_OK)
-            code = prepare(db,
-                           sqlite3_mprintf("INSERT INTO \"%w\" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                                           self->table),
-                           &self->insert);
-    }
+    int code = self->insert ? SQLITE_OK : begin(self, db);
     if (code == SQLITE_OK)
         code = bind(self->insert, file);
     if (code != SQLITE_OK)

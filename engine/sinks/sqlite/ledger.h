@@ -2,14 +2,11 @@
  * The ledger of a table, in a table beside it: NAME_ledger, made with its first row, in the same
  * transaction as the rows of the file that it tells of.
  *
- *     file, path, size INTEGER, mtime_ns INTEGER, content TEXT, records INTEGER, loaded INTEGER,
- *     rejected INTEGER, first_row INTEGER, encoding TEXT, delimiter TEXT, loaded_at TEXT,
- *     loaded_by TEXT
- *
- * What they mean is told in ledger.h. `first_row` is a rowid: the file's rows have this one and
- * those behind it, as many as were loaded. `file` and `path` are TEXT if they are UTF-8, else a
- * BLOB of the same bytes. What is not known is NULL: so is mtime_ns of a file that was written so
- * short before that its time would not tell of another change.
+ * Its columns are those of an entry (entry.h), of no type for paths, TEXT or INTEGER. `first_row`
+ * is a rowid: the file's rows have this one and those behind it, as many as were loaded. `file` and
+ * `path` are TEXT if they are UTF-8, else a BLOB of the same bytes. What is not known is NULL: so
+ * is mtime_ns of a file that was written so short before that its time would not tell of another
+ * change.
  *
  * All functions give an SQLite result code; what is wrong is in the database's error message.
  */
