@@ -334,6 +334,16 @@ class Connection(PostgresTest):
         self.try_uri("postgresql://", CLEAN, "--if-exists", "replace", env={
             **os.environ, "PGHOST": self.cluster.dir, "PGUSER": "sheaf", "PGDATABASE": self.database})
 
+    def test_libpq_is_needed_for_this_alone(self):
+        self.write("libpq.so.5", "no library")
+        environment = {**os.environ, "LD_LIBRARY_PATH": self.dir}
+        run = self.try_uri(f"postgresql://sheaf:hunter2@{self.uri.split('@')[1]}", env=environment)
+        self.assertIn("the client library of PostgreSQL cannot be loaded: ", run.error_text)
+        self.assertIn("libpq5", run.error_text)
+        self.assertNotIn(b"hunter2", run.out + run.err)
+        self.succeed("ingest", "a.csv", "-o", "x.db", env=environment)
+        self.assertEqual([], self.tables())
+
     def test_a_password_is_never_shown(self):
         secret = "hunter2%40"
         host = self.uri.split("@")[1]

@@ -123,14 +123,15 @@ static sheaf_status find_relation(postgres_sink *self, const char *name, relatio
     if (status < 0)
         return status;
     *found = (relation){.oid = ""};
-    bool has_schema = PQntuples(result) > 0;
-    bool may_create = has_schema && PQgetvalue(result, 0, 3)[0] == 't';
+    bool has_schema = sheaf__pq.ntuples(result) > 0;
+    bool may_create = has_schema && sheaf__pq.getvalue(result, 0, 3)[0] == 't';
     if (has_schema) {
-        snprintf(self->table.schema, sizeof self->table.schema, "%s", PQgetvalue(result, 0, 0));
-        snprintf(found->oid, sizeof found->oid, "%s", PQgetvalue(result, 0, 1));
-        found->kind = PQgetvalue(result, 0, 2)[0];
+        snprintf(self->table.schema, sizeof self->table.schema, "%s",
+                 sheaf__pq.getvalue(result, 0, 0));
+        snprintf(found->oid, sizeof found->oid, "%s", sheaf__pq.getvalue(result, 0, 1));
+        found->kind = sheaf__pq.getvalue(result, 0, 2)[0];
     }
-    PQclear(result);
+    sheaf__pq.clear(result);
     if (has_schema && (may_create || self->appends))
         return SHEAF_OK;
     sheaf_text_escape(schema, strlen(schema), shown, sizeof shown);
@@ -526,6 +527,9 @@ sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink 
                                         .commit = postgres_commit,
                                         .abort = postgres_abort,
                                         .destroy = postgres_destroy};
+    sheaf_status status = sheaf__pq_load(err);
+    if (status < 0)
+        return status;
     postgres_sink *self = calloc(1, sizeof *self);
     if (!self)
         return sheaf__error_memory(err, "a destination");
@@ -533,7 +537,8 @@ sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink 
     self->base.wants_rows = true;
     self->base.wants_columns = self->base.takes_back = true;
     self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
-    sheaf_status status = self->arena ? SHEAF_OK : sheaf__error_memory(err, "a destination");
+    if (!self->arena)
+        status = sheaf__error_memory(err, "a destination");
     if (status == SHEAF_OK)
         status = sheaf__postgres_parse_table(target->table, &self->table, err);
     if (status == SHEAF_OK)

@@ -65,12 +65,12 @@ static sheaf_status refused(const sheaf__postgres *session, const PGresult *resu
 {
     char reason[260];
     char more[160] = "";
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-    bool lost = !session->connection || PQstatus(session->connection) == CONNECTION_BAD;
+    const char *state = sheaf__pq.resultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = sheaf__pq.resultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *detail = sheaf__pq.resultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    bool lost = !session->connection || sheaf__pq.status(session->connection) == CONNECTION_BAD;
     if (!text)
-        text = session->connection ? PQerrorMessage(session->connection) : "out of memory";
+        text = session->connection ? sheaf__pq.errorMessage(session->connection) : "out of memory";
     show(*text ? text : "the connection was closed", reason, sizeof reason);
     if (detail)
         show(detail, more, sizeof more);
@@ -100,7 +100,7 @@ static sheaf_status cancelled(sheaf_error *err)
 /* Wait until the socket is ready, or a moment. ECANCELLED if the run is to end. */
 static sheaf_status wait_for(const sheaf__postgres *session, short events, sheaf_error *err)
 {
-    struct pollfd descriptor = {.fd = PQsocket(session->connection), .events = events};
+    struct pollfd descriptor = {.fd = sheaf__pq.socket(session->connection), .events = events};
     if (is_stopped(session))
         return cancelled(err);
     if (poll(&descriptor, 1, TICK_MS) < 0 && errno != EINTR)
@@ -112,11 +112,11 @@ static sheaf_status wait_for(const sheaf__postgres *session, short events, sheaf
 static sheaf_status flush(sheaf__postgres *session, const char *what, sheaf_error *err)
 {
     int left;
-    while ((left = PQflush(session->connection)) == 1) {
+    while ((left = sheaf__pq.flush(session->connection)) == 1) {
         sheaf_status status = wait_for(session, POLLIN | POLLOUT, err);
         if (status < 0)
             return status;
-        if (!PQconsumeInput(session->connection)) /* or both sides wait for each other */
+        if (!sheaf__pq.consumeInput(session->connection)) /* or both sides wait for each other */
             return refused(session, NULL, what, err);
     }
     return left == 0 ? SHEAF_OK : refused(session, NULL, what, err);
@@ -128,21 +128,21 @@ static sheaf_status next_result(sheaf__postgres *session, const char *what, PGre
 {
     *result = NULL;
     sheaf_status status = flush(session, what, err);
-    bool lost = status < 0 && PQstatus(session->connection) == CONNECTION_BAD;
-    while (status == SHEAF_OK && PQisBusy(session->connection)) {
+    bool lost = status < 0 && sheaf__pq.status(session->connection) == CONNECTION_BAD;
+    while (status == SHEAF_OK && sheaf__pq.isBusy(session->connection)) {
         status = wait_for(session, POLLIN, err);
-        if (status == SHEAF_OK && !PQconsumeInput(session->connection))
+        if (status == SHEAF_OK && !sheaf__pq.consumeInput(session->connection))
             break;
     }
     /* When the server is gone its last words may be there all the same: they are a result. */
     if (status == SHEAF_OK || lost)
-        *result = PQgetResult(session->connection);
+        *result = sheaf__pq.getResult(session->connection);
     return *result ? SHEAF_OK : status;
 }
 
 static bool is_good(const PGresult *result)
 {
-    ExecStatusType kind = PQresultStatus(result);
+    ExecStatusType kind = sheaf__pq.resultStatus(result);
     return kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK;
 }
 
@@ -159,20 +159,20 @@ static sheaf_status take_results(sheaf__postgres *session, const char *what, PGr
         sheaf_status taken = next_result(session, what, &result, status < 0 ? NULL : err);
         if (taken < 0 || !result)
             return status < 0 ? status : taken;
-        if (PQresultStatus(result) == PGRES_COPY_IN) {
-            PQclear(result);
-            session->is_copying = PQstatus(session->connection) == CONNECTION_OK;
+        if (sheaf__pq.resultStatus(result) == PGRES_COPY_IN) {
+            sheaf__pq.clear(result);
+            session->is_copying = sheaf__pq.status(session->connection) == CONNECTION_OK;
             return session->is_copying || status < 0 ? status : refused(session, NULL, what, err);
         }
         if (status == SHEAF_OK && !is_good(result))
             status = refused(session, result, what, err);
         if (last) {
-            PQclear(*last);
+            sheaf__pq.clear(*last);
             *last = result;
         } else {
-            PQclear(result);
+            sheaf__pq.clear(result);
         }
-        if (PQstatus(session->connection) == CONNECTION_BAD)
+        if (sheaf__pq.status(session->connection) == CONNECTION_BAD)
             return status < 0 ? status : refused(session, NULL, what, err);
     }
 }
@@ -182,7 +182,7 @@ static sheaf_status take_results(sheaf__postgres *session, const char *what, PGr
 sheaf_status sheaf__postgres_run(sheaf__postgres *session, const char *sql, const char *what,
                                  sheaf_error *err)
 {
-    if (!PQsendQuery(session->connection, sql))
+    if (!sheaf__pq.sendQuery(session->connection, sql))
         return refused(session, NULL, what, err);
     return take_results(session, what, NULL, err);
 }
@@ -192,12 +192,13 @@ sheaf_status sheaf__postgres_query(sheaf__postgres *session, const char *sql, in
                                    PGresult **result, sheaf_error *err)
 {
     *result = NULL;
-    if (!PQsendQueryParams(session->connection, sql, n_parameters, NULL, parameters, NULL, NULL, 0))
+    if (!sheaf__pq.sendQueryParams(session->connection, sql, n_parameters, NULL, parameters, NULL,
+                                   NULL, 0))
         return refused(session, NULL, what, err);
     sheaf_status status = take_results(session, what, result, err);
     if (status == SHEAF_OK && *result)
         return SHEAF_OK;
-    PQclear(*result);
+    sheaf__pq.clear(*result);
     *result = NULL;
     return status < 0 ? status : refused(session, NULL, what, err);
 }
@@ -221,11 +222,11 @@ sheaf_status sheaf__postgres_copy_begin(sheaf__postgres *session, const char *sq
  */
 static bool seems_to_refuse(sheaf__postgres *session)
 {
-    struct pollfd descriptor = {.fd = PQsocket(session->connection), .events = POLLIN};
+    struct pollfd descriptor = {.fd = sheaf__pq.socket(session->connection), .events = POLLIN};
     uint64_t before = session->n_notices;
     if (poll(&descriptor, 1, 0) > 0) {
-        (void)PQconsumeInput(session->connection); /* a failure is met when we send */
-        (void)PQisBusy(session->connection);       /* it takes notices */
+        (void)sheaf__pq.consumeInput(session->connection); /* a failure is met when we send */
+        (void)sheaf__pq.isBusy(session->connection);       /* it takes notices */
         if (session->n_notices == before && session->suspected_ns == 0) {
             session->suspected_ns = sheaf__now_ns();
             session->n_notices_then = before;
@@ -246,7 +247,7 @@ static sheaf_status last_words(sheaf__postgres *session, const char *what, sheaf
 
 static bool is_gone(const sheaf__postgres *session)
 {
-    return PQstatus(session->connection) == CONNECTION_BAD;
+    return sheaf__pq.status(session->connection) == CONNECTION_BAD;
 }
 
 sheaf_status sheaf__postgres_copy_put(sheaf__postgres *session, const char *bytes, size_t n_bytes,
@@ -260,7 +261,7 @@ sheaf_status sheaf__postgres_copy_put(sheaf__postgres *session, const char *byte
             return cancelled(err);
         if (is_gone(session) || seems_to_refuse(session))
             return last_words(session, what, err);
-        int taken = PQputCopyData(session->connection, bytes, n);
+        int taken = sheaf__pq.putCopyData(session->connection, bytes, n);
         if (taken < 0)
             return last_words(session, what, err);
         if (taken > 0) {
@@ -280,18 +281,18 @@ sheaf_status sheaf__postgres_copy_end(sheaf__postgres *session, const char *what
     PGresult *result = NULL;
     int taken;
     *n_rows = 0;
-    while ((taken = PQputCopyEnd(session->connection, NULL)) == 0) { /* would block */
+    while ((taken = sheaf__pq.putCopyEnd(session->connection, NULL)) == 0) { /* would block */
         sheaf_status status = flush(session, what, err);
         if (status < 0)
             return status;
     }
     session->is_copying = false;
-    if (taken < 0 && PQstatus(session->connection) != CONNECTION_BAD)
+    if (taken < 0 && sheaf__pq.status(session->connection) != CONNECTION_BAD)
         return refused(session, NULL, what, err);
     sheaf_status status = take_results(session, what, &result, err);
     if (status == SHEAF_OK && result)
-        *n_rows = strtoull(PQcmdTuples(result), NULL, 10);
-    PQclear(result);
+        *n_rows = strtoull(sheaf__pq.cmdTuples(result), NULL, 10);
+    sheaf__pq.clear(result);
     return status;
 }
 
@@ -308,7 +309,7 @@ static int64_t patience(PGconn *connection)
 {
     int64_t seconds = 0;
     int64_t n_hosts = 1;
-    PQconninfoOption *options = PQconninfo(connection);
+    PQconninfoOption *options = sheaf__pq.conninfo(connection);
     for (PQconninfoOption *each = options; each && each->keyword; each++) {
         if (strcmp(each->keyword, "connect_timeout") == 0 && each->val)
             seconds = strtol(each->val, NULL, 10);
@@ -316,7 +317,7 @@ static int64_t patience(PGconn *connection)
             for (const char *at = each->val; *at; at++)
                 n_hosts += *at == ',';
     }
-    PQconninfoFree(options);
+    sheaf__pq.conninfoFree(options);
     return seconds > 0 ? seconds * n_hosts * 1000 * 1000 * 1000 : 0;
 }
 
@@ -327,7 +328,7 @@ static sheaf_status poll_connection(sheaf__postgres *session, sheaf_error *err)
     int64_t begun = sheaf__now_ns();
     short events = POLLOUT; /* as the manual says: it begins as if it had to write */
     for (;;) {
-        struct pollfd descriptor = {.fd = PQsocket(session->connection), .events = events};
+        struct pollfd descriptor = {.fd = sheaf__pq.socket(session->connection), .events = events};
         int ready = poll(&descriptor, 1, TICK_MS);
         if (is_stopped(session))
             return cancelled(err);
@@ -338,7 +339,7 @@ static sheaf_status poll_connection(sheaf__postgres *session, sheaf_error *err)
         }
         if (ready <= 0)
             continue;
-        switch (PQconnectPoll(session->connection)) {
+        switch (sheaf__pq.connectPoll(session->connection)) {
         case PGRES_POLLING_OK:
             return SHEAF_OK;
         case PGRES_POLLING_FAILED:
@@ -354,8 +355,8 @@ static sheaf_status poll_connection(sheaf__postgres *session, sheaf_error *err)
 
 static sheaf_status check_server(const sheaf__postgres *session, sheaf_error *err)
 {
-    const char *encoding = PQparameterStatus(session->connection, "server_encoding");
-    const char *datetimes = PQparameterStatus(session->connection, "integer_datetimes");
+    const char *encoding = sheaf__pq.parameterStatus(session->connection, "server_encoding");
+    const char *datetimes = sheaf__pq.parameterStatus(session->connection, "integer_datetimes");
     char shown[40];
     if (encoding && strcmp(encoding, "UTF8") != 0) {
         show(encoding, shown, sizeof shown);
@@ -379,7 +380,7 @@ static sheaf_status begin(sheaf__postgres *session, sheaf_error *err)
                               "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) "
                               "WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
     sheaf_status status = sheaf__postgres_run(session, sql, "cannot begin", err);
-    if (status == SHEAF_OK && PQserverVersion(session->connection) >= 170000)
+    if (status == SHEAF_OK && sheaf__pq.serverVersion(session->connection) >= 170000)
         status = sheaf__postgres_run(session, "SET LOCAL transaction_timeout = 0", "cannot begin",
                                      err);
     return status;
@@ -392,16 +393,16 @@ sheaf_status sheaf__postgres_connect(sheaf__postgres *session, const char *uri,
     const char *const values[] = {"sheaf", uri, "UTF8", NULL};
     *session = (sheaf__postgres){.stop = stop};
     sheaf__postgres_show_uri(uri, session->shown, sizeof session->shown);
-    session->connection = PQconnectStartParams(keywords, values, 1);
+    session->connection = sheaf__pq.connectStartParams(keywords, values, 1);
     if (!session->connection)
         return sheaf__error_memory(err, "a connection");
-    PQsetNoticeReceiver(session->connection, count_notice, session);
+    sheaf__pq.setNoticeReceiver(session->connection, count_notice, session);
     sheaf_status status = SHEAF_OK;
-    if (PQstatus(session->connection) == CONNECTION_BAD)
+    if (sheaf__pq.status(session->connection) == CONNECTION_BAD)
         status = refused(session, NULL, "cannot connect", err);
     if (status == SHEAF_OK)
         status = poll_connection(session, err);
-    if (status == SHEAF_OK && PQsetnonblocking(session->connection, 1) != 0)
+    if (status == SHEAF_OK && sheaf__pq.setnonblocking(session->connection, 1) != 0)
         status = refused(session, NULL, "cannot connect", err);
     if (status == SHEAF_OK)
         status = check_server(session, err);
@@ -434,17 +435,17 @@ sheaf_status sheaf__postgres_commit(sheaf__postgres *session, sheaf_error *err)
                                                 NULL, what, &result, err);
     if (status < 0)
         return status;
-    snprintf(transaction, sizeof transaction, "%s", PQgetvalue(result, 0, 0));
-    PQclear(result);
+    snprintf(transaction, sizeof transaction, "%s", sheaf__pq.getvalue(result, 0, 0));
+    sheaf__pq.clear(result);
     if (is_stopped(session))
         return cancelled(err);
     session->stop = NULL;
     result = NULL;
-    if (!PQsendQuery(session->connection, "COMMIT"))
+    if (!sheaf__pq.sendQuery(session->connection, "COMMIT"))
         return refused(session, NULL, what, err);
     status = take_results(session, what, &result, err);
-    bool is_done = is_good(result) && strcmp(PQcmdStatus(result), "COMMIT") == 0;
-    PQclear(result);
+    bool is_done = is_good(result) && strcmp(sheaf__pq.cmdStatus(result), "COMMIT") == 0;
+    sheaf__pq.clear(result);
     if (is_done)
         return SHEAF_OK;
     if (is_gone(session)) /* whatever it has said: a server may end when it has just committed */
@@ -458,33 +459,33 @@ sheaf_status sheaf__postgres_commit(sheaf__postgres *session, sheaf_error *err)
 static void cancel(PGconn *connection)
 {
     char reason[256];
-    PGcancel *request = PQgetCancel(connection);
+    PGcancel *request = sheaf__pq.getCancel(connection);
     if (request)
-        (void)PQcancel(request, reason, sizeof reason);
-    PQfreeCancel(request);
+        (void)sheaf__pq.cancel(request, reason, sizeof reason);
+    sheaf__pq.freeCancel(request);
 }
 
 /* Wait, but not for long, until the server has done what it was asked for. */
 static void wait_briefly(PGconn *connection)
 {
     int64_t end = sheaf__now_ns() + (int64_t)ROLLBACK_MS * 1000 * 1000;
-    while (sheaf__now_ns() < end && PQstatus(connection) == CONNECTION_OK) {
-        struct pollfd descriptor = {.fd = PQsocket(connection), .events = POLLIN};
-        int left = PQflush(connection);
+    while (sheaf__now_ns() < end && sheaf__pq.status(connection) == CONNECTION_OK) {
+        struct pollfd descriptor = {.fd = sheaf__pq.socket(connection), .events = POLLIN};
+        int left = sheaf__pq.flush(connection);
         if (left < 0)
             return;
-        while (!PQisBusy(connection)) {
-            PGresult *result = PQgetResult(connection);
+        while (!sheaf__pq.isBusy(connection)) {
+            PGresult *result = sheaf__pq.getResult(connection);
             if (!result)
                 return;
-            bool is_copy = PQresultStatus(result) == PGRES_COPY_IN;
-            PQclear(result);
-            if (is_copy && PQputCopyEnd(connection, "given up") < 0)
+            bool is_copy = sheaf__pq.resultStatus(result) == PGRES_COPY_IN;
+            sheaf__pq.clear(result);
+            if (is_copy && sheaf__pq.putCopyEnd(connection, "given up") < 0)
                 return;
         }
         descriptor.events = (short)(left ? POLLIN | POLLOUT : POLLIN);
         (void)poll(&descriptor, 1, TICK_MS);
-        if (!PQconsumeInput(connection))
+        if (!sheaf__pq.consumeInput(connection))
             return;
     }
 }
@@ -493,21 +494,21 @@ static void wait_briefly(PGconn *connection)
 static void roll_back(sheaf__postgres *session)
 {
     PGconn *connection = session->connection;
-    if (PQtransactionStatus(connection) == PQTRANS_ACTIVE && !session->is_copying)
+    if (sheaf__pq.transactionStatus(connection) == PQTRANS_ACTIVE && !session->is_copying)
         cancel(connection);
-    if (session->is_copying && PQputCopyEnd(connection, "given up") < 0)
+    if (session->is_copying && sheaf__pq.putCopyEnd(connection, "given up") < 0)
         return;
     wait_briefly(connection);
-    PGTransactionStatusType state = PQtransactionStatus(connection);
+    PGTransactionStatusType state = sheaf__pq.transactionStatus(connection);
     bool is_open = state == PQTRANS_INTRANS || state == PQTRANS_INERROR;
-    if (is_open && PQsendQuery(connection, "ROLLBACK"))
+    if (is_open && sheaf__pq.sendQuery(connection, "ROLLBACK"))
         wait_briefly(connection);
 }
 
 void sheaf__postgres_close(sheaf__postgres *session)
 {
-    if (session->connection && PQstatus(session->connection) == CONNECTION_OK)
+    if (session->connection && sheaf__pq.status(session->connection) == CONNECTION_OK)
         roll_back(session);
-    PQfinish(session->connection);
+    sheaf__pq.finish(session->connection);
     session->connection = NULL;
 }

@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <libpq-fe.h>
-
 #include <sheaf/status.h>
+
+#include "engine/sinks/postgres/library.h"
 
 typedef struct sheaf__postgres {
     PGconn *connection; /* NULL: there is none */
@@ -42,7 +42,7 @@ void sheaf__postgres_close(sheaf__postgres *session);
 sheaf_status sheaf__postgres_run(sheaf__postgres *session, const char *sql, const char *what,
                                  sheaf_error *err);
 
-/* Run one query with parameters (texts, or NULL): OK with *result, for PQclear(). */
+/* Run one query with parameters (texts, or NULL): OK with *result, for clear(). */
 sheaf_status sheaf__postgres_query(sheaf__postgres *session, const char *sql, int n_parameters,
                                    const char *const *parameters, const char *what,
                                    PGresult **result, sheaf_error *err);

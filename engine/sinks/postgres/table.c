@@ -75,7 +75,7 @@ static bool fill_column(sheaf__postgres_column *column, const PGresult *result, 
 {
     const char *values[7];
     for (int i = 0; i < 7; i++)
-        values[i] = PQgetvalue(result, row, i);
+        values[i] = sheaf__pq.getvalue(result, row, i);
     bool not_null = values[4][0] == 't';
     *column = (sheaf__postgres_column){
         .name = sheaf__arena_copy(arena, values[0], strlen(values[0])),
@@ -103,13 +103,13 @@ sheaf_status sheaf__postgres_columns_read(sheaf__postgres *session, const char *
                                                 &result, err);
     if (status < 0)
         return status;
-    size_t n = (size_t)PQntuples(result);
+    size_t n = (size_t)sheaf__pq.ntuples(result);
     columns->items = sheaf_arena_new(arena, sheaf__postgres_column, n);
     columns->n = columns->items ? n : 0;
     bool good = columns->items != NULL;
     for (size_t i = 0; i < n && good; i++)
         good = fill_column(&columns->items[i], result, (int)i, arena);
-    PQclear(result);
+    sheaf__pq.clear(result);
     return good ? SHEAF_OK : sheaf__error_memory(err, "the columns of the table");
 }
 

@@ -1,14 +1,14 @@
 /* URIs of PostgreSQL: see uri.h. */
 #include "engine/sinks/postgres/uri.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <libpq-fe.h>
 
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
+#include "engine/sinks/postgres/library.h"
 
 static const char *value_of(const PQconninfoOption *options, const char *keyword)
 {
@@ -42,7 +42,8 @@ static sheaf_status check_password_is_whole(const PQconninfoOption *options, she
 
 void sheaf__postgres_show_uri(const char *uri, char *shown, size_t size)
 {
-    PQconninfoOption *options = PQconninfoParse(uri, NULL);
+    bool is_there = sheaf__pq_load(NULL) == SHEAF_OK;
+    PQconninfoOption *options = is_there ? sheaf__pq.conninfoParse(uri, NULL) : NULL;
     const char *user = value_of(options, "user");
     const char *host = value_of(options, "host");
     const char *port = value_of(options, "port");
@@ -56,17 +57,21 @@ void sheaf__postgres_show_uri(const char *uri, char *shown, size_t size)
                  database ? database : "", service ? "?service=" : "", service ? service : "");
     else
         snprintf(shown, size, SHEAF__POSTGRES_HIDDEN);
-    PQconninfoFree(options);
+    if (options)
+        sheaf__pq.conninfoFree(options);
 }
 
 sheaf_status sheaf__postgres_check_uri(const char *uri, sheaf_error *err)
 {
     char *reason = NULL;
     char shown[200] = "there is no memory";
-    PQconninfoOption *options = PQconninfoParse(uri, &reason);
+    sheaf_status status = sheaf__pq_load(err);
+    if (status < 0)
+        return status;
+    PQconninfoOption *options = sheaf__pq.conninfoParse(uri, &reason);
     if (options) {
-        sheaf_status status = check_password_is_whole(options, err);
-        PQconninfoFree(options);
+        status = check_password_is_whole(options, err);
+        sheaf__pq.conninfoFree(options);
         return status;
     }
     if (reason) { /* what is quoted in it may be the password, or a part of it */
@@ -74,7 +79,7 @@ sheaf_status sheaf__postgres_check_uri(const char *uri, sheaf_error *err)
         while (n > 0 && (reason[n - 1] == ' ' || reason[n - 1] == ':'))
             n--;
         sheaf_text_escape(reason, n, shown, sizeof shown);
-        PQfreemem(reason);
+        sheaf__pq.freemem(reason);
     }
     return refuse(shown,
                   "postgresql://USER@HOST:PORT/DATABASE; what is special in a part of it "

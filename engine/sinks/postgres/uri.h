@@ -14,7 +14,7 @@
 /* What is seen of one that nobody can look into. */
 #define SHEAF__POSTGRES_HIDDEN "postgresql://..."
 
-/* OK; EINVAL: libpq does not understand it. */
+/* OK; EINVAL: libpq does not understand it; EDATABASE: it is not there (library.h). */
 sheaf_status sheaf__postgres_check_uri(const char *uri, sheaf_error *err);
 
 /* What may be seen of it: user, host, port, database and service. Not escaped. */
