@@ -146,8 +146,8 @@ static void warn_of_processors(bench *self)
     if (first)
         warn(self, "few_processors",
              "there %s %d %s: %s and all with more workers than that cannot be faster for it",
-             processors == 1 ? "is" : "are", processors,
-             processors == 1 ? "processor" : "processors", first->name);
+             plural(processors, "is", "are"), processors,
+             plural(processors, "processor", "processors"), first->name);
 }
 
 /* Which of two is faster cannot be told when some runs of the slower are faster. */

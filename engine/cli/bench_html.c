@@ -223,7 +223,7 @@ static void put_machine(const bench *self, FILE *out)
     begin_term("processor", out);
     put_outside(machine->cpu, out);
     fprintf(out, ", %d %s</dd>\n", machine->processors,
-            machine->processors == 1 ? "processor may be used" : "processors may be used");
+            plural(machine->processors, "processor may be used", "processors may be used"));
     begin_term("memory", out);
     fprintf(out, "%s</dd>\n", format_bytes(machine->memory_bytes, text, sizeof text));
     begin_term("system", out);

@@ -62,9 +62,9 @@ void bench_describe_data(const bench *self, char *text, size_t size)
     const bench_counts *counts = bench_counts_of(self);
     size_t n_files = sheaf_files_count(self->files);
     int n = snprintf(text, size, "%s %s, %s: %s %s, %s %s, %s fields", count_of(n_files).text,
-                     n_files == 1 ? "file" : "files", bytes_of(self->size_bytes).text,
-                     count_of(counts->records).text, counts->records == 1 ? "record" : "records",
-                     count_of(counts->columns).text, counts->columns == 1 ? "column" : "columns",
+                     plural(n_files, "file", "files"), bytes_of(self->size_bytes).text,
+                     count_of(counts->records).text, plural(counts->records, "record", "records"),
+                     count_of(counts->columns).text, plural(counts->columns, "column", "columns"),
                      count_of(counts->fields).text);
     if (counts->rejected > 0 && n < (int)size)
         n += snprintf(text + n, size - (size_t)n, ", %s set aside",
@@ -72,7 +72,7 @@ void bench_describe_data(const bench *self, char *text, size_t size)
     if (counts->files_skipped > 0 && n < (int)size)
         snprintf(text + n, size - (size_t)n, ", %s %s skipped",
                  count_of(counts->files_skipped).text,
-                 counts->files_skipped == 1 ? "file" : "files");
+                 plural(counts->files_skipped, "file", "files"));
 }
 
 void bench_describe_run(const bench *self, char *text, size_t size)
@@ -83,7 +83,7 @@ void bench_describe_run(const bench *self, char *text, size_t size)
                       sizeof destination);
     bool is_null = strcmp(args->ingest.destination, "null:") == 0;
     snprintf(text, size, "cache %s, %zu %s, %s%s", args->bench.cold ? "cold" : "warm",
-             args->bench.repeat, args->bench.repeat == 1 ? "repetition" : "repetitions in turns",
+             args->bench.repeat, plural(args->bench.repeat, "repetition", "repetitions in turns"),
              !is_null                                   ? "loaded into "
              : args->ingest.typing == SHEAF_TYPING_TEXT ? "every field found"
                                                         : "every field found and converted",
@@ -325,7 +325,7 @@ void bench_report(const bench *self, FILE *out)
     bench_describe_run(self, text, sizeof text);
     put_wrapped(&to, text, 0, 2);
     snprintf(text, sizeof text, "%s, %d %s, %s", self->machine.cpu, self->machine.processors,
-             self->machine.processors == 1 ? "processor" : "processors", self->machine.system);
+             plural(self->machine.processors, "processor", "processors"), self->machine.system);
     put_wrapped(&to, text, 0, 2);
     fputc('\n', out);
     put_table(&to, self);

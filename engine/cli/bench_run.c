@@ -27,9 +27,6 @@
 static volatile sig_atomic_t interrupted;
 static volatile sig_atomic_t child; /* 0: there is none */
 
-static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
-enum { N_ENDING = sizeof ending / sizeof ending[0] };
-
 static void on_signal(int number)
 {
     (void)number;
@@ -40,14 +37,7 @@ static void on_signal(int number)
 
 void bench_handle_signals(void)
 {
-    for (size_t i = 0; i < N_ENDING; i++) {
-        struct sigaction before;
-        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
-        sigemptyset(&action.sa_mask);
-        /* What nohup or a shell's background job ignores stays ignored. */
-        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(ending[i], &action, NULL);
-    }
+    signals_handle(on_signal);
 }
 
 bool bench_interrupted(void)
@@ -58,11 +48,7 @@ bool bench_interrupted(void)
 /* The child dies of them, as by default; and with its parent. */
 static void leave_signals(void)
 {
-    for (size_t i = 0; i < N_ENDING; i++) {
-        struct sigaction before;
-        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            signal(ending[i], SIG_DFL);
-    }
+    signals_leave();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
@@ -204,13 +190,9 @@ static int wait_for(pid_t pid)
 
 static pid_t start_child(void)
 {
-    sigset_t signals;
     sigset_t before;
-    sigemptyset(&signals);
-    for (size_t i = 0; i < N_ENDING; i++)
-        sigaddset(&signals, ending[i]);
     fflush(NULL); /* else the child would print it once more */
-    sigprocmask(SIG_BLOCK, &signals, &before);
+    signals_block(&before);
     pid_t pid = fork();
     if (pid > 0)
         child = pid;

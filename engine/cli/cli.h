@@ -2,7 +2,8 @@
  * The program, sheaf: the parts it is made of. It is a user of the library like any other: it
  * includes <sheaf/...> and nothing else of the project.
  *
- *     main.c       commands, signals, exit codes
+ *     main.c       commands, exit codes
+ *     signals.c    what ends a run
  *     options.c    the command line, from one table (option_table.c) that --help shows too
  *     dialect.c    what it says of a dialect
  *     lists.c      names of columns in it
@@ -18,6 +19,7 @@
 #ifndef SHEAF_CLI_CLI_H
 #define SHEAF_CLI_CLI_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -201,6 +203,7 @@ typedef struct count_text {
 } count_text;
 
 count_text count_of(uint64_t count); /* "6,079,667" */
+const char *plural(uint64_t n, const char *one, const char *many);
 
 /* "name":"bytes" */
 void print_json_text(FILE *out, const char *name, const char *bytes);
@@ -270,5 +273,15 @@ const char *format_count(uint64_t count, char *text, size_t size);
 
 /* "371 MB": three digits, decimal units. */
 const char *format_bytes(uint64_t bytes, char *text, size_t size);
+
+/* ---- signals ---- */
+
+/*
+ * Of SIGINT, SIGTERM and SIGHUP: have the first one handled, the second kills; hold them back until
+ * `before` is put back; let them kill again, in a child.
+ */
+void signals_handle(void (*on_signal)(int number));
+void signals_block(sigset_t *before);
+void signals_leave(void);
 
 #endif

@@ -115,7 +115,7 @@ void report_folded(const reporter *self)
         if (kind->n > kind->n_told)
             fprintf(stderr, "and %s more like this (%s), in %s %s: %s tells of each\n",
                     count_of(kind->n - kind->n_told).text, kind->code, count_of(kind->n_files).text,
-                    kind->n_files == 1 ? "file" : "files", who);
+                    plural(kind->n_files, "file", "files"), who);
     }
     if (self->n_skipped > self->n_skipped_shown && !self->args->quiet)
         fprintf(stderr, "and %s more files skipped: --verbose tells of each\n",

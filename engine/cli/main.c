@@ -1,5 +1,5 @@
 /*
- * sheaf, the program: commands, signals, exit codes.
+ * sheaf, the program: commands, exit codes.
  *
  * stdout carries data or the summary, stderr everything else. SIGINT, SIGTERM and SIGHUP ask the
  * run to stop, which leaves the destination as it was; a second one kills. A reader of stdout that
@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,21 +22,6 @@ static void on_signal(int number)
     sheaf_ingest *ingest = running;
     if (ingest)
         sheaf_ingest_cancel(ingest);
-}
-
-/* System calls are interrupted (no SA_RESTART): a write into a full pipe must not wait for ever. */
-static void handle_signals(sheaf_ingest *ingest)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    running = ingest;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        struct sigaction before;
-        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
-        sigemptyset(&action.sa_mask);
-        /* What nohup or a shell's background job ignores stays ignored. */
-        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
-    }
 }
 
 /*
@@ -129,7 +113,8 @@ static int run(const arguments *args, reporter *self)
         return err.status == SHEAF_EINVAL ? EXIT_USAGE : EXIT_FAULT;
     }
     self->ingest = ingest;
-    handle_signals(ingest);
+    running = ingest;
+    signals_handle(on_signal);
     progress_start(ingest, args);
     sheaf_status status = sheaf_ingest_run(ingest, self->files, &summary, &err);
     progress_stop();

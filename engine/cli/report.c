@@ -47,6 +47,11 @@ count_text count_of(uint64_t count)
     return made;
 }
 
+const char *plural(uint64_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}
+
 /* ---- errors ---- */
 
 void report_error(const sheaf_error *err)
@@ -79,7 +84,7 @@ static void report_repaired(const sheaf_file_report *report)
     sheaf_text_escape(report->file->path, strlen(report->file->path), path, sizeof path);
     progress_hide();
     fprintf(stderr, "repaired: %s: %s %s (%s padded, %s trimmed, %s with an open quote)\n", path,
-            count_of(repairs->records).text, repairs->records == 1 ? "record" : "records",
+            count_of(repairs->records).text, plural(repairs->records, "record", "records"),
             count_of(repairs->padded).text, count_of(repairs->trimmed).text,
             count_of(repairs->unquoted).text);
     progress_show();
@@ -109,7 +114,7 @@ static void note(FILE *out, bool *any, uint64_t count, const char *one, const ch
     if (count == 0)
         return;
     fprintf(out, "%s%s %s", *any ? ", " : "notes   ", count_of(count).text,
-            count == 1 ? one : many);
+            plural(count, one, many));
     *any = true;
 }
 
@@ -117,9 +122,9 @@ static void note(FILE *out, bool *any, uint64_t count, const char *one, const ch
 static void note_left_out(FILE *out, bool *any, const sheaf_summary *sum)
 {
     char files[64];
-    const char *what = sum->columns_left_out == 1 ? "column" : "columns";
+    const char *what = plural(sum->columns_left_out, "column", "columns");
     snprintf(files, sizeof files, "%s of %s %s left out", what, count_of(sum->files_cut).text,
-             sum->files_cut == 1 ? "file" : "files");
+             plural(sum->files_cut, "file", "files"));
     note(out, any, sum->columns_left_out, files, files);
 }
 
@@ -201,16 +206,16 @@ static void print_speed(const sheaf_summary *sum, FILE *out)
                                : 1,
             sum->seconds,
             format_bytes((uint64_t)((double)sum->read_bytes / seconds), rate, sizeof rate),
-            sum->workers, sum->workers == 1 ? "worker" : "workers");
+            sum->workers, plural(sum->workers, "worker", "workers"));
 }
 
 static void print_summary_text(const reporter *self, const sheaf_summary *sum, FILE *out)
 {
     char bytes[32];
     fprintf(out, "%s %s, %s -> %s   %s %s, %s %s   ", count_of(sum->files).text,
-            sum->files == 1 ? "file" : "files", format_bytes(sum->read_bytes, bytes, sizeof bytes),
-            sum->destination, count_of(sum->loaded).text, sum->loaded == 1 ? "row" : "rows",
-            count_of(sum->columns).text, sum->columns == 1 ? "column" : "columns");
+            plural(sum->files, "file", "files"), format_bytes(sum->read_bytes, bytes, sizeof bytes),
+            sum->destination, count_of(sum->loaded).text, plural(sum->loaded, "row", "rows"),
+            count_of(sum->columns).text, plural(sum->columns, "column", "columns"));
     print_speed(sum, out);
     fprintf(out, "records %s = %s loaded + %s rejected + %s skipped\n", count_of(sum->records).text,
             count_of(sum->loaded).text, count_of(sum->rejected).text, count_of(sum->skipped).text);
@@ -313,7 +318,7 @@ static void print_kinds(const kind_of_fault *kinds, size_t n_kinds, const char *
         n += kinds[i].n;
     if (n == 0)
         return;
-    fprintf(out, "%s%s %s (", before, count_of(n).text, n == 1 ? one : many);
+    fprintf(out, "%s%s %s (", before, count_of(n).text, plural(n, one, many));
     for (size_t i = 0; i < n_kinds; i++)
         fprintf(out, "%s%s %s", i > 0 ? ", " : "", count_of(kinds[i].n).text, kinds[i].code);
     fputc(')', out);
@@ -340,10 +345,10 @@ void report_check(const reporter *self, const sheaf_summary *summary, FILE *out)
     }
     if (!self->args->quiet) {
         fprintf(out, "%s %s, %s   %s %s, %s %s   ", count_of(summary->files).text,
-                summary->files == 1 ? "file" : "files",
+                plural(summary->files, "file", "files"),
                 format_bytes(summary->read_bytes, bytes, sizeof bytes),
-                count_of(summary->records).text, summary->records == 1 ? "record" : "records",
-                count_of(summary->columns).text, summary->columns == 1 ? "column" : "columns");
+                count_of(summary->records).text, plural(summary->records, "record", "records"),
+                count_of(summary->columns).text, plural(summary->columns, "column", "columns"));
         print_speed(summary, out);
     }
     if (!self->args->quiet || self->n_faults > 0 || self->n_file_faults > 0)

@@ -1,6 +1,5 @@
 /* `sheaf retry`: what was mended in a quarantine is loaded; the summary. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,28 +13,10 @@ static void on_signal(int number)
     is_stopped = 1;
 }
 
-/* As in main.c: the first signal asks the run to stop, a second one kills. */
-static void handle_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        struct sigaction before;
-        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
-        sigemptyset(&action.sa_mask);
-        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
-    }
-}
-
 static bool is_cancelled(void *context)
 {
     (void)context;
     return is_stopped != 0;
-}
-
-static const char *plural(uint64_t n, const char *one, const char *many)
-{
-    return n == 1 ? one : many;
 }
 
 static void print_text(const reporter *self, const sheaf_retry_summary *sum, FILE *out)
@@ -143,7 +124,7 @@ int retry(const arguments *args)
                                    .on_reject = retry_on_reject,
                                    .is_cancelled = is_cancelled,
                                    .context = &of};
-    handle_signals();
+    signals_handle(on_signal);
     sheaf_status status = sheaf_retry(&options, &summary, &err);
     if (status == SHEAF_OK)
         faults_settle(self, true);

@@ -163,8 +163,8 @@ static void put_head(const char *path, const sheaf_record *record)
         printf("record %" PRIu64, record->number);
     if (!record->is_blank)
         printf(", %zu %s from byte %" PRIu64 ", %zu %s", record->n_raw,
-               record->n_raw == 1 ? "byte" : "bytes", record->offset_bytes, record->n_fields,
-               record->n_fields == 1 ? "field" : "fields");
+               plural(record->n_raw, "byte", "bytes"), record->offset_bytes, record->n_fields,
+               plural(record->n_fields, "field", "fields"));
     if (record->compression)
         printf(", decompressed from %s", record->compression);
     if (record->encoding)

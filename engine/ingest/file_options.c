@@ -12,13 +12,28 @@
 
 enum { RECORD_BYTES_MAX = 64 << 20 };
 
+/* What values become, and what may be done to records. */
+static sheaf_status check_values(const sheaf_ingest_options *options, sheaf_error *err)
+{
+    if ((unsigned)options->typing > SHEAF_TYPING_TEXT)
+        return sheaf_error_set(err, SHEAF_EINVAL, "there is no such way to find out types");
+    for (size_t i = 0; i < options->n_types; i++)
+        if ((unsigned)options->types[i].type - 1 >= SHEAF_TYPES - 1)
+            return sheaf_error_set(err, SHEAF_EINVAL, "there is no such type to ask for");
+    if (options->fixes & ~(unsigned)(SHEAF_FIX_PAD | SHEAF_FIX_TRIM | SHEAF_FIX_QUOTES))
+        return sheaf_error_set(err, SHEAF_EINVAL, "there is no such way to repair records");
+    return SHEAF_OK;
+}
+
 sheaf_status sheaf__file_options_check(const sheaf_ingest_options *options, sheaf_error *err)
 {
     if (options->record_bytes_max > RECORD_BYTES_LIMIT)
         return sheaf_error_set(err, SHEAF_EINVAL,
                                "the limit of a record's size can be %d bytes at most",
                                RECORD_BYTES_LIMIT);
-    sheaf_status status = sheaf__dialect_check(&options->dialect, err);
+    sheaf_status status = check_values(options, err);
+    if (status == SHEAF_OK)
+        status = sheaf__dialect_check(&options->dialect, err);
     if (status == SHEAF_OK)
         status = sheaf__inflate_check(err);
     for (size_t i = 0; i < options->n_encodings && status == SHEAF_OK; i++)

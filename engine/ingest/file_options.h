@@ -1,4 +1,4 @@
-/* What a user says of files before they are opened: their encodings, their dialect, limits. */
+/* What a user says of files before they are opened: encodings, dialect, limits, repairs. */
 #ifndef SHEAF_INGEST_FILE_OPTIONS_H
 #define SHEAF_INGEST_FILE_OPTIONS_H
 

@@ -63,13 +63,6 @@ static sheaf_status check_options(const sheaf_ingest_options *options, bool is_s
         return sheaf_error_set(err, SHEAF_EINVAL, "there is no such kind of executor");
     if ((unsigned)options->parser > SHEAF_PARSER_LIBCSV)
         return sheaf_error_set(err, SHEAF_EINVAL, "there is no such parser");
-    if ((unsigned)options->typing > SHEAF_TYPING_TEXT)
-        return sheaf_error_set(err, SHEAF_EINVAL, "there is no such way to find out types");
-    for (size_t i = 0; i < options->n_types; i++)
-        if ((unsigned)options->types[i].type - 1 >= SHEAF_TYPES - 1)
-            return sheaf_error_set(err, SHEAF_EINVAL, "there is no such type to ask for");
-    if (options->fixes & ~(unsigned)(SHEAF_FIX_PAD | SHEAF_FIX_TRIM | SHEAF_FIX_QUOTES))
-        return sheaf_error_set(err, SHEAF_EINVAL, "there is no such way to repair records");
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
     sheaf__rules rules = rules_of(options);

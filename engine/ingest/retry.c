@@ -42,18 +42,6 @@ static sheaf_status refuse(sheaf_error *err, const char *what, const char *hint)
     return SHEAF_EINVAL;
 }
 
-static sheaf_status check_values(const sheaf_retry_options *options, sheaf_error *err)
-{
-    if ((unsigned)options->typing > SHEAF_TYPING_TEXT)
-        return sheaf_error_set(err, SHEAF_EINVAL, "there is no such way to find out types");
-    for (size_t i = 0; i < options->n_types; i++)
-        if ((unsigned)options->types[i].type - 1 >= SHEAF_TYPES - 1)
-            return sheaf_error_set(err, SHEAF_EINVAL, "there is no such type to ask for");
-    if (options->fixes & ~(unsigned)(SHEAF_FIX_PAD | SHEAF_FIX_TRIM | SHEAF_FIX_QUOTES))
-        return sheaf_error_set(err, SHEAF_EINVAL, "there is no such way to repair records");
-    return SHEAF_OK;
-}
-
 /* Where the records are, and where they go. */
 static sheaf_status understand(sheaf__retry *self, sheaf_error *err)
 {
@@ -69,12 +57,12 @@ static sheaf_status understand(sheaf__retry *self, sheaf_error *err)
                       "--type is for a new table");
     if (!self->is_table && (!options->destination || !options->destination[0]))
         return refuse(err, "a retry needs a destination", "-o more.csv; of x.db it is its table");
-    sheaf_status status = check_values(options, err);
-    if (status < 0)
-        return status;
-    self->as_ingest = (sheaf_ingest_options){.fixes = options->fixes,
+    self->as_ingest = (sheaf_ingest_options){.typing = options->typing,
+                                             .types = options->types,
+                                             .n_types = options->n_types,
+                                             .fixes = options->fixes,
                                              .record_bytes_max = options->record_bytes_max};
-    status = sheaf__file_options_check(&self->as_ingest, err);
+    sheaf_status status = sheaf__file_options_check(&self->as_ingest, err);
     if (status == SHEAF_OK)
         status = sheaf__sink_parse(self->is_table ? options->quarantine : options->destination,
                                    options->format, options->table, &self->target, err);

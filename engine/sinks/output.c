@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sheaf/text.h>
+
 #include "engine/core/error.h"
 #include "engine/core/system.h"
 #include "engine/sinks/leftovers.h"
@@ -168,6 +170,20 @@ sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target 
     output->appends = output->appends && status == SHEAF_OK && mode; /* there is something */
     if (status == SHEAF_OK)
         status = open_temporary(output, mode, err);
+    return status;
+}
+
+sheaf_status sheaf__output_open_sink(sheaf__output *output, const sheaf__sink_target *target,
+                                     sheaf__sink **sink, sheaf_error *err)
+{
+    sheaf__sink *base = *sink;
+    sheaf_status status = sheaf__output_open(output, target, err);
+    if (status == SHEAF_OK) {
+        sheaf_text_escape(target->path, strlen(target->path), base->label, sizeof base->label);
+        return SHEAF_OK;
+    }
+    base->ops->destroy(base);
+    *sink = NULL;
     return status;
 }
 

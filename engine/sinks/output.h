@@ -38,6 +38,10 @@ typedef struct sheaf__output {
 sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target *target,
                                 sheaf_error *err);
 
+/* That of a sink, which is labelled; or, if that fails, destroyed, and *sink is NULL. */
+sheaf_status sheaf__output_open_sink(sheaf__output *output, const sheaf__sink_target *target,
+                                     sheaf__sink **sink, sheaf_error *err);
+
 void sheaf__output_put(sheaf__output *output, const void *bytes, size_t n_bytes);
 
 /*

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sheaf/text.h>
-
 #include "engine/core/error.h"
 #include "engine/sinks/arrow/message.h"
 #include "engine/sinks/gather.h"
@@ -267,13 +265,6 @@ sheaf_status sheaf__arrow_ipc_open(const sheaf__sink_target *target, sheaf__sink
     self->base.wants_rows = self->base.wants_columns = true;
     self->base.takes_back = target->kind == SHEAF__SINK_FILE;
     self->has_footer = target->format == SHEAF__ARROW_FILE;
-    sheaf_status status = sheaf__output_open(&self->output, target, err);
-    if (status < 0) {
-        arrow_destroy(&self->base);
-        return status;
-    }
-    sheaf_text_escape(target->path, strlen(target->path), self->base.label,
-                      sizeof self->base.label);
     *sink = &self->base;
-    return SHEAF_OK;
+    return sheaf__output_open_sink(&self->output, target, sink, err);
 }

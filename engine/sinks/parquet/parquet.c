@@ -9,9 +9,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <sheaf/text.h>
 
 #include "engine/core/error.h"
 #include "engine/sinks/gather.h"
@@ -395,13 +392,6 @@ sheaf_status sheaf__parquet_open(const sheaf__sink_target *target, sheaf__sink *
     self->base.ops = &ops;
     self->base.wants_rows = self->base.wants_columns = self->base.takes_back = true;
     self->compression = target->compression;
-    sheaf_status status = sheaf__output_open(&self->output, target, err);
-    if (status < 0) {
-        parquet_destroy(&self->base);
-        return status;
-    }
-    sheaf_text_escape(target->path, strlen(target->path), self->base.label,
-                      sizeof self->base.label);
     *sink = &self->base;
-    return SHEAF_OK;
+    return sheaf__output_open_sink(&self->output, target, sink, err);
 }

@@ -4,9 +4,6 @@
  * other; what they could not make, or not all of, is made here.
  */
 #include <stdlib.h>
-#include <string.h>
-
-#include <sheaf/text.h>
 
 #include "engine/core/error.h"
 #include "engine/sinks/compress/compress.h"
@@ -200,13 +197,6 @@ sheaf_status sheaf__text_open(const sheaf__sink_target *target, sheaf__sink **si
     self->base.takes_back = target->kind == SHEAF__SINK_FILE;
     sheaf__style_init(&self->style, target->format);
     self->packing = target->packing;
-    sheaf_status status = sheaf__output_open(&self->output, target, err);
-    if (status < 0) {
-        text_destroy(&self->base);
-        return status;
-    }
-    sheaf_text_escape(target->path, strlen(target->path), self->base.label,
-                      sizeof self->base.label);
     *sink = &self->base;
-    return SHEAF_OK;
+    return sheaf__output_open_sink(&self->output, target, sink, err);
 }
