@@ -43,11 +43,10 @@ static sheaf_status check_per_file(const sheaf_ingest_options *options, sheaf__s
     return SHEAF_OK;
 }
 
-/* What is in columns, or compressed, has an end behind which nothing can be put. */
-static bool can_append(const sheaf__sink_target *target)
+/* What is in columns has an end behind which nothing can be put. */
+static bool is_closed(const sheaf__sink_target *target)
 {
-    return target->kind != SHEAF__SINK_FILE ||
-           (target->format <= SHEAF__JSONL && target->packing == SHEAF__NOT_PACKED);
+    return target->kind == SHEAF__SINK_FILE && target->format > SHEAF__JSONL;
 }
 
 sheaf_status sheaf__resume_check(const sheaf_ingest_options *options,
@@ -65,18 +64,15 @@ sheaf_status sheaf__resume_check(const sheaf_ingest_options *options,
     if (!has_ledger && asks)
         return refuse("this destination keeps no ledger, and nothing that is there",
                       "--resume, --ledger and --if-exists append are for databases and files", err);
-    if ((appends || options->ledger) && !can_append(target))
-        return refuse(
-            "nothing can be put behind what such a file holds",
-            "--resume, --ledger and --if-exists append are for databases, and for CSV, TSV and "
-            "JSON lines that are not compressed",
-            err);
     if (options->resume && options->if_exists == SHEAF_IF_EXISTS_REPLACE)
         return refuse("a load cannot go on with rows that it replaces",
                       "--resume without --if-exists replace", err);
     if (options->changed != SHEAF_CHANGED_REFUSE && !appends)
         return refuse("which files were changed is known to a ledger alone",
                       "--changed goes with --resume, or --if-exists append", err);
+    if (options->changed != SHEAF_CHANGED_REFUSE && is_closed(target))
+        return refuse("nothing can be put behind what such a file holds",
+                      "--if-exists replace --ledger loads all anew", err);
     if (options->changed == SHEAF_CHANGED_REPLACE && kind == SHEAF__SINK_FILE)
         return refuse("the rows of one file cannot be replaced in a file",
                       "--changed append loads it beside them, --if-exists replace all anew", err);
@@ -235,9 +231,24 @@ static sheaf_status refuse_changed(const sheaf__load *load, const sheaf_file *fi
                         "%zu files were changed since they were loaded, the first of them this one",
                         n);
     sheaf__error_source(err, first->path);
-    sheaf_error_hint(err, "--changed append loads all of it beside the rows that it had%s",
-                     can_replace ? ", --changed replace in their place" : "");
+    if (load->resume->is_closed)
+        sheaf_error_hint(err, "--if-exists replace --ledger loads all anew");
+    else
+        sheaf_error_hint(err, "--changed append loads all of it beside the rows that it had%s",
+                         can_replace ? ", --changed replace in their place" : "");
     return SHEAF_ECHANGED;
+}
+
+/* Files are new, but of this destination it can be known only whether any is. */
+static sheaf_status refuse_new(const sheaf__load *load, const sheaf_ingest *ingest,
+                               sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_EEXIST,
+                    "%zu %s not there yet, and nothing can be put behind what such a file holds",
+                    load->n_files, load->n_files == 1 ? "file is" : "files are");
+    sheaf__error_source(err, ingest->target.path);
+    sheaf_error_hint(err, "--if-exists replace --ledger loads all anew");
+    return SHEAF_EEXIST;
 }
 
 /* All that the destination has of this path goes. */
@@ -391,6 +402,7 @@ static sheaf_status plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_er
     if (appends && self->held.exists && !self->held.is_known && must_know)
         return refuse_unknown(ingest, err);
     load->appends = appends && self->held.exists;
+    self->is_closed = is_closed(&ingest->target);
     if (!load->appends) { /* all files are new, whatever was there */
         for (size_t i = 0; i < load->n_files; i++)
             if ((self->files[i].entry.path = real_path(self, load->states[i].found)) == NULL)
@@ -404,6 +416,8 @@ static sheaf_status plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_er
     load->summary->workers = 1; /* if there is nothing to read */
     if (load->n_files == 0)
         return SHEAF_END;
+    if (self->is_closed)
+        return refuse_new(load, ingest, err);
     return is_file ? seed_columns(load, err) : ask_types(load, err);
 }
 

@@ -25,6 +25,7 @@ struct sheaf__resume {
     sheaf__resume_file *files; /* one for each of the load's */
     bool *is_forgotten;        /* one for each of those it holds: its rows went */
     bool per_file;
+    bool is_closed;        /* nothing can be put behind what it holds: it can only be made anew */
     const char *directory; /* of the file before, and its real path; NULL: not known */
     const char *real_directory;
     char loaded_at[32];

@@ -396,8 +396,9 @@ static sheaf_status close_file(sheaf__output *output, sheaf_error *err)
     return SHEAF_OK;
 }
 
-sheaf_status sheaf__output_settle(sheaf__output *output, sheaf_error *err)
+sheaf_status sheaf__output_settle(sheaf__output *output, const char **path, sheaf_error *err)
 {
+    *path = output->is_file ? output->temporary : NULL;
     sheaf__output_flush_some(output);
     sheaf_status status = sheaf__output_status(output, err);
     return status == SHEAF_OK && output->is_file && output->fd >= 0 ? close_file(output, err)
@@ -406,7 +407,8 @@ sheaf_status sheaf__output_settle(sheaf__output *output, sheaf_error *err)
 
 sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err)
 {
-    sheaf_status status = sheaf__output_settle(output, err);
+    const char *path;
+    sheaf_status status = sheaf__output_settle(output, &path, err);
     if (status < 0 || !output->is_file)
         return status;
     if (rename_into_place(output) != 0)

@@ -74,8 +74,11 @@ void sheaf__output_fail(sheaf__output *output, sheaf_status status, const sheaf_
 /* The first failure so far, if any. */
 sheaf_status sheaf__output_status(const sheaf__output *output, sheaf_error *err);
 
-/* Bring all of it to the disk, so that of commit only the renaming is left. Nothing is put then. */
-sheaf_status sheaf__output_settle(sheaf__output *output, sheaf_error *err);
+/*
+ * Bring all of it to the disk, so that of commit only the renaming is left. Nothing is put then.
+ * *path: what it is called until then; NULL: it is standard output.
+ */
+sheaf_status sheaf__output_settle(sheaf__output *output, const char **path, sheaf_error *err);
 
 /* Write what is buffered and make the file appear. */
 sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err);

@@ -1,13 +1,15 @@
 """Going on with a load: what is there is not read again, what is new is loaded, what changed is told."""
 
 import csv
+import io
 import json
 import os
+import subprocess
 
 from harness import CLEAN, FAULT, SKIPPED, USAGE
 from test_ledger import LedgerTest
 
-DESTINATIONS = ("x.db", "x.csv", "x.tsv", "x.jsonl")
+DESTINATIONS = ("x.db", "x.csv", "x.tsv", "x.jsonl", "x.csv.gz", "x.jsonl.zst")
 
 
 class ResumeTest(LedgerTest):
@@ -24,11 +26,14 @@ class ResumeTest(LedgerTest):
         """The rows there are, without a header: a list of texts each, None for null."""
         if destination.endswith(".db"):
             return self.sql_rows(destination, destination[:-3])
-        if destination.endswith(".jsonl"):
-            return [list(json.loads(line).values()) for line in self.read(destination).splitlines()]
+        text = self.read(destination)
+        if destination.endswith((".gz", ".zst")):
+            program = "gzip" if destination.endswith(".gz") else "zstd"
+            text = subprocess.run([program, "-dc"], input=text, stdout=subprocess.PIPE, check=True).stdout
+        if ".jsonl" in destination:
+            return [list(json.loads(line).values()) for line in text.splitlines()]
         delimiter = "\t" if destination.endswith(".tsv") else ","
-        with open(self.path(destination), newline="") as file:
-            rows = list(csv.reader(file, delimiter=delimiter, strict=True))[1:]
+        rows = list(csv.reader(io.StringIO(text.decode(), newline=""), delimiter=delimiter, strict=True))[1:]
         return [[value if value != "" else None for value in row] for row in rows]
 
     def numbers(self, destination):
@@ -164,11 +169,32 @@ class Unchanged(ResumeTest):
 
 class Refused(ResumeTest):
     def test_what_nothing_can_be_put_behind(self):
-        for name in ("x.parquet", "x.arrow", "x.arrows", "x.csv.gz", "x.jsonl.zst"):
-            for asked in (["--resume"], ["--ledger"], ["--if-exists", "append"]):
-                with self.subTest(name=name, asked=asked):
-                    run = self.expect(USAGE, "ingest", "in", "-o", name, *asked)
-                    self.assertIn("nothing can be put behind", run.error_text)
+        for name in ("x.parquet", "x.arrow", "x.arrows"):
+            for again in (["--resume"], ["--if-exists", "append"]):
+                with self.subTest(name=name, again=again):
+                    self.begin(name, "in")
+                    before = self.read(name)
+                    told = self.facts_of(name, "file", "loaded", "first_row")
+                    self.assertEqual([("in/a.csv", 5, 1), ("in/b.csv", 3, 6)], told)
+                    facts = self.totals("in", "-o", name, *again)
+                    self.assertEqual((0, 2), (facts["records"], facts["files_unchanged"]))
+                    self.write("in/c.csv", "n,text\n1,a\n")
+                    run = self.expect_fault("ingest", "in", "-o", name, *again, source=name,
+                                            says="1 file is not there yet, and nothing can be put behind")
+                    self.assertIn("--if-exists replace --ledger", run.error_text)
+                    os.unlink(self.path("in/c.csv"))
+                    self.write_rows("in/a.csv", 6)
+                    run = self.expect_fault("ingest", "in", "-o", name, *again, source="in/a.csv", says="was changed")
+                    self.assertIn("--if-exists replace --ledger", run.error_text)
+                    self.assertEqual(before, self.read(name))
+                    self.totals("in", "-o", name, "--if-exists", "replace")
+                    self.assertEqual(6, self.ledger(name)[0]["loaded"], "once it has a ledger it keeps one")
+                    self.write_rows("in/a.csv", 5)
+                    self.age("in/a.csv")
+                    for kept in (name, name + ".ledger.jsonl"):
+                        os.unlink(self.path(kept))
+            run = self.expect(USAGE, "ingest", "in", "-o", name, "--resume", "--changed", "append")
+            self.assertIn("nothing can be put behind", run.error_text)
         for name in ("-", "null:"):
             for asked in (["--resume"], ["--ledger"], ["--if-exists", "append"]):
                 run = self.expect(USAGE, "ingest", "in", "-o", name, *asked)

@@ -27,6 +27,7 @@ enum { MAGIC_BYTES = 6 };
 typedef struct arrow_sink {
     sheaf__sink base;
     bool has_footer;
+    bool is_finished; /* all of it was put */
     const sheaf__names *names;
     const sheaf_type *types;
     sheaf__gather gather;
@@ -221,15 +222,32 @@ static sheaf_status put_footer(arrow_sink *self, sheaf_error *err)
     return SHEAF_OK;
 }
 
-static sheaf_status arrow_commit(sheaf__sink *sink, sheaf_error *err)
+/* All rows have come. */
+static sheaf_status finish(arrow_sink *self, sheaf_error *err)
 {
-    arrow_sink *self = self_of(sink);
+    if (self->is_finished)
+        return SHEAF_OK;
     sheaf_status status = flush(self, err);
     if (status < 0)
         return status;
     put_head(&self->output, 0); /* the end of the stream */
     if (self->has_footer)
         status = put_footer(self, err);
+    self->is_finished = status == SHEAF_OK;
+    return status;
+}
+
+static sheaf_status arrow_settle(sheaf__sink *sink, const char **path, sheaf_error *err)
+{
+    arrow_sink *self = self_of(sink);
+    sheaf_status status = finish(self, err);
+    return status < 0 ? status : sheaf__output_settle(&self->output, path, err);
+}
+
+static sheaf_status arrow_commit(sheaf__sink *sink, sheaf_error *err)
+{
+    arrow_sink *self = self_of(sink);
+    sheaf_status status = finish(self, err);
     return status < 0 ? status : sheaf__output_commit(&self->output, err);
 }
 
@@ -255,6 +273,7 @@ sheaf_status sheaf__arrow_ipc_open(const sheaf__sink_target *target, sheaf__sink
                                         .write = arrow_write,
                                         .mark = arrow_mark,
                                         .take_back = arrow_take_back,
+                                        .settle = arrow_settle,
                                         .commit = arrow_commit,
                                         .abort = arrow_abort,
                                         .destroy = arrow_destroy};

@@ -50,6 +50,7 @@ typedef struct parquet_sink {
     job *free;
     size_t n_waiting; /* bytes of groups whose columns are not all placed */
     sheaf__parquet_footer footer;
+    bool is_finished; /* all of it was put */
     /* At the mark; the place in the output is that of the group which was open then. */
     bool is_marked;
     bool has_passed_mark; /* rows of that group were placed */
@@ -330,14 +331,31 @@ static sheaf_status put_footer(parquet_sink *self, sheaf_error *err)
     return status;
 }
 
-static sheaf_status parquet_commit(sheaf__sink *sink, sheaf_error *err)
+/* All rows have come. */
+static sheaf_status finish(parquet_sink *self, sheaf_error *err)
 {
-    parquet_sink *self = self_of(sink);
+    if (self->is_finished)
+        return SHEAF_OK;
     sheaf_status status = flush(self, err);
     if (status == SHEAF_OK)
         status = take_all(self, err);
     if (status == SHEAF_OK)
         status = put_footer(self, err);
+    self->is_finished = status == SHEAF_OK;
+    return status;
+}
+
+static sheaf_status parquet_settle(sheaf__sink *sink, const char **path, sheaf_error *err)
+{
+    parquet_sink *self = self_of(sink);
+    sheaf_status status = finish(self, err);
+    return status < 0 ? status : sheaf__output_settle(&self->output, path, err);
+}
+
+static sheaf_status parquet_commit(sheaf__sink *sink, sheaf_error *err)
+{
+    parquet_sink *self = self_of(sink);
+    sheaf_status status = finish(self, err);
     return status < 0 ? status : sheaf__output_commit(&self->output, err);
 }
 
@@ -383,6 +401,7 @@ sheaf_status sheaf__parquet_open(const sheaf__sink_target *target, sheaf__sink *
                                         .write = parquet_write,
                                         .mark = parquet_mark,
                                         .take_back = parquet_take_back,
+                                        .settle = parquet_settle,
                                         .commit = parquet_commit,
                                         .abort = parquet_abort,
                                         .destroy = parquet_destroy};

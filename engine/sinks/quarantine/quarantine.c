@@ -188,7 +188,8 @@ sheaf_status sheaf__quarantine_settle(sheaf__quarantine *self, sheaf_error *err)
         if (status < 0)
             return status;
     }
-    return self->is_open ? sheaf__output_settle(&self->output, err) : SHEAF_OK;
+    const char *path;
+    return self->is_open ? sheaf__output_settle(&self->output, &path, err) : SHEAF_OK;
 }
 
 uint64_t sheaf__quarantine_size(const sheaf__quarantine *self)

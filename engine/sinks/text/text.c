@@ -150,9 +150,8 @@ static void finish_packing(text_sink *self)
 static sheaf_status text_settle(sheaf__sink *sink, const char **path, sheaf_error *err)
 {
     text_sink *self = self_of(sink);
-    *path = self->output.is_file ? self->output.temporary : NULL;
     finish_packing(self);
-    return self->output.is_file ? sheaf__output_settle(&self->output, err) : SHEAF_OK;
+    return sheaf__output_settle(&self->output, path, err);
 }
 
 static sheaf_status text_commit(sheaf__sink *sink, sheaf_error *err)
