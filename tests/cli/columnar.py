@@ -7,13 +7,15 @@ import functools
 import json
 import os
 import pathlib
+import random
 import shutil
 import struct
 import subprocess
 import unittest
 
-from harness import REPOSITORY
-from test_types import TypesTest, as_type
+import harness
+from harness import FAULT, REPOSITORY, SKIPPED, csv_line
+from test_types import TypesTest, as_type, column, field, some_date, some_time, type_of
 
 READERS = os.environ.get("SHEAF_READERS", "")
 NODE = shutil.which("node") or shutil.which("nodejs")
@@ -25,10 +27,27 @@ needs_readers = unittest.skipUnless(
     NODE and READERS and pathlib.Path(READERS).exists(), f"NOT TESTED: no node, or no readers at {READERS!r}; .ci/setup gets both")
 
 
+SPELLED = {"null": "Null", "bool": "Bool", "int64": "Int64", "float64": "Float64", "date": "Date32<DAY>",
+           "timestamp": "Timestamp<MICROSECOND>", "timestamp_utc": "Timestamp<MICROSECOND, UTC>",
+           "time": "Time64<MICROSECOND>", "text": "Utf8"}
+FAR = {"date": ["0001-01-01", "9999-12-31", "1969-12-31", "1970-01-01", "2024-02-29"],
+       "timestamp": ["0001-01-01 00:00:00.000001", "9999-12-31 23:59:59.999999", "1969-12-31 23:59:59.999999"],
+       "timestamp_utc": ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.9Z"],
+       "time": ["00:00:00", "23:59:59.999999", "12:00:00.5"],
+       "int64": [str(-2**63), str(2**63 - 1), "0", "-1"], "bool": ["true", "FALSE"]}
+
+
+
+
+def rows_of(columns):
+    return "".join(",".join(map(field, row)) + "\n" for row in zip(*columns))
+
+
 def microseconds(span):
     return (span.days * 86400 + span.seconds) * 1_000_000 + span.microseconds
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def expected_value(name, text):
     """A value of a column of this type, as tests/readers/read.mjs spells it."""
     if text is None or name == "null":
@@ -135,3 +154,98 @@ class ColumnarTest(TypesTest):
         return batches
 
 
+class Cases:
+    """
+    What holds for every format. A class that has them says where to (destinations), who reads what is there, what
+    they call each type, and how many rows a group (or batch) has.
+    """
+
+    def load(self, name, destination, *args):
+        self.succeed("ingest", name, "-o", destination, "--if-exists", "replace", *args)
+
+    def check(self, columns, *args, name="x.csv", readers=None):
+        """Load a file; returns the rows of the groups."""
+        types = list(self.schema(name).values())
+        for destination in self.destinations:
+            self.load(name, destination, *args)
+            groups = self.assert_holds(destination, types, columns, readers or self.readers, self.spelled)
+        return groups
+
+    def test_every_value_of_random_columns(self):
+        rng = random.Random(71)
+        for _ in range(harness.rounds(6)):
+            n = rng.choice([1, 7, 8, 9, 63, 64, 65, 700, 3000])
+            columns = [column(rng, n) for _ in range(11)] + [[str(i) for i in range(n)]]
+            self.write_columns("x.csv", columns)
+            self.assertEqual([n], self.check(columns, "-j", rng.choice("12"), *rng.choice(self.variants)))
+
+    def test_the_limits_of_every_type(self):
+        for name, values in FAR.items():
+            with self.subTest(name):
+                columns = [values, [str(i) for i in range(len(values))]]
+                self.write_columns("x.csv", columns)
+                self.assertEqual([name, "int64"], list(self.schema("x.csv").values()))
+                self.check(columns)
+
+    def test_all_bits_of_doubles(self):
+        rng = random.Random(72)
+        numbers = [struct.unpack("<d", rng.randbytes(8))[0] for _ in range(20_000)]
+        texts = [repr(each) for each in numbers if each == each and abs(each) != float("inf")]
+        texts += ["-0.0", "0.0", "5e-324", "-5e-324", "1.7976931348623157e308", "2.2250738585072014e-308"]
+        self.write_columns("x.csv", [texts])
+        self.assertEqual("float64", type_of(texts))
+        self.check([texts])
+
+    def test_groups_end_after_their_rows_whoever_read_them(self):
+        rng = random.Random(73)
+        most = self.group
+        for n, groups in ((most - 1, [most - 1]), (most, [most]), (most + 1, [most, 1])):
+            columns = [[str(i) for i in range(n)], [rng.choice(["true", "false", None]) for _ in range(n)],
+                       [None if rng.random() < 0.1 else "x" * (i % 7) or "y" for i in range(n)]]
+            self.write_columns("x.csv", columns)
+            readers = self.readers if n > most else self.readers[-1:]
+            self.assertEqual(groups, self.check(columns, "--executor", rng.choice(["threads", "processes"]), readers=readers), n)
+
+    def test_the_same_bytes_whoever_reads_and_encodes(self):
+        rng = random.Random(76)
+        for i in range(3):
+            self.write_columns(f"d/{i}.csv", [column(rng, 70_000) for _ in range(5)] + [["x"] * 70_000])
+        first = {}
+        for way in (["-j", "1"], ["-j", "2"], ["-j", "8"], ["--executor", "processes"], ["--executor", "sequential"], ["--memory", "2M"]):
+            for name in self.destinations:
+                self.load("d", name, *way)
+                self.assertEqual(first.setdefault(name, self.checksum(name)), self.checksum(name), way)
+
+    def test_many_columns(self):
+        n = 8_000
+        self.write("x.csv", csv_line(f"c{i}" for i in range(n)) + csv_line(str(i) for i in range(n)) * 2)
+        self.assertEqual([2], self.check([[str(i)] * 2 for i in range(n)], readers=self.readers_of_many_columns))
+
+    def test_a_damaged_file_in_the_middle_is_taken_back(self):
+        """With --text nobody surveys the files before: the damage is met when groups of it are written."""
+        most = self.group
+        n = most - 10_000
+        good = [["1", "2"] * (n // 2), ["x", None] * (n // 2)]
+        tail = [["3"] * 30_001, ["y"] * 30_001]
+        bad = [[str(i * 7919) for i in range(3 * most)], ["z" * 9] * (3 * most)]
+        self.write("d/1.csv", "a,b\n" + rows_of(good))
+        self.write_gzip("d/2.csv.gz", "a,b\n" + rows_of(bad))
+        self.write("d/2.csv.gz", self.read("d/2.csv.gz")[:-500])
+        self.write("d/3.csv", "a,b\n" + rows_of(tail))
+        columns = [a + b for a, b in zip(good, tail)]
+        for name in self.destinations:
+            for text, type_of_a in ((["--text"], "text"), ([], "int64")):
+                self.succeed("ingest", "d/1.csv", "d/3.csv", "-o", name, "--if-exists", "replace", *text)
+                groups = self.assert_holds(name, [type_of_a, "text"], columns, self.readers[-1:], self.spelled)
+                self.assertEqual([most, n + 30_001 - most], groups)
+                alone = self.checksum(name)
+                for way in (["-j", "1"], ["-j", "2"], ["--executor", "processes"], ["--executor", "sequential"]):
+                    self.expect(SKIPPED, "ingest", "d", "-o", name, "--on-error", "quarantine", "--if-exists", "replace", *way, *text)
+                    self.assertEqual(alone, self.checksum(name), (name, way, text))
+
+    def test_a_fault_leaves_nothing(self):
+        self.write("x.csv", "a,b\n" + "1,2\n" * 100_000 + "3\n")
+        for name in self.destinations:
+            for how in ([], ["--text"]):
+                with self.assert_directory_unchanged():
+                    self.expect(FAULT, "ingest", "x.csv", "-o", name, *how)

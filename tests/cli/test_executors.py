@@ -18,8 +18,8 @@ import messy
 from harness import CLEAN, CORPORA, FAULT, SKIPPED, USAGE, SheafTest
 
 # The first is what the others are compared with.
-WAYS = [("threads", "1"), ("processes", "1"), ("processes", "2"), ("processes", "3"), ("processes", "8"),
-        ("threads", "2"), ("threads", "3"), ("threads", "8"), ("sequential", "1"), ("sequential", "8")]
+WAYS = [("threads", "1"), ("processes", "1"), ("processes", "3"), ("processes", "8"), ("threads", "2"), ("threads", "8"),
+        ("sequential", "1")]
 if harness.FEW_ROUNDS:
     WAYS = [("threads", "1"), ("processes", "3"), ("threads", "8"), ("sequential", "1")]
 
