@@ -21,9 +21,10 @@ DUCKDB = [
     ("@duckdb/node-bindings-linux-x64", "1.5.6-r.1", "IXcrZJE6kEqM0Z4wwdVnGBHX/frOS33VPNAwDXQ/Q+Fs84b058Qe94chrCCIcNJlG8Y3UHIUU4eBeCQxW5mN1Q=="),
 ]
 
-# Programs that read Arrow and Parquet, in JavaScript: apache-arrow; parquet-wasm, which is arrow-rs; hyparquet; and what they stand on.
+# Programs that read Arrow and Parquet, in JavaScript: apache-arrow; flechette; parquet-wasm, which is arrow-rs; hyparquet; and what they stand on.
 READERS = [
     ("apache-arrow", "21.2.0", "Hxe6Agq26gQOM954qpzYSllJBPJl+e16U5CkfuMUhLrNba+5nKkttIVlflaovN6oaTratqMGAO8H5u/aNhmHWQ=="),
+    ("@uwdata/flechette", "2.7.0", "+d4JwDnBJsxjH7zMz5QSDOVQQYqFdAQYSaR6lfBazFz28C5eIBiL5s4jqLEWJKcc43fSU1m6yHMcWeRUCTNH+g=="),
     ("flatbuffers", "25.9.23", "MI1qs7Lo4Syw0EOzUl0xjs2lsoeqFku44KpngfIduHBYvzm8h2+7K8YMQh1JtVVVrUvhLpNwqVi4DERegUJhPQ=="),
     ("json-with-bigint", "3.5.12", "uwbF/wSSuOgC7qqlq27Xp5B6a2MHVug3t0idZdTqu0JnlFvgJuH7ju+KAk/J06C7GfhoYy2gnb9wz2INqcne7w=="),
     ("tslib", "2.9.1", "a4Ux9VKuIMHsOS7ENbEq6hK2ZGYIT27Rtl0E4eD9KqwxhKiQeMZE/9xb3IdYwWaSOyIBQLExhQgXDTYoiCxnWA=="),

@@ -1,4 +1,4 @@
-"""Arrow IPC, files and streams, read back by apache-arrow (JavaScript) and arrow-rs: every value of every type."""
+"""Arrow IPC, files and streams, read back by apache-arrow (JavaScript), flechette and arrow-rs: every value of every type."""
 
 import random
 
@@ -6,7 +6,7 @@ from columnar import SPELLED, Cases, ColumnarTest, needs_readers
 from harness import csv_line
 from test_types import column
 
-READERS = ("arrow-js", "arrow-rs")
+READERS = ("arrow-js", "flechette", "arrow-rs")
 
 
 @needs_readers

@@ -45,6 +45,31 @@ function fromArrow(table) {
     return { names: table.schema.fields.map((field) => field.name), types, batches, columns };
 }
 
+// ---- Arrow, by flechette ----
+
+function byFlechette() {
+    const { tableFromIPC } = require('@uwdata/flechette/dist/flechette.cjs');
+    const table = tableFromIPC(bytes);
+    const named = { 1: 'Null', 2: 'Int64', 3: 'Float64', 5: 'Utf8', 6: 'Bool', 8: 'Date32<DAY>', 9: 'Time64<MICROSECOND>' };
+    const types = table.schema.fields.map(({ type }) => type.typeId !== 10 ? named[type.typeId]
+        : `Timestamp<MICROSECOND${type.timezone ? `, ${type.timezone}` : ''}>`);
+    const bit = (map, row) => (map[row >> 3] >> (row & 7) & 1) === 1;
+    const value = (type, batch, row) => {
+        if (type === 'Null' || (batch.nullCount > 0 && !bit(batch.validity, row)))
+            return null;
+        if (type === 'Bool')
+            return bit(batch.values, row);
+        if (type === 'Utf8')
+            return Buffer.from(batch.values.subarray(batch.offsets[row], batch.offsets[row + 1])).toString('utf8');
+        return type === 'Float64' ? bits(batch.values[row]) : String(batch.values[row]);
+    };
+    const parts = types.map((_, i) => table.getChildAt(i).data);
+    const columns = types.map((type, i) => parts[i].flatMap((batch) =>
+        Array.from({ length: batch.length }, (_, row) => value(type, batch, row))));
+    const batches = (parts[0] ?? []).map((batch) => batch.length).filter((n) => n > 0);
+    return { names: table.schema.fields.map((field) => field.name), types, batches, columns };
+}
+
 // ---- Parquet, by hyparquet ----
 
 async function byHyparquet() {
@@ -79,6 +104,7 @@ const readers = {
         const { readParquet } = require('parquet-wasm');
         return fromArrow(require('apache-arrow').tableFromIPC(readParquet(bytes).intoIPCStream()));
     },
+    flechette: byFlechette,
     hyparquet: byHyparquet,
 };
 
