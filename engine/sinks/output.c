@@ -55,6 +55,46 @@ static sheaf_status refuse_kind(const sheaf__output *output, const char *what, s
     return SHEAF_EEXIST;
 }
 
+static sheaf_status refuse_locked(const sheaf__output *output, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_EEXIST, "another run is just putting rows behind what is there");
+    sheaf__error_source(err, output->path);
+    sheaf_error_hint(err, "run again when it has ended");
+    return SHEAF_EEXIST;
+}
+
+static bool is_in_place(const sheaf__output *output)
+{
+    struct stat kept;
+    struct stat there;
+    return fstat(output->kept_fd, &kept) == 0 && stat(output->path, &there) == 0 &&
+           kept.st_dev == there.st_dev && kept.st_ino == there.st_ino;
+}
+
+/* Have what stays to ourselves. (A file system without locks cannot tell of others.) */
+static sheaf_status lock_kept(sheaf__output *output, sheaf_error *err)
+{
+    do {
+        if (output->kept_fd >= 0) /* another run has just ended, and put its file there */
+            close(output->kept_fd);
+        output->kept_fd = open(output->path, O_RDONLY | O_CLOEXEC);
+        if (output->kept_fd < 0)
+            return sheaf__error_system(err, errno, "cannot read what is there", output->path);
+        if (flock(output->kept_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+            return refuse_locked(output, err);
+    } while (!is_in_place(output));
+    return SHEAF_OK;
+}
+
+static sheaf_status moved_away(const sheaf__output *output, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_ECHANGED,
+                    "the destination was removed or replaced while rows were put behind it");
+    sheaf__error_source(err, output->path);
+    sheaf_error_hint(err, "run again: nothing was written");
+    return SHEAF_ECHANGED;
+}
+
 /*
  * Look at what is there: *mode is the mode of the file that is replaced, NULL without one. Through
  * a symbolic link, it is the file behind it.
@@ -91,7 +131,7 @@ static sheaf_status resolve(sheaf__output *output, const char *path, const mode_
     output->replace = true;
     output->mode = st.st_mode & 07777;
     *mode = &output->mode;
-    return SHEAF_OK;
+    return output->appends ? lock_kept(output, err) : SHEAF_OK;
 }
 
 /*
@@ -114,6 +154,13 @@ static void close_temporary(sheaf__output *output)
     if (output->lock_fd >= 0)
         close(output->lock_fd);
     output->fd = output->lock_fd = -1;
+}
+
+static void close_kept(sheaf__output *output)
+{
+    if (output->kept_fd >= 0)
+        close(output->kept_fd);
+    output->kept_fd = -1;
 }
 
 static sheaf_status open_temporary(sheaf__output *output, const mode_t *mode, sheaf_error *err)
@@ -152,7 +199,7 @@ static sheaf_status open_temporary(sheaf__output *output, const mode_t *mode, sh
 sheaf_status sheaf__output_open(sheaf__output *output, const sheaf__sink_target *target,
                                 sheaf_error *err)
 {
-    *output = (sheaf__output){.fd = -1, .lock_fd = -1, .stop = target->stop};
+    *output = (sheaf__output){.fd = -1, .lock_fd = -1, .kept_fd = -1, .stop = target->stop};
     output->is_file = target->kind == SHEAF__SINK_FILE;
     output->appends = target->if_exists == SHEAF_IF_EXISTS_APPEND;
     output->replace = target->if_exists == SHEAF_IF_EXISTS_REPLACE;
@@ -288,11 +335,7 @@ sheaf_status sheaf__output_keep(sheaf__output *output, uint64_t n_bytes, sheaf_e
 {
     if (!output->appends)
         return SHEAF_OK;
-    int from = open(output->path, O_RDONLY | O_CLOEXEC);
-    if (from < 0)
-        return sheaf__error_system(err, errno, "cannot read what is there", output->path);
-    copy_all(output, from, n_bytes);
-    close(from);
+    copy_all(output, output->kept_fd, n_bytes);
     return sheaf__output_status(output, err);
 }
 
@@ -411,12 +454,15 @@ sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err)
     sheaf_status status = sheaf__output_settle(output, &path, err);
     if (status < 0 || !output->is_file)
         return status;
+    if (output->kept_fd >= 0 && !is_in_place(output))
+        return moved_away(output, err);
     if (rename_into_place(output) != 0)
         return errno == EEXIST
                    ? already_exists(output, err)
                    : sheaf__error_system(err, errno, "cannot rename the file", output->path);
     output->temporary[0] = '\0';
     close_temporary(output);
+    close_kept(output);
     sync_directory(output->path);
     return SHEAF_OK;
 }
@@ -429,8 +475,10 @@ void sheaf__output_abort(sheaf__output *output)
     if (output->temporary[0])
         unlink(output->temporary);
     output->temporary[0] = '\0';
-    if (output->is_file)
+    if (output->is_file) {
         close_temporary(output);
+        close_kept(output);
+    }
     output->fd = -1;
 }
 

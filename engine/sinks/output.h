@@ -4,8 +4,9 @@
  * A file is written under a temporary name in the directory of the destination ("."-hidden, so that
  * discovery passes it over), synchronised, and renamed. As long as its process lives it is locked
  * (flock(2)): one that is not is left over from a process that was killed, and whoever writes into
- * the same directory next removes it. Failures are kept, as stdio does: after the first, put() does
- * nothing, and the next call that returns a status tells.
+ * the same directory next removes it. What stays, because more is put behind it, is locked, too: of
+ * two runs that append, one would lose the other's rows. Failures are kept, as stdio does: after
+ * the first, put() does nothing, and the next call that returns a status tells.
  */
 #ifndef SHEAF_SINKS_OUTPUT_H
 #define SHEAF_SINKS_OUTPUT_H
@@ -26,6 +27,7 @@ typedef struct sheaf__output {
     char path[PATH_MAX];      /* where the file will be: symbolic links are followed */
     char temporary[PATH_MAX]; /* "" when there is none */
     int lock_fd;              /* says that it is not left over; -1: closed */
+    int kept_fd;              /* what stays, locked: nobody else puts anything behind it; or -1 */
     uint8_t *buffer;
     size_t n_buffered;
     uint64_t n_sent; /* out of the buffer */

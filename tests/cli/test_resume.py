@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 
-from harness import CLEAN, FAULT, SKIPPED, USAGE
+from harness import CLEAN, FAULT, SKIPPED, USAGE, wait_until
 from test_ledger import LedgerTest
 
 DESTINATIONS = ("x.db", "x.csv", "x.tsv", "x.jsonl", "x.csv.gz", "x.jsonl.zst")
@@ -199,6 +199,45 @@ class Refused(ResumeTest):
             for asked in (["--resume"], ["--ledger"], ["--if-exists", "append"]):
                 run = self.expect(USAGE, "ingest", "in", "-o", name, *asked)
                 self.assertIn("keeps no ledger", run.error_text)
+
+
+class Beside(ResumeTest):
+    """Another run, or program, has to do with the destination at the same time."""
+
+    def start(self, *args, **options):
+        """Wait until it has come so far that it reads what is fed to it."""
+        process = super().start(*args, **options)
+        if options.get("stdin") == subprocess.PIPE:
+            process.stdin.write(b"n,text\n")
+            process.stdin.flush()
+            wait_until(lambda: any(name.endswith(".tmp") for name in os.listdir(self.dir)), "it has begun")
+        return process
+
+    def end(self, process):
+        process.stdin.write(b"900,a\n")
+        out, err = process.communicate(timeout=60)
+        return process.returncode, err.decode()
+
+    def test_of_two_that_append_one_waits_for_nobody_and_loses_nothing(self):
+        for destination in ("x.csv", "x.jsonl.zst"):
+            self.begin(destination, "in/a.csv")
+            first = self.start("ingest", "-", "-o", destination, "--resume", stdin=subprocess.PIPE)
+            self.expect_fault("ingest", "in", "-o", destination, "--resume", says="another run",
+                              source=os.path.realpath(self.path(destination)))
+            self.assertEqual((CLEAN, ""), self.end(first))
+            self.assertEqual((1, 1, 3), self.resume(destination, "in"))
+            self.assertEqual(A + [900] + B, self.numbers(destination))
+
+    def test_what_is_replaced_meanwhile_is_not_written_over(self):
+        self.begin("x.csv", "in/a.csv")
+        first = self.start("ingest", "-", "-o", "x.csv", "--resume", stdin=subprocess.PIPE)
+        self.write("other.csv", "n,text\n7,x\n")
+        os.replace(self.path("other.csv"), self.path("x.csv"))
+        code, err = self.end(first)
+        self.assertEqual(FAULT, code)
+        self.assertIn("removed or replaced while rows were put behind it", err)
+        self.assertEqual([7], self.numbers("x.csv"))
+        self.assertEqual(["in", "x.csv", "x.csv.ledger.jsonl"], sorted(self.names()))
 
 
 class Changed(ResumeTest):
