@@ -1,58 +1,64 @@
 /* Dates and times as text: see moment.h. */
 #include "engine/table/moment.h"
 
-enum { DAYS_BEFORE_1970 = 719162, DAYS_400 = 146097, DAYS_100 = 36524, DAYS_4 = 1461 };
+#include <stdbool.h>
+#include <string.h>
 
 #define DAY_US (INT64_C(86400) * 1000000)
 
-static char *write_digits(char *at, uint32_t value, int n)
+static char *write_2_digits(char *at, uint32_t value)
 {
-    for (int i = n; i-- > 0; value /= 10)
-        at[i] = (char)('0' + value % 10);
-    return at + n;
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    memcpy(at, pairs + value * 2, 2);
+    return at + 2;
 }
 
 /*
- * From days since 0001-01-01: whole periods of 400, 100 and 4 years and 1, of which some are
- * longer.
+ * From days since 1970-01-01, by multiplications instead of divisions and loops: C. Neri and
+ * L. Schneider, "Euclidean affine functions and their application to calendar algorithms", 2022,
+ * section 6. A year begins in March there, so that what is irregular stands at its end, and days
+ * count from 0000-03-01.
  */
 static char *write_date(char *at, int64_t days)
 {
-    static const uint16_t before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    uint32_t left = (uint32_t)(days + DAYS_BEFORE_1970);
-    uint32_t n_400 = left / DAYS_400;
-    left %= DAYS_400;
-    uint32_t n_100 = left / DAYS_100 < 4 ? left / DAYS_100 : 3; /* the last one has a day more */
-    left -= n_100 * DAYS_100;
-    uint32_t n_4 = left / DAYS_4;
-    left %= DAYS_4;
-    uint32_t n_1 = left / 365 < 4 ? left / 365 : 3;
-    left -= n_1 * 365;
-    uint32_t leap = n_1 == 3 && (n_4 != 24 || n_100 == 3);
-    uint32_t month = 11;
-    while (left < before[month] + (month > 1 ? leap : 0))
-        month--;
-    left -= before[month] + (month > 1 ? leap : 0);
-    at = write_digits(at, n_400 * 400 + n_100 * 100 + n_4 * 4 + n_1 + 1, 4);
+    enum { DAYS_BEFORE_1970 = 719468, DAYS_400_YEARS = 146097, DAYS_BEFORE_JANUARY = 306 };
+    uint32_t quarters = 4 * (uint32_t)(days + DAYS_BEFORE_1970) + 3;
+    uint32_t century = quarters / DAYS_400_YEARS;
+    uint32_t left = quarters % DAYS_400_YEARS | 3;
+    uint64_t scaled = UINT64_C(2939745) * left; /* 2^32 / 1461, rounded up */
+    uint32_t year = (uint32_t)(scaled >> 32);
+    uint32_t day_of_year = (uint32_t)scaled / 2939745 / 4;
+    uint32_t months = 2141 * day_of_year + 197913;
+    uint32_t month = months >> 16;
+    bool is_next_year = day_of_year >= DAYS_BEFORE_JANUARY;
+    year += is_next_year;
+    century += year / 100; /* 1999-12 becomes 2000-01 */
+    at = write_2_digits(at, century);
+    at = write_2_digits(at, year % 100);
     *at++ = '-';
-    at = write_digits(at, month + 1, 2);
+    at = write_2_digits(at, is_next_year ? month - 12 : month);
     *at++ = '-';
-    return write_digits(at, left + 1, 2);
+    return write_2_digits(at, (months & 0xFFFF) / 2141 + 1);
 }
 
 static char *write_time(char *at, int64_t us)
 {
     uint32_t seconds = (uint32_t)(us / 1000000);
     uint32_t fraction = (uint32_t)(us % 1000000);
-    at = write_digits(at, seconds / 3600, 2);
+    at = write_2_digits(at, seconds / 3600);
     *at++ = ':';
-    at = write_digits(at, seconds / 60 % 60, 2);
+    at = write_2_digits(at, seconds / 60 % 60);
     *at++ = ':';
-    at = write_digits(at, seconds % 60, 2);
+    at = write_2_digits(at, seconds % 60);
     if (fraction == 0)
         return at;
     *at++ = '.';
-    at = write_digits(at, fraction, 6);
+    at = write_2_digits(at, fraction / 10000);
+    at = write_2_digits(at, fraction / 100 % 100);
+    at = write_2_digits(at, fraction % 100);
     while (at[-1] == '0')
         at--;
     return at;

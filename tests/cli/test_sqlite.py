@@ -1,10 +1,13 @@
 """SQLite: names, types, and whoever else uses the database at the same time."""
 
 import contextlib
+import datetime
 import os
 import pathlib
+import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 
 import harness
@@ -284,6 +287,29 @@ class Sqlite(SqliteTest):
                              f"SELECT count(*) FROM sqlite_schema WHERE name = {sql_text(f't{i}')};").strip()
             self.assertEqual(b"1" if code == CLEAN else b"0", count)
         self.assert_database_is_sound("x.db")
+
+
+class Moments(SqliteTest):
+    def test_every_day_is_written_as_it_is(self):
+        """By Python's calendar: the ends of months and centuries, and any day and time of the years 1 to 9999."""
+        rng = random.Random(1)
+        years = (1, 4, 99, 100, 400, 1582, 1600, 1899, 1900, 1999, 2000, 2100, 9999)
+        days = [datetime.date(year, month, 1) for year in years for month in range(1, 13)]
+        days += [day - datetime.timedelta(1) for day in days[1:]] + [datetime.date.max]
+        days += [datetime.date.fromordinal(rng.randint(1, datetime.date.max.toordinal())) for _ in range(2000)]
+        times = [datetime.time(0), datetime.time.max]
+        times += [datetime.time(rng.randrange(24), rng.randrange(60), rng.randrange(60),
+                                rng.choice((0, 500_000, 10, 120_000))) for _ in days[2:]]
+        self.write("n.csv", "d,t,ts\n" + "".join(f"{d},{t},{d} {t}\n" for d, t in zip(days, times)))
+        self.succeed("ingest", "n.csv", "-o", "x.db")
+
+        def shortest(time):
+            return str(time).rstrip("0") if time.microsecond else str(time)
+        with contextlib.closing(sqlite3.connect(self.path("x.db"))) as database:
+            self.assertEqual([("DATE",), ("TIME",), ("TIMESTAMP",)],
+                             database.execute("SELECT type FROM pragma_table_info('x')").fetchall())
+            self.assertEqual([(str(d), shortest(t), f"{d} {shortest(t)}") for d, t in zip(days, times)],
+                             database.execute("SELECT * FROM x ORDER BY rowid").fetchall())
 
 
 if __name__ == "__main__":
