@@ -72,6 +72,11 @@ typedef struct added {
     size_t n;
 } added;
 
+typedef struct indexes {
+    sheaf_index *items; /* one for each --index; their columns are of the heap */
+    size_t n;
+} indexes;
+
 enum { BENCH_LIST_MAX = 16 };
 
 /* What `bench` compares, and what it makes of it. */
@@ -103,10 +108,11 @@ typedef struct arguments {
     sheaf_record_by show_by;        /* of `show`, if it has a place: */
     uint64_t show_at;
     bool has_place; /* else each source has its own */
-    names select;   /* for ingest, like the next three */
+    names select;   /* for ingest, like the next four */
     names drop;
     renames renames;
     added added;
+    indexes indexes;
     bench_arguments bench;
     progress_mode progress;
     bool no_sniff;
@@ -158,6 +164,8 @@ void dialect_leave_nothing_open(sheaf_dialect *dialect);
 bool names_add(names *list, char *text);     /* NAME[,NAME...] */
 bool renames_add(renames *list, char *text); /* OLD=NEW */
 bool added_add(added *list, char *text);     /* WHAT[=NAME][,...]: none twice */
+bool indexes_add(indexes *list, char *text); /* NAME[,NAME...]: one index */
+void indexes_free(indexes *list);
 
 /* ---- report.c ---- */
 

@@ -94,3 +94,22 @@ bool added_add(added *list, char *text)
     } while (stop);
     return true;
 }
+
+bool indexes_add(indexes *list, char *text)
+{
+    names columns = {0};
+    if (!make_room((void **)&list->items, list->n, sizeof *list->items) ||
+        !names_add(&columns, text)) {
+        free(columns.items);
+        return false;
+    }
+    list->items[list->n++] = (sheaf_index){.columns = columns.items, .n_columns = columns.n};
+    return true;
+}
+
+void indexes_free(indexes *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free((void *)list->items[i].columns);
+    free(list->items);
+}

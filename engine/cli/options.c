@@ -167,6 +167,8 @@ static int add_columns(arguments *args, const option_info *info, char *value)
         return list(info, names_add(&args->select, value), given, "--select 'id,\"a, b\"'");
     case OPTION_DROP:
         return list(info, names_add(&args->drop, value), given, "--drop 'id,\"a, b\"'");
+    case OPTION_INDEX:
+        return list(info, indexes_add(&args->indexes, value), given, "--index 'id,\"a, b\"'");
     case OPTION_RENAME:
         return list(info, renames_add(&args->renames, value), given, "--rename fare_usd=fare");
     default:
@@ -344,6 +346,7 @@ static int apply_text(arguments *args, const option_info *info, char *value)
     case OPTION_DROP:
     case OPTION_RENAME:
     case OPTION_ADD:
+    case OPTION_INDEX:
         return add_columns(args, info, value);
     case OPTION_TYPE:
         return add_type(args, value);
@@ -482,6 +485,8 @@ int arguments_parse(arguments *args, int argc, char **argv)
     args->ingest.n_renames = args->renames.n;
     args->ingest.added = args->added.items;
     args->ingest.n_added = args->added.n;
+    args->ingest.indexes = args->indexes.items;
+    args->ingest.n_indexes = args->indexes.n;
     args->sources = (const char *const *)(argv + optind);
     args->n_sources = (size_t)(argc - optind);
     if (args->n_sources == 0)
@@ -519,4 +524,5 @@ void arguments_free(arguments *args)
     free(args->select.items);
     free(args->drop.items);
     free(args->renames.items);
+    indexes_free(&args->indexes);
 }

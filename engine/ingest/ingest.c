@@ -46,10 +46,11 @@ static sheaf__rules rules_of(const sheaf_ingest_options *options)
 static sheaf_status check_options(const sheaf_ingest_options *options, bool is_stream,
                                   sheaf_error *err)
 {
-    if (is_stream &&
-        (options->destination || options->format || options->table || options->compression))
-        return sheaf_error_set(err, SHEAF_EINVAL,
-                               "a stream has no destination, format, table or compression");
+    if (is_stream && (options->destination || options->format || options->table ||
+                      options->compression || options->n_indexes > 0))
+        return sheaf_error_set(
+            err, SHEAF_EINVAL,
+            "a stream has no destination, format, table, indexes or compression");
     if (!is_stream && (!options->destination || !options->destination[0]))
         return sheaf_error_set(err, SHEAF_EINVAL, "an ingest needs a destination");
     if (options->workers < 0 || options->workers > SHEAF__WORKERS_MAX)
@@ -65,6 +66,9 @@ static sheaf_status check_options(const sheaf_ingest_options *options, bool is_s
         return sheaf_error_set(err, SHEAF_EINVAL, "there is no such parser");
     if (options->table && !options->table[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "the table needs a name");
+    for (size_t i = 0; i < options->n_indexes; i++)
+        if (options->indexes[i].n_columns == 0)
+            return sheaf_error_set(err, SHEAF_EINVAL, "an index needs a column");
     sheaf__rules rules = rules_of(options);
     sheaf_status status = sheaf__rules_check(&rules, err);
     if (status == SHEAF_OK)
@@ -142,6 +146,29 @@ static sheaf_status copy_encodings(sheaf_ingest *ingest, sheaf_error *err)
     return good ? SHEAF_OK : sheaf__error_memory(err, "an ingest");
 }
 
+static bool copy_index(sheaf_arena *arena, const sheaf_index *from, sheaf_index *to)
+{
+    const char **columns = sheaf_arena_new(arena, const char *, from->n_columns);
+    *to = (sheaf_index){.columns = columns, .n_columns = from->n_columns};
+    for (size_t i = 0; columns && i < from->n_columns; i++) {
+        columns[i] = sheaf__arena_copy(arena, from->columns[i], strlen(from->columns[i]));
+        if (!columns[i])
+            return false;
+    }
+    return columns != NULL;
+}
+
+static sheaf_status copy_indexes(sheaf_ingest *ingest, sheaf_error *err)
+{
+    const sheaf_ingest_options *options = &ingest->options;
+    sheaf_index *indexes = sheaf_arena_new(ingest->arena, sheaf_index, options->n_indexes);
+    bool good = indexes != NULL;
+    for (size_t i = 0; good && i < options->n_indexes; i++)
+        good = copy_index(ingest->arena, &options->indexes[i], &indexes[i]);
+    return good ? sheaf__sink_set_indexes(&ingest->target, indexes, options->n_indexes, err)
+                : sheaf__error_memory(err, "an ingest");
+}
+
 static bool copy_text(char **to, const char *from)
 {
     *to = from ? strdup(from) : NULL;
@@ -196,6 +223,8 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
         status = copy_typing(made, err);
     if (status == SHEAF_OK)
         status = copy_encodings(made, err);
+    if (status == SHEAF_OK)
+        status = copy_indexes(made, err);
     if (status < 0) {
         sheaf_ingest_destroy(made);
         return status;

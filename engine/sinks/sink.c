@@ -178,6 +178,23 @@ sheaf_status sheaf__sink_set_compression(sheaf__sink_target *target, const char 
                : refuse_option("this build has no library for that compression", name, err);
 }
 
+sheaf_status sheaf__sink_set_indexes(sheaf__sink_target *target, const sheaf_index *indexes,
+                                     size_t n, sheaf_error *err)
+{
+    target->indexes = indexes;
+    target->n_indexes = n;
+    if (n == 0 || target->kind == SHEAF__SINK_SQLITE)
+        return SHEAF_OK;
+    sheaf_status status = refuse_option("an index is asked for, but the destination is not an "
+                                        "SQLite database",
+                                        target->path, err);
+    if (target->kind == SHEAF__SINK_POSTGRES)
+        sheaf_error_hint(err, "load without it, then CREATE INDEX");
+    else
+        sheaf_error_hint(err, "-o x.db has indexes");
+    return status;
+}
+
 static bool is_arrow(const sheaf__sink_target *target)
 {
     return target->format == SHEAF__ARROW_STREAM || target->format == SHEAF__ARROW_FILE;

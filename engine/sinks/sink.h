@@ -191,7 +191,9 @@ typedef struct sheaf__sink_target {
     const char *path;
     const char *table; /* NULL: from the path */
     sheaf_if_exists if_exists;
-    bool append;              /* instead: to the table of a database that is there */
+    bool append; /* instead: to the table of a database that is there */
+    const sheaf_index *indexes;
+    size_t n_indexes;
     sheaf__codec compression; /* of a Parquet file's pages */
     const atomic_bool
         *stop; /* a write that is interrupted while this is true ends with ECANCELLED */
@@ -210,6 +212,10 @@ sheaf_status sheaf__sink_parse(const char *destination, const char *format, cons
 /* How it is to be compressed, by name; NULL: as usual. EINVAL: that does not go together. */
 sheaf_status sheaf__sink_set_compression(sheaf__sink_target *target, const char *name,
                                          sheaf_error *err);
+
+/* Indexes that its table is to have; whoever gives them keeps them. EINVAL: it has none. */
+sheaf_status sheaf__sink_set_indexes(sheaf__sink_target *target, const sheaf_index *indexes,
+                                     size_t n, sheaf_error *err);
 
 /* Whether a destination has types, and is therefore to be given columns. */
 bool sheaf__sink_has_types(const sheaf__sink_target *target);

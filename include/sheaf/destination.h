@@ -77,6 +77,15 @@ typedef enum sheaf_commit {
 } sheaf_commit;
 
 /*
+ * An index of a database's table, on these columns, in this order. That of the columns a and b of
+ * the table t is called t_a_b_idx.
+ */
+typedef struct sheaf_index {
+    const char *const *columns; /* as the table calls them, each with a NUL behind it */
+    size_t n_columns;
+} sheaf_index;
+
+/*
  * A destination as anybody may see it: without the password that a URI has. Not escaped; at most
  * size - 1 bytes and a NUL.
  *

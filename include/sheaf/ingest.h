@@ -331,6 +331,15 @@ typedef struct sheaf_ingest_options {
      * before, and resume goes on behind it.
      */
     sheaf_commit commit;
+    /*
+     * Of an SQLite database's table (others: EINVAL), made behind its rows, in the same transaction
+     * (with PER_FILE in one behind the last file's; so when every file is there already). A column
+     * that the table does not have is EINVAL before the first row is written. An index of the same
+     * name that is there stays if it is on the same columns; anything else of that name is EEXIST
+     * before anything is read.
+     */
+    const sheaf_index *indexes;
+    size_t n_indexes;
 } sheaf_ingest_options;
 
 /*

@@ -24,8 +24,8 @@ SEED = int(os.environ.get("SHEAF_SEED", "0"))
 # What is done: to begin with, and then, again and again.
 KINDS = {
     "sqlite": ("x.db", []),
-    "sqlite, resumed": ("x.db", ["--resume"]),
-    "sqlite, file by file": ("x.db", ["--resume", "--commit", "per-file"]),
+    "sqlite, resumed": ("x.db", ["--resume", "--index", "n"]),
+    "sqlite, file by file": ("x.db", ["--resume", "--commit", "per-file", "--index", "text,n"]),
     "csv": ("x.csv", []),
     "csv with a ledger": ("x.csv", ["--ledger"]),
     "csv, resumed": ("x.csv", ["--resume"]),

@@ -312,5 +312,81 @@ class Moments(SqliteTest):
                              database.execute("SELECT * FROM x ORDER BY rowid").fetchall())
 
 
+class Appended(SqliteTest):
+    """To a table of somebody else, with rules of his own."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("n.csv", "a,b\n" + "".join(f"{n},x{n}\n" for n in range(5000)))
+
+    def append(self, statements, *args):
+        self.create(statements)
+        return self.totals("n.csv", "-o", "x.db", "--if-exists", "append", *args)
+
+    def test_a_trigger_s_rows_are_not_counted(self):
+        for when in ("BEFORE", "AFTER"):
+            facts = self.append("CREATE TABLE x(a INTEGER, b); CREATE TABLE log(a); "
+                                "CREATE TRIGGER g " + when + " INSERT ON x BEGIN INSERT INTO log VALUES(NEW.a); "
+                                "INSERT INTO log SELECT count(*) FROM x; END;")
+            self.assertEqual(5000, facts["loaded"])
+            self.assertEqual(b"10000", self.sql("x.db", "SELECT count(*) FROM log;").strip())
+            os.unlink(self.path("x.db"))
+
+    def test_its_own_columns_keep_their_defaults(self):
+        self.append("CREATE TABLE x(k INTEGER PRIMARY KEY, b TEXT COLLATE NOCASE, c DEFAULT 7, a, g AS (a * 2)); "
+                    "CREATE INDEX i ON x(b);")
+        self.assertEqual(b"5000|5000|35000|24995000", self.sql(
+            "x.db", "SELECT count(*), max(k), sum(c), sum(g) FROM x;").strip())
+        self.assert_database_is_sound("x.db")
+
+    def test_a_row_that_it_refuses_is_told(self):
+        for table, reason, row in (
+                ("CREATE TABLE x(a INTEGER CHECK (a <> 4321), b)", "CHECK constraint failed", 4322),
+                ("CREATE TABLE x(a INTEGER, b CHECK (b <> 'x0'))", "CHECK constraint failed", 1),
+                ("CREATE TABLE x(a INTEGER UNIQUE, b); INSERT INTO x VALUES(4999, 0)", "UNIQUE constraint", 5000),
+                ("CREATE TABLE x(a INTEGER UNIQUE ON CONFLICT FAIL, b); INSERT INTO x VALUES(17, 0)",
+                 "UNIQUE", 18),
+                ("CREATE TABLE x(a INTEGER UNIQUE ON CONFLICT ROLLBACK, b); INSERT INTO x VALUES(17, 0)",
+                 "UNIQUE", 18),
+                ("CREATE TABLE x(a INT, b INT) STRICT", "cannot store TEXT value in INT column x.b", 1)):
+            with self.subTest(table=table):
+                self.sql("x.db", "DROP TABLE IF EXISTS x;")
+                self.create(table + ";")
+                before = self.sql("x.db", ".dump")
+                run = self.expect_fault("ingest", "n.csv", "-o", "x.db", "--if-exists", "append", source="x.db",
+                                        says=reason)
+                self.assertIn(f"help: it is from n.csv, row {row} of this load", run.error_text)
+                self.assertEqual(before, self.sql("x.db", ".dump"))
+
+    def test_a_row_that_its_trigger_refuses(self):
+        self.create("CREATE TABLE x(a INTEGER, b); CREATE TRIGGER g BEFORE INSERT ON x WHEN NEW.a = 17 "
+                    "BEGIN SELECT RAISE(ABORT, 'not that one'); END;")
+        with self.assert_directory_unchanged():
+            run = self.expect_fault("ingest", "n.csv", "-o", "x.db", "--if-exists", "append", says="not that one")
+        self.assertIn("help: it is from n.csv", run.error_text)
+
+    def test_a_row_that_it_ignores_is_told(self):
+        """It would be lost: that is no mistake of the accounting."""
+        for table in ("CREATE TABLE x(a INTEGER UNIQUE ON CONFLICT IGNORE, b); INSERT INTO x VALUES(17, 0);",
+                      "CREATE TABLE x(a INTEGER, b); CREATE TRIGGER g BEFORE INSERT ON x WHEN NEW.a = 17 "
+                      "BEGIN SELECT RAISE(IGNORE); END;"):
+            with self.subTest(table=table):
+                self.create(table)
+                with self.assert_directory_unchanged():
+                    self.expect_fault("ingest", "n.csv", "-o", "x.db", "--if-exists", "append", says="ignores it")
+                os.unlink(self.path("x.db"))
+
+    def test_a_row_that_takes_another_s_place_counts(self):
+        facts = self.append("CREATE TABLE x(a INTEGER UNIQUE ON CONFLICT REPLACE, b); INSERT INTO x VALUES(17, 0);")
+        self.assertEqual(5000, facts["loaded"])
+        self.assertEqual(b"5000", self.sql("x.db", "SELECT count(*) FROM x;").strip())
+
+    def test_nothing_in_the_database_sees_the_rows_that_are_to_come(self):
+        self.create("CREATE TABLE x(a INTEGER, b); CREATE TABLE log(a); CREATE TRIGGER g AFTER INSERT ON x "
+                    "BEGIN INSERT INTO log SELECT c0 FROM sqlite_sheaf_rows; END;")
+        with self.assert_directory_unchanged():
+            self.expect_fault("ingest", "n.csv", "-o", "x.db", "--if-exists", "append", says="unsafe use")
+
+
 if __name__ == "__main__":
     harness.main()

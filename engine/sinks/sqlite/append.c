@@ -14,20 +14,6 @@ static int prepare(sqlite3 *db, char *sql, sqlite3_stmt **statement)
     return code;
 }
 
-int sheaf__sqlite_append(sqlite3 *db, const char *table, const char *const *names, size_t n_names,
-                         sqlite3_stmt **insert)
-{
-    sqlite3_str *sql = sqlite3_str_new(db);
-    sqlite3_str_appendf(sql, "INSERT INTO \"%w\"", table);
-    for (size_t i = 0; i < n_names; i++)
-        sqlite3_str_appendf(sql, "%s\"%w\"", i > 0 ? "," : "(", names[i]);
-    sqlite3_str_appendall(sql, ") VALUES");
-    for (size_t i = 0; i < n_names; i++)
-        sqlite3_str_appendall(sql, i > 0 ? ",?" : "(?");
-    sqlite3_str_appendall(sql, ")");
-    return prepare(db, sqlite3_str_finish(sql), insert);
-}
-
 int sheaf__sqlite_lacks(sqlite3 *db, const char *table, const char *const *names, size_t n_names,
                         const char **lacking)
 {

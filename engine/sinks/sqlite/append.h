@@ -9,10 +9,6 @@
 
 #include "engine/table/names.h"
 
-/* The statement that inserts a row of these columns. An SQLite result code: it has all of them. */
-int sheaf__sqlite_append(sqlite3 *db, const char *table, const char *const *names, size_t n_names,
-                         sqlite3_stmt **insert);
-
 /* The first of these names that no column has, letter by letter; NULL: there is none. */
 int sheaf__sqlite_lacks(sqlite3 *db, const char *table, const char *const *names, size_t n_names,
                         const char **lacking);

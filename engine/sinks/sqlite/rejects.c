@@ -94,12 +94,10 @@ static int bind(sqlite3_stmt *insert, const sheaf__rejected *rejected)
     return code == SQLITE_OK ? bind_bytes(insert, 11, rejected->raw, rejected->n_raw) : code;
 }
 
-static int step(sheaf__sqlite_rejects *rejects, sqlite3_stmt *insert)
+static int step(sqlite3_stmt *insert)
 {
     sqlite3_step(insert); /* reset tells whether it succeeded */
-    int code = sqlite3_reset(insert);
-    rejects->rows += code == SQLITE_OK;
-    return code;
+    return sqlite3_reset(insert);
 }
 
 /* Before the first record of a file. */
@@ -113,7 +111,7 @@ static int put_file(sheaf__sqlite_rejects *rejects, const sheaf__reject_file *fi
     if (code == SQLITE_OK)
         code = sqlite3_bind_text(rejects->insert_file, 2, json, -1, SQLITE_STATIC);
     if (code == SQLITE_OK)
-        code = step(rejects, rejects->insert_file);
+        code = step(rejects->insert_file);
     free(json);
     rejects->file = file;
     return code;
@@ -127,7 +125,7 @@ int sheaf__sqlite_rejects_put(sheaf__sqlite_rejects *rejects, sqlite3 *db,
         code = put_file(rejects, rejected->file);
     if (code == SQLITE_OK)
         code = bind(rejects->insert, rejected);
-    return code == SQLITE_OK ? step(rejects, rejects->insert) : code;
+    return code == SQLITE_OK ? step(rejects->insert) : code;
 }
 
 /* Delete what has this path from a table that may not be there. */
@@ -154,13 +152,11 @@ int sheaf__sqlite_rejects_drop(const sheaf__sqlite_rejects *rejects, sqlite3 *db
 
 void sheaf__sqlite_rejects_mark(sheaf__sqlite_rejects *rejects)
 {
-    rejects->rows_marked = rejects->rows;
     rejects->is_new = false;
 }
 
 void sheaf__sqlite_rejects_forget(sheaf__sqlite_rejects *rejects)
 {
-    rejects->rows = rejects->rows_marked;
     rejects->file = NULL;
     if (rejects->is_new)
         sheaf__sqlite_rejects_finalize(rejects);

@@ -25,9 +25,7 @@ typedef struct sheaf__sqlite_rejects {
     sqlite3_stmt *insert_file;
     const sheaf__reject_file *file; /* of the last record, or NULL */
     const char *const *names;       /* of the columns, as the database has them; or NULL */
-    uint64_t rows;
-    uint64_t rows_marked;
-    bool is_new; /* the table is, since the last mark */
+    bool is_new;                    /* the table is, since the last mark */
 } sheaf__sqlite_rejects;
 
 /* OK, ENOMEM. `table` is the rows'. */

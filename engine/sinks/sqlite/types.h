@@ -9,20 +9,12 @@
 #ifndef SHEAF_SINKS_SQLITE_TYPES_H
 #define SHEAF_SINKS_SQLITE_TYPES_H
 
-#include <sqlite3.h>
-
 #include <sheaf/type.h>
-
-#include "engine/table/columns.h"
 
 /* What a column of this type is declared as. */
 const char *sheaf__sqlite_declared(sheaf_type type);
 
 /* The type that a declaration (NULL: there is none) stands for; any that is not sheaf's is text. */
 sheaf_type sheaf__sqlite_type_of(const char *declared);
-
-/* Bind a row's value of a column to a parameter of a statement: an SQLite result code. */
-int sheaf__sqlite_bind(sqlite3_stmt *statement, int parameter, const sheaf__column *column,
-                       size_t row);
 
 #endif
