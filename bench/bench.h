@@ -16,18 +16,22 @@
 extern "C" {
 #endif
 
+enum { BENCH_WORKERS_MAX = 256 };
+
 /* What a clock or a counter shows at one moment. */
 typedef struct bench_reading {
     double wall_ns;
-    double cpu_ns; /* of all threads of this process, in user and kernel mode */
+    double cpu_ns; /* of all threads, and of child processes that ended; in user and kernel mode */
 } bench_reading;
 
 typedef struct bench_run {
     int workers;
-    size_t n;      /* tasks, rounds or items: what the figures are divided by */
-    size_t window; /* items in flight of an ordered map */
-    size_t chunk;  /* items in one task of it */
-    void **slots;  /* room for n pointers, in memory that was touched before */
+    const void *input; /* of the case; or NULL */
+    size_t n;          /* tasks, values, records: what times are divided by */
+    uint64_t n_bytes;  /* of text that was gone through; 0: there is none */
+    size_t window;     /* items in flight of an ordered map */
+    size_t chunk;      /* items in one task of it */
+    void **slots;      /* room for n pointers, in memory that was touched before */
 
     bench_reading began, took;
     double malloc_bytes, rss_bytes; /* of a case about memory; malloc_bytes < 0: not known */

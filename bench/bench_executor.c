@@ -1,18 +1,12 @@
 /*
  * What a task, a future and an ordered map cost, beside GLib's GThreadPool and oneTBB.
  *
- *     bench_executor [--workers N] [--tasks N] [--repeat N] [--only CASE] [--json] [--quick]
+ *     bench_executor [--tasks N], and the options of every bench (report.h)
  *
- * 2 workers and 1,000,000 tasks by default. Each case runs 7 times, the cases in turn (A B C A B C
- * ...), so that what else happens on the machine meets them all. A run makes a pool and does the
- * same once before the clock begins: what is measured is a pool at work, whose memory is there. But
- * for the line that says so: a million futures are more than 100 MB, and on a virtual machine the
- * kernel's pages may cost as much as the tasks.
- *
- * The table shows the best, the median and the largest time per task, the median of the CPU time of
- * the whole process per task, and CPU over wall time. `ratio` compares a line with the nearest one
- * above that has none: the median of the quotients of the times of the same round. Below 1 is
- * faster. --only runs the cases whose names, as --json gives them, begin with CASE.
+ * 2 workers and 1,000,000 tasks by default. A run makes a pool and does the same once before the
+ * clock begins: what is measured is a pool at work, whose memory is there. But for the line that
+ * says so: a million futures are more than 100 MB, and on a virtual machine the kernel's pages may
+ * cost as much as the tasks.
  *
  * Ours gives a future for every task unless a line says otherwise; the others have none. Futures
  * are kept, waited for at the end in the order of submitting, and released, within the time that
@@ -34,40 +28,37 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <sheaf/version.h>
-
 #include "bench/bench.h"
 #include "bench/executor_cases.h"
-
-enum { REPEAT_MAX = 1000 };
+#include "bench/report.h"
 
 /* ---- the cases ---- */
 
 enum { EMPTY_TASKS, PING_PONG, ORDERED_MAP, CHUNKED_MAP };
 
-static const struct {
-    const char *heading;
-    double scale;   /* a run does tasks x scale: short things more often, long ones less */
-    double unit_ns; /* 1: ns, 1000: us */
-} sections[] = {
-    [EMPTY_TASKS] = {"empty tasks (ns each)", 1, 1},
-    [PING_PONG] = {"ping-pong (us a round)", 0.05, 1000},
-    [ORDERED_MAP] = {"ordered map, an item a task (ns an item)", 1, 1},
-    [CHUNKED_MAP] = {"ordered map in chunks, window 65536 (ns an item)", 4, 1},
+static const bench_section sections[] = {
+    [EMPTY_TASKS] = {"empty tasks", "task", "ns"},
+    [PING_PONG] = {"ping-pong", "round", "us"},
+    [ORDERED_MAP] = {"ordered map, an item a task", "item", "ns"},
+    [CHUNKED_MAP] = {"ordered map in chunks, window 65536", "item", "ns"},
 };
+
+/* A run does --tasks times so many: short things more often, long ones less. */
+static const double scales[] = {
+    [EMPTY_TASKS] = 1, [PING_PONG] = 0.05, [ORDERED_MAP] = 1, [CHUNKED_MAP] = 4};
 
 enum { COMPARED = false, BASE = true }; /* a base is what the lines below it are compared with */
 
-typedef struct bench_case {
+typedef struct executor_case {
     const char *id;
     int section;
     bool is_base;
     const char *who, *what;
     void (*run)(bench_run *run);
     size_t window, chunk;
-} bench_case;
+} executor_case;
 
-static const bench_case cases[] = {
+static executor_case cases[] = {
     {"submit", EMPTY_TASKS, BASE, "sheaf", "one by one", sheaf_submit_result, 0, 0},
     {"submit_cold", EMPTY_TASKS, COMPARED, "sheaf", "one by one, memory new from the kernel",
      sheaf_submit_result_cold, 0, 0},
@@ -110,6 +101,8 @@ static const bench_case cases[] = {
     {"tbb_pipeline_64", ORDERED_MAP, COMPARED, "oneTBB", "pipeline, 64 tokens", tbb_pipeline, 64,
      1},
 #endif
+    {"map_sequential", ORDERED_MAP, BASE, "sheaf", "the sequential kind", sheaf_map_sequential, 256,
+     1},
     {"map_256", ORDERED_MAP, BASE, "sheaf", "window 256", sheaf_ordered_map, 256, 1},
 #ifdef BENCH_TBB
     {"tbb_pipeline_256", ORDERED_MAP, COMPARED, "oneTBB", "pipeline, 256 tokens", tbb_pipeline, 256,
@@ -145,39 +138,15 @@ static const struct {
 
 enum { N_MEMORY_CASES = sizeof memory_cases / sizeof memory_cases[0] };
 
-/* ---- what was measured ---- */
+/* ---- how they are run ---- */
 
-typedef struct settings {
-    int workers;
-    size_t tasks;
-    size_t repeat;
-    const char *only; /* or NULL */
-    bool json;
-    bool quick;
-} settings;
-
-/* Of one case, in the unit of its section. */
-typedef struct figures {
-    double wall[REPEAT_MAX]; /* of each round */
-    double cpu[REPEAT_MAX];
-    double best, median, max, cpu_median, cpu_over_wall;
-    double ratio; /* to its base; 0 for a base */
-} figures;
-
-static figures measured[N_CASES];
+static size_t n_tasks = 1000000;
 static double malloc_bytes[N_MEMORY_CASES], rss_bytes[N_MEMORY_CASES]; /* for each task */
-static double others_percent; /* of all processors, used by other processes meanwhile */
 
-static size_t count_for(const bench_case *c, const settings *set)
+/* Slots for a run of any case; of those that use them none has more than n_tasks, or warms up. */
+static void **new_slots(void)
 {
-    size_t n = (size_t)((double)set->tasks * sections[c->section].scale);
-    return n ? n : 1;
-}
-
-/* Slots for a run of any case; of those that use them none has more than `tasks`, or warms up. */
-static void **new_slots(const settings *set)
-{
-    size_t n = set->tasks > BENCH_WARM_UP ? set->tasks : BENCH_WARM_UP;
+    size_t n = n_tasks > BENCH_WARM_UP ? n_tasks : BENCH_WARM_UP;
     void **slots = malloc(n * sizeof *slots);
     if (!slots)
         bench_fail("no memory for %zu pointers", n);
@@ -185,71 +154,36 @@ static void **new_slots(const settings *set)
     return slots;
 }
 
-static bool is_wanted(const char *id, const settings *set)
+static void prepare(const bench_suite *suite, const bench_case *one, bench_run *run)
 {
-    return !set->only || strncmp(id, set->only, strlen(set->only)) == 0;
+    static void **slots;
+    const executor_case *c = one->input;
+    size_t n = (size_t)((double)n_tasks * scales[c->section]);
+    (void)suite;
+    if (!slots)
+        slots = new_slots();
+    run->n = n > 0 ? n : 1;
+    run->window = c->window;
+    run->chunk = c->chunk;
+    run->slots = slots;
 }
 
-static void run_rounds(const settings *set)
+static void add_cases(bench_suite *suite)
 {
-    void **slots = new_slots(set);
-    bench_reading before = bench_now();
-    double machine_before = bench_machine_cpu_ns();
-    for (size_t round = 0; round < set->repeat; round++) {
-        for (int i = 0; i < N_CASES; i++) {
-            if (!is_wanted(cases[i].id, set))
-                continue;
-            bench_run run = {.workers = set->workers,
-                             .n = count_for(&cases[i], set),
-                             .window = cases[i].window,
-                             .chunk = cases[i].chunk,
-                             .slots = slots};
-            cases[i].run(&run);
-            double divisor = (double)run.n * sections[cases[i].section].unit_ns;
-            measured[i].wall[round] = run.took.wall_ns / divisor;
-            measured[i].cpu[round] = run.took.cpu_ns / divisor;
-        }
-    }
-    bench_reading after = bench_now();
-    double by_others = bench_machine_cpu_ns() - machine_before - (after.cpu_ns - before.cpu_ns);
-    double there_was = (after.wall_ns - before.wall_ns) * (double)sysconf(_SC_NPROCESSORS_ONLN);
-    others_percent = by_others > 0 ? 100 * by_others / there_was : 0;
-    free(slots);
-}
-
-static void sum_up(const settings *set)
-{
-    static double values[REPEAT_MAX];
-    size_t n = set->repeat;
-    const figures *base = NULL;
     for (int i = 0; i < N_CASES; i++) {
-        figures *f = &measured[i];
-        if (cases[i].is_base)
-            base = is_wanted(cases[i].id, set) ? f : NULL;
-        if (!is_wanted(cases[i].id, set))
-            continue;
-        if (!cases[i].is_base && base) {
-            for (size_t k = 0; k < n; k++)
-                values[k] = f->wall[k] / base->wall[k];
-            f->ratio = bench_median(values, n);
-        }
-        for (size_t k = 0; k < n; k++)
-            values[k] = f->cpu[k] / f->wall[k];
-        f->cpu_over_wall = bench_median(values, n);
-        memcpy(values, f->cpu, n * sizeof *values);
-        f->cpu_median = bench_median(values, n);
-        memcpy(values, f->wall, n * sizeof *values);
-        f->median = bench_median(values, n);
-        f->best = values[0];
-        f->max = values[n - 1];
+        executor_case *c = &cases[i];
+        bench_case *one = bench_add(suite, &sections[c->section], c->who, c->run, c);
+        one->is_base = c->is_base;
+        snprintf(one->id, sizeof one->id, "%s", c->id);
+        snprintf(one->what, sizeof one->what, "%s", c->what);
     }
 }
 
 /* Each in a child, which must be made before this process has threads. */
-static void measure_memory(const settings *set)
+static void measure_memory(const bench_suite *suite)
 {
     for (int i = 0; i < N_MEMORY_CASES; i++) {
-        if (!is_wanted(memory_cases[i].id, set))
+        if (!bench_is_wanted(suite, memory_cases[i].id))
             continue;
         int ends[2];
         if (pipe(ends) != 0)
@@ -258,7 +192,7 @@ static void measure_memory(const settings *set)
         if (child < 0)
             bench_fail("fork failed");
         if (child == 0) {
-            bench_run run = {.workers = set->workers, .n = set->tasks, .slots = new_slots(set)};
+            bench_run run = {.workers = suite->workers, .n = n_tasks, .slots = new_slots()};
             memory_cases[i].run(&run);
             double bytes[2] = {run.malloc_bytes, run.rss_bytes};
             free(run.slots);
@@ -270,8 +204,8 @@ static void measure_memory(const settings *set)
             bench_fail("%s: its process gave no figures", memory_cases[i].id);
         close(ends[0]);
         waitpid(child, NULL, 0);
-        malloc_bytes[i] = bytes[0] / (double)set->tasks;
-        rss_bytes[i] = bytes[1] / (double)set->tasks;
+        malloc_bytes[i] = bytes[0] / (double)n_tasks;
+        rss_bytes[i] = bytes[1] / (double)n_tasks;
     }
 }
 
@@ -298,14 +232,12 @@ static const target targets[] = {
 
 enum { N_TARGETS = sizeof targets / sizeof targets[0] };
 
-static double measured_for(const target *t)
+static double measured_for(const bench_suite *suite, const target *t)
 {
     if (t->of == MEMORY) /* what an allocator rounds up and keeps for itself is paid for too */
         return malloc_bytes[0] > rss_bytes[0] ? malloc_bytes[0] : rss_bytes[0];
-    int i = 0;
-    while (i < N_CASES - 1 && strcmp(cases[i].id, t->id) != 0)
-        i++;
-    return t->of == TIME ? measured[i].median : measured[i].cpu_over_wall;
+    const bench_figures *f = bench_figures_of(suite, t->id);
+    return !f ? 0 : t->of == TIME ? f->median : f->cpu_over_wall;
 }
 
 /* ---- showing it ---- */
@@ -328,47 +260,11 @@ static const char *tbb_version_or_null(void)
 #endif
 }
 
-static void print_peer(const char *name, const char *version, const char *package)
-{
-    if (version)
-        printf(", %s %s", name, version);
-    else
-        printf(", without %s (Debian: %s)", name, package);
-}
-
-/* So that the digits that say something are there, and no more. */
-static int digits_of(double value)
-{
-    return value < 20 ? 2 : value < 1000 ? 1 : 0;
-}
-
-static void print_cases(const settings *set)
-{
-    int section = -1;
-    printf("\n%-50s %8s %8s %8s %8s %8s %6s\n", "", "best", "median", "max", "CPU", "CPU/wall",
-           "ratio");
-    for (int i = 0; i < N_CASES; i++) {
-        const figures *f = &measured[i];
-        if (!is_wanted(cases[i].id, set))
-            continue;
-        if (cases[i].section != section)
-            printf("%s%s\n", section < 0 ? "" : "\n", sections[cases[i].section].heading);
-        section = cases[i].section;
-        int digits = digits_of(f->median);
-        printf("  %-8s %-39s %8.*f %8.*f %8.*f %8.*f %8.2f", cases[i].who, cases[i].what, digits,
-               f->best, digits, f->median, digits, f->max, digits, f->cpu_median, f->cpu_over_wall);
-        if (f->ratio > 0)
-            printf(" %6.2f\n", f->ratio);
-        else
-            printf("\n");
-    }
-}
-
-static void print_memory(const settings *set)
+static void print_memory(const bench_suite *suite)
 {
     printf("\n%-50s %8s %8s\n", "waiting in the queue (bytes each)", "malloc", "RSS");
     for (int i = 0; i < N_MEMORY_CASES; i++) {
-        if (!is_wanted(memory_cases[i].id, set))
+        if (!bench_is_wanted(suite, memory_cases[i].id))
             continue;
         printf("  %-8s %-39s ", memory_cases[i].who, memory_cases[i].what);
         if (malloc_bytes[i] < 0)
@@ -379,71 +275,30 @@ static void print_memory(const settings *set)
     }
 }
 
-static void print_targets(const settings *set)
+static void print_targets(const bench_suite *suite)
 {
     printf("\n%-50s %8s %8s\n", "targets", "at most", "median");
     for (int i = 0; i < N_TARGETS; i++) {
         const target *t = &targets[i];
-        double value = measured_for(t);
-        if (is_wanted(t->id, set))
-            printf("  %-42s %-5s %8g %8.*f  %s\n", t->what, t->unit, t->at_most, digits_of(value),
-                   value, value <= t->at_most ? "reached" : "missed");
+        double value = measured_for(suite, t);
+        if (bench_is_wanted(suite, t->id))
+            printf("  %-42s %-5s %8g %8.*f  %s\n", t->what, t->unit, t->at_most,
+                   bench_digits(value), value, value <= t->at_most ? "reached" : "missed");
     }
 }
 
-static void print_table(const settings *set)
+static void print_more(const bench_suite *suite)
 {
-    printf("%d workers, %zu tasks, %zu rounds%s\nsheaf %s, %s", set->workers, set->tasks,
-           set->repeat, set->quick ? "; --quick: the figures mean nothing" : "", sheaf_version(),
-           bench_allocator());
-    print_peer("GLib", glib_version_or_null(), "libglib2.0-dev");
-    print_peer("oneTBB", tbb_version_or_null(), "libtbb-dev");
-    printf("\n");
-    print_cases(set);
-    print_memory(set);
-    print_targets(set);
-    printf("\nMeanwhile other processes used %.1f %% of the machine's processors%s\n",
-           others_percent, others_percent > 5 ? ": too much, measure again" : "");
+    print_memory(suite);
+    print_targets(suite);
 }
 
-static void print_json_version(const char *name, const char *version)
+static void print_more_json(const bench_suite *suite)
 {
-    if (version)
-        printf(", \"%s\": \"%s\"", name, version);
-    else
-        printf(", \"%s\": null", name);
-}
-
-static void print_json(const settings *set)
-{
-    printf("{\"workers\": %d, \"tasks\": %zu, \"rounds\": %zu, \"quick\": %s, \"sheaf\": \"%s\"",
-           set->workers, set->tasks, set->repeat, set->quick ? "true" : "false", sheaf_version());
-    printf(", \"allocator\": \"%s\"", bench_allocator());
-    print_json_version("glib", glib_version_or_null());
-    print_json_version("onetbb", tbb_version_or_null());
-    printf(", \"others_percent\": %.1f,\n \"cases\": [", others_percent);
     const char *before = "";
-    for (int i = 0; i < N_CASES; i++) {
-        const figures *f = &measured[i];
-        if (!is_wanted(cases[i].id, set))
-            continue;
-        printf("%s\n  {\"id\": \"%s\", \"who\": \"%s\", \"what\": \"%s\", \"unit\": \"%s\"", before,
-               cases[i].id, cases[i].who, cases[i].what,
-               sections[cases[i].section].unit_ns > 1 ? "us" : "ns");
-        printf(", \"best\": %.2f, \"median\": %.2f, \"max\": %.2f, \"cpu\": %.2f", f->best,
-               f->median, f->max, f->cpu_median);
-        printf(", \"cpu_over_wall\": %.2f", f->cpu_over_wall);
-        if (f->ratio > 0)
-            printf(", \"ratio\": %.3f", f->ratio);
-        for (size_t k = 0; k < set->repeat; k++)
-            printf("%s%.2f", k ? ", " : ", \"wall\": [", f->wall[k]);
-        printf("]}");
-        before = ",";
-    }
-    printf("],\n \"memory\": [");
-    before = "";
+    printf(",\n \"tasks\": %zu, \"memory\": [", n_tasks);
     for (int i = 0; i < N_MEMORY_CASES; i++) {
-        if (!is_wanted(memory_cases[i].id, set))
+        if (!bench_is_wanted(suite, memory_cases[i].id))
             continue;
         printf("%s\n  {\"id\": \"%s\", \"rss_bytes\": %.1f", before, memory_cases[i].id,
                rss_bytes[i]);
@@ -456,50 +311,42 @@ static void print_json(const settings *set)
     before = "";
     for (int i = 0; i < N_TARGETS; i++) {
         const target *t = &targets[i];
-        double value = measured_for(t);
-        if (!is_wanted(t->id, set))
+        double value = measured_for(suite, t);
+        if (!bench_is_wanted(suite, t->id))
             continue;
         printf("%s\n  {\"what\": \"%s\", \"unit\": \"%s\", \"at_most\": %g, \"median\": %.2f, "
                "\"reached\": %s}",
                before, t->what, t->unit, t->at_most, value, value <= t->at_most ? "true" : "false");
         before = ",";
     }
-    printf("]}\n");
+    printf("]");
 }
 
 /* ---- the program ---- */
 
 int main(int argc, char **argv)
 {
-    settings set = {.workers = 2, .tasks = 1000000, .repeat = 7};
+    const bench_peer peers[] = {{"GLib", glib_version_or_null(), "libglib2.0-dev"},
+                                {"oneTBB", tbb_version_or_null(), "libtbb-dev"}};
+    bench_suite suite = {.name = "executor",
+                         .workers = 2,
+                         .repeat = 7,
+                         .peers = peers,
+                         .n_peers = sizeof peers / sizeof *peers,
+                         .prepare = prepare,
+                         .print_more = print_more,
+                         .print_more_json = print_more_json};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--workers") == 0)
-            set.workers = (int)bench_number_after(argv, &i, BENCH_WORKERS_MAX);
-        else if (strcmp(argv[i], "--tasks") == 0)
-            set.tasks = bench_number_after(argv, &i, 100000000);
-        else if (strcmp(argv[i], "--repeat") == 0)
-            set.repeat = bench_number_after(argv, &i, REPEAT_MAX);
-        else if (strcmp(argv[i], "--only") == 0 && argv[i + 1])
-            set.only = argv[++i];
-        else if (strcmp(argv[i], "--json") == 0)
-            set.json = true;
-        else if (strcmp(argv[i], "--quick") == 0)
-            set.quick = true;
-        else
-            bench_fail("%s? [--workers N] [--tasks N] [--repeat N] [--only CASE] [--json] "
-                       "[--quick]",
-                       argv[i]);
+        if (strcmp(argv[i], "--tasks") == 0)
+            n_tasks = bench_number_after(argv, &i, 100000000);
+        else if (!bench_option(&suite, argv, &i))
+            bench_fail("%s? [--tasks N] " BENCH_OPTIONS, argv[i]);
     }
-    if (set.quick) {
-        set.tasks = 2000;
-        set.repeat = 1;
-    }
-    measure_memory(&set);
-    run_rounds(&set);
-    sum_up(&set);
-    if (set.json)
-        print_json(&set);
-    else
-        print_table(&set);
+    if (suite.quick)
+        n_tasks = 2000;
+    measure_memory(&suite);
+    add_cases(&suite);
+    bench_suite_run(&suite);
+    bench_suite_end(&suite);
     return 0;
 }

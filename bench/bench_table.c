@@ -1,28 +1,26 @@
 /*
  * What it costs to have a table in memory: all rows of some files, as typed columns.
  *
- *     bench_table [--workers N] [--memory MB] [--repeat N] [--quick] FILE...
+ *     bench_table [--memory MB] [FILE...], and the options of every bench (report.h)
  *
- * One worker and five repetitions by default. --memory is what rows may take that are read and not
- * yet taken (sheaf_ingest_options.memory_bytes): if the table fits in half of it, files are read
- * once. A run opens a stream over the files, takes all of its
- * batches, keeps them until there are no more, and then releases them; it looks at no value. So it
- * pays for what readers of a stream that goes by do not: the pages of all the memory that the table
- * takes, which the kernel has to clear before they are touched for the first time.
+ * One worker unless said. Without files, 32 MB of the mixed set (sets.h). --memory is what rows may
+ * take that are read and not yet taken (sheaf_ingest_options.memory_bytes): if the table fits in
+ * half of it, files are read once. A run opens a stream over the files, takes all of its batches,
+ * keeps them until there are no more, and then releases them; it looks at no value. So it pays for
+ * what readers of a stream that goes by do not: the pages of all the memory that the table takes,
+ * which the kernel has to clear before they are touched for the first time.
  *
  * Each repetition is a process of its own: in one that has done the same before, the allocator
  * would hand out memory that was touched already, and the second table would be had for less than
  * any program pays that loads one. What is measured is all of that process, from its first moment
  * until its memory has gone back to the kernel.
  *
- * A line shows wall time, CPU time in user and kernel mode, page faults, the largest size in
- * memory, and GB (10^9 bytes of text, as inflated) per CPU-second; at the end stand the best and
- * the median. `kept` is what Arrow's buffers take, without what may be allocated around them.
+ * Below the table stand page faults and the largest size in memory; `kept` is what Arrow's buffers
+ * take, without what may be allocated around them.
  *
  * The bench is linked with jemalloc, as the program is.
  */
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,18 +30,16 @@
 
 #include <sheaf/sheaf.h>
 
-#include "bench/bench.h"
+#include "bench/folder.h"
+#include "bench/report.h"
+#include "bench/sets.h"
 
-enum { REPEAT_MAX = 1000, WORKERS_MAX = 1024, MEMORY_MB_MAX = 1 << 20 };
+enum { MEMORY_MB_MAX = 1 << 20 };
 
-typedef struct settings {
-    int workers;
-    size_t memory_mb; /* 0: what the library takes */
-    size_t repeat;
-    bool quick;
-    const char *const *sources;
-    size_t n_sources;
-} settings;
+static const bench_section section = {"all rows as typed columns, kept", "row", "ns"};
+static size_t memory_mb; /* 0: what the library takes */
+static const char *const *sources;
+static size_t n_sources;
 
 /* What a run tells the process that measures it. */
 typedef struct table_size {
@@ -128,18 +124,18 @@ static table_size load(struct ArrowArrayStream *stream)
     return size;
 }
 
-static table_size run(const settings *set)
+static table_size load_files(int workers)
 {
     sheaf_files *files;
     struct ArrowArrayStream stream;
     sheaf_error err;
     uint64_t text_bytes = 0;
     sheaf_ingest_options options = {.size = sizeof options,
-                                    .workers = set->workers,
-                                    .memory_bytes = set->memory_mb * 1000000,
+                                    .workers = workers,
+                                    .memory_bytes = memory_mb * 1000000,
                                     .on_file = count_text,
                                     .context = &text_bytes};
-    if (sheaf_files_discover(set->sources, set->n_sources, NULL, &files, &err) < 0)
+    if (sheaf_files_discover(sources, n_sources, NULL, &files, &err) < 0)
         bench_fail("%s", err.message);
     if (sheaf_stream_open(files, &options, &stream, &err) < 0)
         bench_fail("%s: %s", err.source, err.message);
@@ -152,126 +148,88 @@ static table_size run(const settings *set)
 
 /* ---- a process for each repetition ---- */
 
-typedef struct figures {
-    double wall_s;
-    double user_s;
-    double system_s;
-    double gb_per_cpu_s;
-} figures;
+/* Of the last one. */
+static table_size last;
+static struct rusage last_usage;
 
-static double seconds_of(struct timeval time)
-{
-    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
-}
-
-static table_size run_in_child(const settings *set, double *wall_s, struct rusage *usage)
+static void run(bench_run *run)
 {
     int ends[2];
     int exit_status;
-    table_size size;
     if (pipe(ends) < 0)
         bench_fail("no pipe: %s", strerror(errno));
     fflush(stdout); /* or the child would write it, too */
-    double begun_ns = bench_now().wall_ns;
+    bench_begin(run);
     pid_t child = fork();
     if (child < 0)
         bench_fail("no process: %s", strerror(errno));
     if (child == 0) {
-        size = run(set);
-        exit(write(ends[1], &size, sizeof size) == (ssize_t)sizeof size ? 0 : 1);
+        last = load_files(run->workers);
+        _exit(write(ends[1], &last, sizeof last) == (ssize_t)sizeof last ? 0 : 1);
     }
-    if (wait4(child, &exit_status, 0, usage) < 0 || exit_status != 0)
+    if (wait4(child, &exit_status, 0, &last_usage) < 0 || exit_status != 0)
         bench_fail("a run failed");
-    *wall_s = (bench_now().wall_ns - begun_ns) / 1e9;
-    if (read(ends[0], &size, sizeof size) != (ssize_t)sizeof size)
+    bench_end(run);
+    if (read(ends[0], &last, sizeof last) != (ssize_t)sizeof last)
         bench_fail("a run told nothing");
     close(ends[0]);
     close(ends[1]);
-    return size;
+    run->n = last.rows;
+    run->n_bytes = last.text_bytes;
 }
 
-static void print_size(const settings *set, const table_size *size)
+static void print_size(const bench_suite *suite)
 {
-    printf("%d workers%s; %llu rows in %llu batches, %.1f MB of text, %.1f MB kept\n\n",
-           set->workers, set->quick ? "; --quick: the figures mean nothing" : "",
-           (unsigned long long)size->rows, (unsigned long long)size->batches,
-           (double)size->text_bytes / 1e6, (double)size->kept_bytes / 1e6);
-    printf("%8s %8s %8s %9s %8s %14s\n", "wall s", "user s", "system s", "faults", "peak MB",
-           "GB/CPU-second");
+    (void)suite;
+    printf(
+        "\n%llu rows in %llu batches, %.1f MB of text, %.1f MB kept; %ld page faults, %.1f MB at "
+        "most\n",
+        (unsigned long long)last.rows, (unsigned long long)last.batches,
+        (double)last.text_bytes / 1e6, (double)last.kept_bytes / 1e6,
+        last_usage.ru_minflt + last_usage.ru_majflt, (double)last_usage.ru_maxrss * 1024 / 1e6);
 }
 
-static figures measure(const settings *set, bool is_first)
+static void print_size_json(const bench_suite *suite)
 {
-    struct rusage usage;
-    double wall_s;
-    table_size size = run_in_child(set, &wall_s, &usage);
-    figures f = {.wall_s = wall_s,
-                 .user_s = seconds_of(usage.ru_utime),
-                 .system_s = seconds_of(usage.ru_stime)};
-    f.gb_per_cpu_s = (double)size.text_bytes / 1e9 / (f.user_s + f.system_s);
-    if (is_first)
-        print_size(set, &size);
-    printf("%8.3f %8.3f %8.3f %9ld %8.0f %14.3f\n", f.wall_s, f.user_s, f.system_s,
-           usage.ru_minflt + usage.ru_majflt, (double)usage.ru_maxrss * 1024 / 1e6, f.gb_per_cpu_s);
-    return f;
-}
-
-static void measure_all(const settings *set)
-{
-    double values[REPEAT_MAX];
-    for (size_t i = 0; i < set->repeat; i++)
-        values[i] = measure(set, i == 0).gb_per_cpu_s;
-    double median = bench_median(values, set->repeat);
-    printf("\nGB per CPU-second: best %.3f, median %.3f\n", values[set->repeat - 1], median);
+    (void)suite;
+    printf(",\n \"rows\": %llu, \"batches\": %llu, \"kept_bytes\": %llu, \"page_faults\": %ld, "
+           "\"peak_bytes\": %lld",
+           (unsigned long long)last.rows, (unsigned long long)last.batches,
+           (unsigned long long)last.kept_bytes, last_usage.ru_minflt + last_usage.ru_majflt,
+           (long long)last_usage.ru_maxrss * 1024);
 }
 
 /* ---- the program ---- */
 
-/* A file to try everything out on. */
-static void write_sample(const char *name)
-{
-    FILE *file = fopen(name, "w");
-    if (!file)
-        bench_fail("%s: %s", name, strerror(errno));
-    fputs("number,half,day,yes,text,nothing\n", file);
-    for (int i = 0; i < 1000; i++)
-        fprintf(file, "%d,%d.5,2024-01-%02d,%s,t%d,\n", i, i, i % 28 + 1, i % 3 ? "true" : "false",
-                i);
-    fclose(file);
-}
-
 int main(int argc, char **argv)
 {
-    static const char sample[] = "bench_table.csv";
-    static const char *const samples[] = {sample};
-    settings set = {.workers = 1, .repeat = 5, .sources = (const char *const *)argv};
-    int n_sources = 0;
+    static const char *const sample = "mixed.csv";
+    bench_suite suite = {.name = "table",
+                         .workers = 1,
+                         .repeat = 7,
+                         .print_more = print_size,
+                         .print_more_json = print_size_json};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--workers") == 0)
-            set.workers = (int)bench_number_after(argv, &i, WORKERS_MAX);
-        else if (strcmp(argv[i], "--memory") == 0)
-            set.memory_mb = bench_number_after(argv, &i, MEMORY_MB_MAX);
-        else if (strcmp(argv[i], "--repeat") == 0)
-            set.repeat = bench_number_after(argv, &i, REPEAT_MAX);
-        else if (strcmp(argv[i], "--quick") == 0)
-            set.quick = true;
-        else if (argv[i][0] == '-')
-            bench_fail("%s? [--workers N] [--memory MB] [--repeat N] [--quick] FILE...", argv[i]);
-        else
+        if (strcmp(argv[i], "--memory") == 0)
+            memory_mb = bench_number_after(argv, &i, MEMORY_MB_MAX);
+        else if (argv[i][0] != '-')
             argv[n_sources++] = argv[i];
+        else if (!bench_option(&suite, argv, &i))
+            bench_fail("%s? [--memory MB] [FILE...] " BENCH_OPTIONS, argv[i]);
     }
-    set.n_sources = (size_t)n_sources;
-    if (set.quick)
-        set.repeat = 1;
-    if (n_sources == 0 && !set.quick)
-        bench_fail("which files? [--workers N] [--memory MB] [--repeat N] [--quick] FILE...");
+    sources = (const char *const *)argv;
     if (n_sources == 0) {
-        write_sample(sample);
-        set.sources = samples;
-        set.n_sources = 1;
+        bench_enter_folder();
+        bench_text text = bench_text_make("mixed", 1, suite.quick ? 100000 : 32000000);
+        bench_text_write(&text, sample);
+        bench_text_free(&text);
+        sources = &sample;
+        n_sources = 1;
     }
-    measure_all(&set);
-    if (n_sources == 0)
-        remove(sample);
+    bench_case *one = bench_add(&suite, &section, "sheaf", run, NULL);
+    snprintf(one->id, sizeof one->id, "kept");
+    snprintf(one->what, sizeof one->what, "a stream's batches");
+    bench_suite_run(&suite);
+    bench_suite_end(&suite);
     return 0;
 }

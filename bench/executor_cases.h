@@ -16,7 +16,6 @@ extern "C" {
 #endif
 
 enum {
-    BENCH_WORKERS_MAX = 256,
     BENCH_BATCH = 64,    /* tasks in one submit_many */
     BENCH_WARM_UP = 2000 /* rounds of a ping-pong before the clock begins */
 };
@@ -38,7 +37,8 @@ void sheaf_submit_many_forget(bench_run *run);
 void sheaf_submit_sequential(bench_run *run); /* as the first, on the sequential kind */
 void sheaf_ping_pong(bench_run *run);         /* submit, result, release, again */
 void sheaf_ordered_map(bench_run *run);
-void sheaf_pending(bench_run *run); /* memory, while every worker is held at a gate */
+void sheaf_map_sequential(bench_run *run); /* the same, on the sequential kind */
+void sheaf_pending(bench_run *run);        /* memory, while every worker is held at a gate */
 
 /* ---- no library: two threads that wake one another, the least that a ping-pong costs ---- */
 

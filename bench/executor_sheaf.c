@@ -331,6 +331,15 @@ void sheaf_ordered_map(bench_run *run)
     sheaf_executor_destroy(executor);
 }
 
+void sheaf_map_sequential(bench_run *run)
+{
+    sheaf_executor *executor = pool_of(SHEAF_EXECUTOR_SEQUENTIAL, 1);
+    bench_begin(run);
+    map_in_order(executor, run, run->n);
+    bench_end(run);
+    sheaf_executor_destroy(executor);
+}
+
 /* ---- memory ---- */
 
 void sheaf_pending(bench_run *run)
