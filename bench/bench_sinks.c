@@ -3,11 +3,11 @@
  *
  *     bench_sinks [FILE], and the options of every bench (report.h)
  *
- * Without a file, 16 MB of the mixed set (sets.h). It is read and converted once, before anything is
- * measured; a run opens a destination, writes all rows, and commits, which for a database and a
- * file means until the kernel says that it is on the disk. So wall time is the disk's, too; CPU time is
- * ours. MB are of the text that was read. One thread: what the program has its workers do of it
- * (text is formatted, pages are compressed) is done here by the one that writes.
+ * Without a file, 16 MB of the mixed set (sets.h). It is read and converted once, before anything
+ * is measured; a run opens a destination, writes all rows, and commits, which for a database and a
+ * file means until the kernel says that it is on the disk. So wall time is the disk's, too; CPU
+ * time is ours. MB are of the text that was read. One thread: what the program has its workers do
+ * of it (text is formatted, pages are compressed) is done here by the one that writes.
  */
 #include <stdio.h>
 #include <stdlib.h>

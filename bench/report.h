@@ -11,9 +11,9 @@
  * far the repetitions are apart (the largest less the best, of the median); the median of the CPU
  * time of the whole process; and CPU over wall time. `ratio` compares a line with the nearest one
  * above that has none: the median of the quotients of the times of the same round; below 1 is
- * faster. Then MB of text (10^6 bytes) in a second of CPU time and in one of the clock, and millions
- * of items in a second of the clock, by the medians. At the end stands how much of the processors
- * others took meanwhile.
+ * faster. Then MB of text (10^6 bytes) in a second of CPU time and in one of the clock, and
+ * millions of items in a second of the clock, by the medians. At the end stands how much of the
+ * processors others took meanwhile.
  *
  * --json tells the same, with the time of every round. bench/check_report.py checks its form.
  */

@@ -3,8 +3,8 @@
  * on every machine. Benches of a layer make some megabytes of them in memory; make_sets writes them
  * into files, for bench/compare and bench/baseline.
  *
- *     mixed    16 columns as a trip has them: integers, decimals, timestamps, a date, a truth value,
- *              short texts of which one is quoted, and some that are missing
+ *     mixed    16 columns as a trip has them: integers, decimals, timestamps, a date, a truth
+ *              value, short texts of which one is quoted, and some that are missing
  *     quoted   7 columns, most bytes of which are in quotes, with commas, quotes and line ends
  *     floats   20 columns of 17 digits
  *     ints     6 columns of integers
