@@ -4,9 +4,9 @@
  *     bench_reader [FILE...], and the options of every bench (report.h)
  *
  * Without files it makes some: 32 MB of each set (sets.h), and the mixed one as gzip and zstd, too.
- * Files lie in the page cache: a run before the first round has read them. `pread` is the same bytes
- * by that call alone, into a buffer that is used again: nothing that reads a file is faster. MB are
- * of text, as decompressed. One thread.
+ * Files lie in the page cache: a run before the first round has read them. `pread` is the same
+ * bytes by that call alone, into a buffer that is used again: nothing that reads a file is faster.
+ * MB are of text, as decompressed (by pread: as stored). One thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static const struct {
     [COUNT] = {"count", "records counted"},
     [BATCHES] = {"batches", "records in batches"},
     [SURVEY] = {"survey", "every value converted"},
-    [LIBCSV] = {"libcsv", "records in batches, by libcsv"},
+    [LIBCSV] = {"libcsv", "batches by libcsv"},
 };
 
 typedef struct read_file {

@@ -52,8 +52,10 @@ def complaints_about(report, table):
         wrong.append("there is no case")
     for case in report["cases"]:
         wrong += complaints_about_case(case, report["rounds"])
-        if f"  {case['who']:8} {case['what']:39} " not in table:
-            wrong.append(f"{case['id']}: the table has no line of {case['who']} {case['what']}")
+        line = f"  {case['who']:8} {case['what']:39} "
+        alike = [other for other in report["cases"] if (other["who"], other["what"]) == (case["who"], case["what"])]
+        if table.count(line) != len(alike):
+            wrong.append(f"{case['id']}: the table has {table.count(line)} lines{line}, not {len(alike)}")
     names = [case["id"] for case in report["cases"]]
     wrong += [f"two cases are called {name}" for name in set(names) if names.count(name) > 1]
     return wrong

@@ -2,6 +2,7 @@
 
 import html
 import statistics
+import textwrap
 
 BEGIN, END = "<!-- bench/compare --readme writes from here", "<!-- to here -->"
 
@@ -92,9 +93,9 @@ def about(report):
     tools = ", ".join(f"{name} {version}" for name, version in report["tools"].items()
                       if name != "sheaf" and "," not in name)
     text = (f"Measured on {report['date']} on {report['processors']} processors ({report['processor']}, Linux "
-            f"{report['system']}) at {report['commit']} (sheaf {report['tools']['sheaf']}), files in the page cache, by\n"
+            f"{report['system']}) at {report['commit']} (sheaf {report['tools']['sheaf']}), files in the page cache, by "
             f"`bench/compare --size {report['size_mb']} --repeat {report['repeat']}`: medians of {report['repeat']} runs in turns")
-    return text + (f", beside {tools}" if tools else "") + "."
+    return textwrap.fill(text + (f", beside {tools}" if tools else "") + ".", 124, break_on_hyphens=False)
 
 
 def warnings(report):
@@ -113,11 +114,13 @@ def warnings(report):
 
 
 def summary(report):
-    """For the README: one table, and the chart."""
-    first = workers_of(report)[0]
+    """For the README: the chart, what it costs with the fewest workers, and how long it takes with the most."""
+    first, last = workers_of(report)[0], workers_of(report)[-1]
     return "\n\n".join([about(report), "![MB per CPU-second of each tool](bench/compare.svg)",
                         f"MB per CPU-second, {first} worker{'s' * (first > 1)}; more is better:",
-                        rates(report, first, Figure.per_cpu), *warnings(report)])
+                        rates(report, first, Figure.per_cpu),
+                        f"MB per second by the clock, {last} worker{'s' * (last > 1)}:",
+                        rates(report, last, Figure.per_second), *warnings(report)])
 
 
 def everything(report):
@@ -141,7 +144,7 @@ def put(path, text):
     _, end, after = rest.partition(END)
     if not mark or not end:
         raise SystemExit(f"{path} has no line that begins with {BEGIN}, or none {END}")
-    path.write_text(f"{before}{mark}{rest_of_line}\n{text}\n{end}{after}", encoding="utf-8")
+    path.write_text(f"{before}{mark}{rest_of_line}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 # ---- the chart ----

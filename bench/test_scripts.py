@@ -140,7 +140,7 @@ class Report(unittest.TestCase):
             path.write_text(f"a\n{compare_report.BEGIN} -->\nold\n{compare_report.END}\nz\n")
             for _ in range(2):
                 compare_report.put(path, "new")
-                self.assertEqual(f"a\n{compare_report.BEGIN} -->\nnew\n{compare_report.END}\nz\n", path.read_text())
+                self.assertEqual(f"a\n{compare_report.BEGIN} -->\n\nnew\n\n{compare_report.END}\nz\n", path.read_text())
             path.write_text("a\n")
             with self.assertRaises(SystemExit):
                 compare_report.put(path, "new")
