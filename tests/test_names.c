@@ -106,6 +106,49 @@ Test(names, are_found_among_many)
     names_destroy(&names);
 }
 
+/* Characters of all lengths in bytes, some that other matches pass over, and what is no text. */
+static size_t write_long_name(char *to, size_t n_characters, uint64_t seed, bool upper)
+{
+    static const char *const lower[] = {"a", "z", "\xC3\xA9", "\xE2\xB1\xA5",
+                                        " ", "-", "9",        "\xFF"};
+    static const char *const capital[] = {"A", "Z", "\xC3\x89", "\xC8\xBA", " ", "-", "9", "\xFF"};
+    size_t n = 0;
+    for (size_t i = 0; i < n_characters; i++) {
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        const char *one = (upper ? capital : lower)[seed >> 61];
+        memcpy(to + n, one, strlen(one));
+        n += strlen(one);
+    }
+    return n;
+}
+
+Test(names, are_found_whatever_their_length_without_regard_to_case)
+{
+    enum { LONGEST = 700 };
+    static const sheaf_match matches[] = {SHEAF_MATCH_NOCASE, SHEAF_MATCH_LOOSE};
+    char name[3 * LONGEST + 1];
+    for (size_t m = 0; m < 2; m++) {
+        sheaf__names names;
+        sheaf__names_init_matched(&names, sheaf__arena_create(NULL, 1 << 16), matches[m]);
+        for (uint32_t i = 16; i < LONGEST; i++) {
+            size_t n = write_long_name(name, i, i, false);
+            cr_assert_eq(sheaf__names_find(&names, name, n), SHEAF__NO_NAME);
+            cr_assert_eq(sheaf__names_add(&names, name, n, NULL), i - 16);
+        }
+        for (uint32_t i = 16; i < LONGEST; i++) {
+            size_t n = write_long_name(name, i, i, true);
+            cr_assert_eq(sheaf__names_find(&names, name, n), i - 16, "%u characters", i);
+            name[n] = 'x';
+            cr_assert_eq(sheaf__names_find(&names, name, n + 1), SHEAF__NO_NAME);
+        }
+        memset(name, '-', LONGEST);
+        uint32_t dashes = sheaf__names_add(&names, name, LONGEST, NULL);
+        cr_assert_eq(sheaf__names_find(&names, name, LONGEST), dashes);
+        cr_assert_eq(sheaf__names_find(&names, name, LONGEST - 1), SHEAF__NO_NAME);
+        names_destroy(&names);
+    }
+}
+
 Test(names, take_the_first_free_spelling)
 {
     sheaf__names names = names_create();

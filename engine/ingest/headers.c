@@ -8,6 +8,7 @@
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
+#include "engine/ingest/leave.h"
 #include "engine/ingest/resume.h"
 
 /* From the layout, or the header that comes with the chunk. */
@@ -71,6 +72,14 @@ sheaf_status sheaf__load_settle(sheaf__load *load, sheaf_error *err)
     if (sheaf__load_has_no_table(load))
         return SHEAF_OK;
     sheaf_status status = sheaf__schema_settle(&load->schema, err);
+    /* A file whose header could not be read may be what has the column: that is told. */
+    for (size_t i = 0; i < load->n_files && status == SHEAF_EINVAL; i++) {
+        const sheaf__chunk *faulty = load->states[i].faulty;
+        if (faulty && faulty->fault && !sheaf__leaves_out(load, faulty)) {
+            sheaf__error_copy(err, faulty->fault);
+            return faulty->fault->status;
+        }
+    }
     return status == SHEAF_OK ? sheaf__resume_check_columns(load, err) : status;
 }
 

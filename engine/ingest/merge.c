@@ -27,7 +27,9 @@ typedef struct merge {
 static sheaf_status compare_header(const sheaf__load *load, const sheaf__chunk *chunk,
                                    sheaf_error *err)
 {
-    uint32_t layout = sheaf__schema_find(&load->schema, chunk->header);
+    uint32_t layout;
+    if (sheaf__schema_find(&load->schema, chunk->header, &layout) < 0)
+        return sheaf__error_memory(err, "the columns of a header");
     if (layout != SHEAF__NO_NAME && layout == chunk->file->layout)
         return SHEAF_OK;
     sheaf_error_set(err, SHEAF_ECHANGED, "the header was changed after it was read");

@@ -207,10 +207,10 @@ sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err)
     bool *asked = sheaf_arena_new(arena, bool, n);
     bool *nullable = sheaf_arena_new(arena, bool, n);
     sheaf__fit *fits = sheaf_arena_new(arena, sheaf__fit, n);
-    if (!types || !asked || !fits || !nullable)
+    bool has_room = types && asked && fits && nullable;
+    if (!has_room || sheaf__schema_types(&load->schema, &load->typing.asked, load->infers, types,
+                                         asked, fits, nullable) < 0)
         return sheaf__error_memory(err, "the types");
-    sheaf__schema_types(&load->schema, &load->typing.asked, load->infers, types, asked, fits,
-                        nullable);
     if (load->schema.n_added > 0)
         sheaf__added_types(&load->typing.rules, n - load->schema.n_added, types, asked, nullable);
     load->types = types;

@@ -20,7 +20,18 @@ enum { SHEAF__KEY_GROWTH = 2 };
  */
 size_t sheaf__match_key(sheaf_match match, const char *name, size_t n_bytes, char *key);
 
-/* Whether letters can be matched here. OK; EINVAL: the C library has no locale C.UTF-8. */
+/*
+ * The same piece by piece, for a name of any length, without memory: *match is first what
+ * sheaf__match_begin() returns, and *at 0; `key` has room for SHEAF__KEY_PIECE_BYTES.
+ *
+ * Returns    the number of bytes of the next piece; *at is n_bytes when it was the last.
+ */
+enum { SHEAF__KEY_PIECE_BYTES = 256 };
+sheaf_match sheaf__match_begin(sheaf_match match, const char *name, size_t n_bytes);
+size_t sheaf__match_piece(sheaf_match match, const char *name, size_t n_bytes, size_t *at,
+                          char *key);
+
+/* Whether letters can be matched here. OK; ENOMEM; EINVAL: the C library has no locale C.UTF-8. */
 sheaf_status sheaf__match_check(sheaf_match match, sheaf_error *err);
 
 #endif

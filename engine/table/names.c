@@ -28,12 +28,23 @@ void sheaf__names_end(sheaf__names *names)
     *names = (sheaf__names){0};
 }
 
-static uint64_t hash_of(const char *bytes, size_t n_bytes)
+#define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
+
+static uint64_t hash_more(uint64_t hash, const char *bytes, size_t n_bytes)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < n_bytes; i++)
         hash = (hash ^ (uint8_t)bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static uint64_t hash_end(uint64_t hash)
+{
     return hash ^ hash >> 32;
+}
+
+static uint64_t hash_of(const char *bytes, size_t n_bytes)
+{
+    return hash_end(hash_more(HASH_BEGIN, bytes, n_bytes));
 }
 
 /* The key of a name that is looked for. */
@@ -41,8 +52,13 @@ typedef struct key {
     const char *bytes; /* NULL: no memory */
     size_t n_bytes;
     char *heap; /* of a long one */
-    char stack[256];
+    char stack[SHEAF__KEY_PIECE_BYTES];
 } key;
+
+static bool is_long(size_t n_bytes)
+{
+    return n_bytes > SHEAF__KEY_PIECE_BYTES / SHEAF__KEY_GROWTH;
+}
 
 static void key_make(key *made, const sheaf__names *names, const char *bytes, size_t n_bytes)
 {
@@ -52,7 +68,7 @@ static void key_make(key *made, const sheaf__names *names, const char *bytes, si
     if (names->match == SHEAF_MATCH_EXACT)
         return;
     char *to = made->stack;
-    if (n_bytes > sizeof made->stack / SHEAF__KEY_GROWTH)
+    if (is_long(n_bytes))
         to = made->heap = malloc(n_bytes * SHEAF__KEY_GROWTH);
     made->bytes = to;
     if (to)
@@ -73,15 +89,46 @@ static uint32_t *slot_of(const sheaf__names *names, const char *bytes, size_t n_
     }
 }
 
+/* Whether the item's key is that of a long name. */
+static bool is_key_of(const sheaf__name *item, sheaf_match match, const char *bytes, size_t n_bytes)
+{
+    char piece[SHEAF__KEY_PIECE_BYTES];
+    size_t n_same = 0;
+    for (size_t at = 0; at < n_bytes;) {
+        size_t n = sheaf__match_piece(match, bytes, n_bytes, &at, piece);
+        if (n > item->n_key - n_same || memcmp(item->key + n_same, piece, n) != 0)
+            return false;
+        n_same += n;
+    }
+    return n_same == item->n_key;
+}
+
+/* A name whose key does not fit on the stack: what is looked for must be found without memory. */
+static uint32_t find_long(const sheaf__names *names, const char *bytes, size_t n_bytes)
+{
+    char piece[SHEAF__KEY_PIECE_BYTES];
+    uint64_t hash = HASH_BEGIN;
+    size_t mask = names->n_slots - 1;
+    sheaf_match match = sheaf__match_begin(names->match, bytes, n_bytes);
+    for (size_t at = 0; at < n_bytes;) {
+        size_t n = sheaf__match_piece(match, bytes, n_bytes, &at, piece);
+        hash = hash_more(hash, piece, n);
+    }
+    for (size_t i = hash_end(hash) & mask; names->slots[i] > 0; i = (i + 1) & mask)
+        if (is_key_of(&names->items[names->slots[i] - 1], match, bytes, n_bytes))
+            return names->slots[i] - 1;
+    return SHEAF__NO_NAME;
+}
+
 uint32_t sheaf__names_find(const sheaf__names *names, const char *bytes, size_t n_bytes)
 {
     key wanted;
     if (names->n_slots == 0)
         return SHEAF__NO_NAME;
+    if (names->match != SHEAF_MATCH_EXACT && is_long(n_bytes))
+        return find_long(names, bytes, n_bytes);
     key_make(&wanted, names, bytes, n_bytes);
-    uint32_t held = wanted.bytes || n_bytes == 0 ? *slot_of(names, wanted.bytes, wanted.n_bytes)
-                                                 : 0;
-    free(wanted.heap);
+    uint32_t held = *slot_of(names, wanted.bytes, wanted.n_bytes);
     return held > 0 ? held - 1 : SHEAF__NO_NAME;
 }
 

@@ -48,7 +48,7 @@ void sheaf__names_end(sheaf__names *names);
  */
 size_t sheaf__name_write(const char *bytes, size_t n_bytes, char *to);
 
-/* The index of a name, or SHEAF__NO_NAME (also without memory: then none can be added, either). */
+/* The index of a name, or SHEAF__NO_NAME. It needs no memory. */
 uint32_t sheaf__names_find(const sheaf__names *names, const char *bytes, size_t n_bytes);
 
 /*

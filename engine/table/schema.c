@@ -215,13 +215,16 @@ sheaf_status sheaf__schema_seed(sheaf__schema *schema, const char *name, size_t 
     return added ? grow_kinds(schema) : SHEAF_ENOMEM;
 }
 
-uint32_t sheaf__schema_find(const sheaf__schema *schema, const sheaf__batch *header)
+sheaf_status sheaf__schema_find(const sheaf__schema *schema, const sheaf__batch *header,
+                                uint32_t *layout_index)
 {
     size_t n_key;
     char *key = pack(header, &n_key);
-    uint32_t index = key ? sheaf__names_find(&schema->headers, key, n_key) : SHEAF__NO_NAME;
+    if (!key)
+        return SHEAF_ENOMEM;
+    *layout_index = sheaf__names_find(&schema->headers, key, n_key);
     free(key);
-    return index;
+    return SHEAF_OK;
 }
 
 void sheaf__schema_project(const sheaf__schema *schema, uint32_t layout_index, uint32_t *from)
@@ -311,17 +314,20 @@ uint32_t *sheaf__schema_uses(const sheaf__schema *schema)
     return uses;
 }
 
-void sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *asked, bool found,
-                         sheaf_type *types, bool *is_asked, sheaf__fit *fits, bool *nullable)
+sheaf_status sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *asked,
+                                 bool found, sheaf_type *types, bool *is_asked, sheaf__fit *fits,
+                                 bool *nullable)
 {
     uint32_t *uses = sheaf__schema_uses(schema);
+    if (!uses)
+        return SHEAF_ENOMEM;
     for (size_t i = 0; i < schema->table->n_items - schema->n_added; i++) {
         size_t united = schema->source_of ? schema->source_of[i] : i;
         sheaf__kinds kinds = schema->kinds[united];
         types[i] = found ? sheaf__kinds_type(kinds) : SHEAF_TYPE_TEXT;
         is_asked[i] = false;
         fits[i] = (sheaf__fit){0};
-        bool is_everywhere = uses && uses[united] == schema->headers.n_items;
+        bool is_everywhere = uses[united] == schema->headers.n_items;
         nullable[i] = !found || !is_everywhere || types[i] == SHEAF_TYPE_NULL ||
                       (kinds & SHEAF__KIND_NULL);
     }
@@ -335,4 +341,5 @@ void sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *
         is_asked[index] = true;
         fits[index] = each->fit;
     }
+    return SHEAF_OK;
 }

@@ -112,8 +112,9 @@ sheaf_status sheaf__schema_add(sheaf__schema *schema, const sheaf__batch *header
  */
 sheaf_status sheaf__schema_seed(sheaf__schema *schema, const char *name, size_t n_name);
 
-/* The layout of a header that was added; SHEAF__NO_NAME when it was not, or there is no memory. */
-uint32_t sheaf__schema_find(const sheaf__schema *schema, const sheaf__batch *header);
+/* The layout of a header that was added; SHEAF__NO_NAME when it was not. OK, ENOMEM. */
+sheaf_status sheaf__schema_find(const sheaf__schema *schema, const sheaf__batch *header,
+                                uint32_t *layout_index);
 
 /* A file of this layout holds these kinds, one set for each of its columns. */
 void sheaf__schema_widen(sheaf__schema *schema, uint32_t layout_index, const sheaf__kinds *kinds);
@@ -148,8 +149,11 @@ void sheaf__schema_hint(const sheaf__schema *schema, const char *name, sheaf_err
  * whether it may be null: types[i], is_asked[i], nullable[i]. What is asked for wins over what was
  * found (nothing was, if `found` is false: text). A column that some header lacks may be null. And
  * fits[i], what else is asked of its values.
+ *
+ * Returns    OK, ENOMEM.
  */
-void sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *asked, bool found,
-                         sheaf_type *types, bool *is_asked, sheaf__fit *fits, bool *nullable);
+sheaf_status sheaf__schema_types(const sheaf__schema *schema, const sheaf__asked_types *asked,
+                                 bool found, sheaf_type *types, bool *is_asked, sheaf__fit *fits,
+                                 bool *nullable);
 
 #endif
