@@ -1,6 +1,7 @@
 /* Endings of paths: see path.h. In no locale: only ASCII letters have two cases. */
 #include "engine/core/path.h"
 
+#include <errno.h>
 #include <string.h>
 
 static char lower(char byte)
@@ -18,4 +19,9 @@ bool sheaf__path_ends_with(const char *path, const char *ending)
         if (lower(path[n_path - n_ending + i]) != ending[i])
             return false;
     return true;
+}
+
+bool sheaf__path_is_absent(int os_error)
+{
+    return os_error == ENOENT || os_error == ENOTDIR || os_error == ENAMETOOLONG;
 }

@@ -7,4 +7,7 @@
 /* Whether the path ends with `ending`, which is in lower case; ASCII letters of the path in any. */
 bool sheaf__path_ends_with(const char *path, const char *ending);
 
+/* Whether what a system call failed with says that there is no such file, and cannot be one. */
+bool sheaf__path_is_absent(int os_error);
+
 #endif

@@ -348,6 +348,8 @@ static sheaf_status commit(sheaf__load *load, sheaf_error *err)
         status = sheaf__rejects_commit(load, err);
     if (status == SHEAF_OK)
         status = sink->ops->commit(sink, err);
+    if (status < 0 && path)
+        sheaf__rejects_undo(load);
     return status < 0 || path ? status : sheaf__rejects_commit(load, err);
 }
 

@@ -595,6 +595,8 @@ uint64_t sheaf__rejects_size(const sheaf__load *load);
 /* Bring the quarantine to the disk, before the rows are committed; make it appear behind them. */
 sheaf_status sheaf__rejects_settle(sheaf__load *load, sheaf_error *err);
 sheaf_status sheaf__rejects_commit(sheaf__load *load, sheaf_error *err);
+/* As it was before that: the rows could not be committed. */
+void sheaf__rejects_undo(sheaf__load *load);
 
 /* ---- ranges.c ---- */
 

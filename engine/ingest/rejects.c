@@ -2,6 +2,7 @@
  * Records that were set aside, from a chunk to where they belong: the quarantine, whoever wants to
  * be told, and the account. See load.h.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
+#include "engine/core/path.h"
 #include "engine/ingest/resume.h"
 #include "readers/repair.h"
 
@@ -96,6 +98,8 @@ static sheaf_status check_place(const sheaf__load *load, const sheaf_ingest *ing
     struct stat st;
     struct stat out;
     bool exists = stat(path, &st) == 0;
+    if (!exists && !sheaf__path_is_absent(errno))
+        return sheaf__error_system(err, errno, "cannot examine the quarantine", path);
     if (exists ? !S_ISREG(st.st_mode) : lstat(path, &st) == 0)
         return refuse(path, "a directory, a FIFO, a device or a link that leads to nothing", err);
     if (exists && sheaf__load_find_source(load->files, &st))
@@ -131,8 +135,10 @@ static sheaf_status forget_earlier(sheaf__load *load, const sheaf_ingest *ingest
     struct stat st;
     bool is_ours = load->quarantine &&
                    is_same_place(path, sheaf__quarantine_path(load->quarantine));
-    if (is_ours || lstat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
-        sheaf__load_find_source(load->files, &st))
+    bool exists = !is_ours && lstat(path, &st) == 0;
+    if (!is_ours && !exists && !sheaf__path_is_absent(errno))
+        return sheaf__error_system(err, errno, "cannot examine the quarantine", path);
+    if (!exists || !S_ISREG(st.st_mode) || sheaf__load_find_source(load->files, &st))
         return SHEAF_OK;
     return sheaf__quarantine_create(path, ingest->target.stop, &load->earlier_quarantine, err);
 }
@@ -178,6 +184,14 @@ sheaf_status sheaf__rejects_commit(sheaf__load *load, sheaf_error *err)
     if (status == SHEAF_OK && load->earlier_quarantine)
         status = sheaf__quarantine_commit(load->earlier_quarantine, err);
     return status;
+}
+
+void sheaf__rejects_undo(sheaf__load *load)
+{
+    if (load->quarantine)
+        sheaf__quarantine_undo(load->quarantine);
+    if (load->earlier_quarantine)
+        sheaf__quarantine_undo(load->earlier_quarantine);
 }
 
 /* ---- delivery ---- */

@@ -96,7 +96,10 @@ static sheaf_status open_sidecar(sheaf__load *load, const sheaf_ingest *ingest, 
     sheaf_status status = sheaf__sidecar_init(&self->sidecar, ingest->target.path,
                                               ingest->target.stop, err);
     *keeps = appends || load->options->ledger;
-    if (status < 0 || (!*keeps && !sheaf__sidecar_is_there(&self->sidecar)))
+    bool is_there = true;
+    if (status == SHEAF_OK && !*keeps)
+        status = sheaf__sidecar_look(&self->sidecar, &is_there, err);
+    if (status < 0 || !is_there)
         return status;
     status = sheaf__sidecar_read(&self->sidecar, &self->held, err);
     *keeps |= status == SHEAF_OK;
@@ -166,19 +169,28 @@ static void note_directory(struct sheaf__resume *self, const char *path, const c
         self->directory = NULL;
 }
 
-static const char *real_path(struct sheaf__resume *self, const sheaf_file *found)
+/*
+ * What a file is called in the ledger. Never another name because something failed: by that the
+ * next run would not know the file again, and load it twice. OK, ENOMEM, and what realpath() fails
+ * with.
+ */
+static sheaf_status real_path(struct sheaf__resume *self, const sheaf_file *found,
+                              const char **path, sheaf_error *err)
 {
     bool is_regular = found->kind == SHEAF_FILE_REGULAR;
-    const char *beside = is_regular ? real_path_beside(self, found->path) : NULL;
-    if (beside)
-        return beside;
+    *path = is_regular ? real_path_beside(self, found->path) : NULL;
+    if (*path)
+        return SHEAF_OK;
     char *real = is_regular ? realpath(found->path, NULL) : NULL;
-    const char *path = real ? real : found->path;
-    const char *copy = sheaf__arena_copy(self->held.arena, path, strlen(path));
-    if (real && copy)
+    if (is_regular && !real && errno != ENOENT) /* one that is gone is not loaded, either */
+        return sheaf__error_system(err, errno, "cannot find out what the file is really called",
+                                   found->path);
+    const char *told = real ? real : found->path;
+    *path = sheaf__arena_copy(self->held.arena, told, strlen(told));
+    if (real && *path)
         note_directory(self, found->path, real);
     free(real);
-    return copy;
+    return *path ? SHEAF_OK : sheaf__error_memory(err, "a ledger");
 }
 
 /* Its time may be another one: the next load need not look at its content again. */
@@ -303,9 +315,10 @@ static sheaf_status choose_files(sheaf__load *load, sheaf_error *err)
         const sheaf_file *found = load->states[i].found;
         const sheaf__ledger_file *entry;
         verdict is = IS_NEW;
-        const char *path = real_path(self, found);
-        sheaf_status status = path ? judge(load, found, path, &entry, &is, err)
-                                   : sheaf__error_memory(err, "a ledger");
+        const char *path;
+        sheaf_status status = real_path(self, found, &path, err);
+        if (status == SHEAF_OK)
+            status = judge(load, found, path, &entry, &is, err);
         if (status == SHEAF_OK && is == IS_CHANGED &&
             load->options->changed == SHEAF_CHANGED_REPLACE)
             status = forget(load, entry, err);
@@ -399,17 +412,17 @@ static sheaf_status plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_er
     bool appends = ingest->target.if_exists == SHEAF_IF_EXISTS_APPEND;
     bool is_file = ingest->target.kind == SHEAF__SINK_FILE;
     bool must_know = load->options->resume || is_file;
+    sheaf_status status = SHEAF_OK;
     if (appends && self->held.exists && !self->held.is_known && must_know)
         return refuse_unknown(ingest, err);
     load->appends = appends && self->held.exists;
     self->is_closed = is_closed(&ingest->target);
     if (!load->appends) { /* all files are new, whatever was there */
-        for (size_t i = 0; i < load->n_files; i++)
-            if ((self->files[i].entry.path = real_path(self, load->states[i].found)) == NULL)
-                return sheaf__error_memory(err, "a ledger");
-        return SHEAF_OK;
+        for (size_t i = 0; i < load->n_files && status == SHEAF_OK; i++)
+            status = real_path(self, load->states[i].found, &self->files[i].entry.path, err);
+        return status;
     }
-    sheaf_status status = choose_files(load, err);
+    status = choose_files(load, err);
     if (status < 0)
         return status;
     count_gone(load);

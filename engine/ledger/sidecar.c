@@ -1,6 +1,7 @@
 /* The ledger of a file, written: see sidecar.h; sidecar_read.c reads it. */
 #include "engine/ledger/sidecar.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sheaf/version.h>
 
 #include "engine/core/error.h"
+#include "engine/core/path.h"
 #include "engine/ledger/entry.h"
 #include "engine/sinks/output.h"
 
@@ -36,10 +38,13 @@ void sheaf__sidecar_end(sheaf__sidecar *sidecar)
     *sidecar = (sheaf__sidecar){0};
 }
 
-bool sheaf__sidecar_is_there(const sheaf__sidecar *sidecar)
+sheaf_status sheaf__sidecar_look(const sheaf__sidecar *sidecar, bool *is_there, sheaf_error *err)
 {
     struct stat st;
-    return lstat(sidecar->path, &st) == 0;
+    *is_there = lstat(sidecar->path, &st) == 0;
+    if (!*is_there && !sheaf__path_is_absent(errno))
+        return sheaf__error_system(err, errno, "cannot examine the ledger", sidecar->path);
+    return SHEAF_OK;
 }
 
 /* ---- members ---- */

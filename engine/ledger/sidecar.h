@@ -46,7 +46,7 @@ sheaf_status sheaf__sidecar_init(sheaf__sidecar *sidecar, const char *destinatio
 void sheaf__sidecar_end(sheaf__sidecar *sidecar);
 
 /* Whether there is one. */
-bool sheaf__sidecar_is_there(const sheaf__sidecar *sidecar);
+sheaf_status sheaf__sidecar_look(const sheaf__sidecar *sidecar, bool *is_there, sheaf_error *err);
 
 /*
  * What the destination holds, if there is one. The ledger's is_known stays false if there is no

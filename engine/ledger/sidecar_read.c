@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "engine/core/error.h"
+#include "engine/core/path.h"
 #include "engine/ledger/content.h"
 #include "engine/ledger/entry.h"
 #include "engine/ledger/json_line.h"
@@ -165,7 +166,9 @@ static sheaf_status read_lines(reading *self, FILE *file, const struct stat *st,
         status = read_line(self, text, (size_t)n, is_first, st, err);
         is_first = false;
     }
-    if (status == SHEAF_OK && (is_first || ferror(file)))
+    if (status == SHEAF_OK && !feof(file)) /* an error, or there was no memory for a line */
+        status = sheaf__error_system(err, errno, "cannot read the ledger", self->sidecar->path);
+    else if (status == SHEAF_OK && is_first)
         status = no_ledger(self->sidecar, err);
     free(text);
     return status;
@@ -176,6 +179,9 @@ sheaf_status sheaf__sidecar_read(sheaf__sidecar *sidecar, sheaf__ledger *ledger,
     struct stat st;
     reading self = {.sidecar = sidecar, .ledger = ledger};
     ledger->exists = stat(sidecar->destination, &st) == 0;
+    if (!ledger->exists && !sheaf__path_is_absent(errno))
+        return sheaf__error_system(err, errno, "cannot examine the destination",
+                                   sidecar->destination);
     sidecar->before = (sheaf__generation){.exists = ledger->exists, .is_known = !ledger->exists};
     if (!ledger->exists || !S_ISREG(st.st_mode))
         return SHEAF_OK; /* whatever is told of one that is not there */

@@ -17,7 +17,7 @@
 #include "engine/core/system.h"
 #include "engine/sinks/leftovers.h"
 
-enum { POLL_MS = 50, COPIED_AT_ONCE_BYTES = 64 << 20 };
+enum { POLL_MS = 50, COPIED_AT_ONCE_BYTES = 64 << 20, LOCK_TRIES = 10 };
 
 /* The directory part of the path, "." without one. */
 static void directory_of(const char *path, char *directory, size_t size)
@@ -136,15 +136,22 @@ static sheaf_status resolve(sheaf__output *output, const char *path, const mode_
 
 /*
  * The file is ours, and a lock says so until its last name is given. (A file system without locks
- * has no leftovers that are removed.) False: who removes leftovers was quicker.
+ * has no leftovers that are removed; but where a lock fails once, and not always, we would take
+ * what has none for a leftover.) 0, EEXIST: who removes leftovers was quicker, or what failed.
  */
-static bool lock_temporary(sheaf__output *output)
+static int lock_temporary(sheaf__output *output)
 {
     struct stat st;
+    int locked = -1;
     output->lock_fd = fcntl(output->fd, F_DUPFD_CLOEXEC, 0);
-    if (flock(output->fd, LOCK_EX | LOCK_NB) != 0)
-        return errno != EWOULDBLOCK;
-    return fstat(output->fd, &st) != 0 || st.st_nlink > 0;
+    if (output->lock_fd < 0)
+        return errno;
+    for (int i = 0; i < LOCK_TRIES && locked != 0; i++) {
+        locked = flock(output->fd, LOCK_EX | LOCK_NB);
+        if (locked != 0 && errno != EINTR && errno != ENOLCK)
+            return errno == EWOULDBLOCK ? EEXIST : 0;
+    }
+    return fstat(output->fd, &st) != 0 || st.st_nlink > 0 ? 0 : EEXIST;
 }
 
 static void close_temporary(sheaf__output *output)
@@ -163,6 +170,15 @@ static void close_kept(sheaf__output *output)
     output->kept_fd = -1;
 }
 
+bool sheaf__output_name_temporary(const char *path, char *temporary, size_t size)
+{
+    char directory[PATH_MAX];
+    directory_of(path, directory, sizeof directory);
+    int n = snprintf(temporary, size, "%s/.sheaf-%ld-%llx.tmp", directory, (long)getpid(),
+                     (unsigned long long)sheaf__now_ns());
+    return n > 0 && (size_t)n < size;
+}
+
 static sheaf_status open_temporary(sheaf__output *output, const mode_t *mode, sheaf_error *err)
 {
     char directory[PATH_MAX];
@@ -170,9 +186,8 @@ static sheaf_status open_temporary(sheaf__output *output, const mode_t *mode, sh
     sheaf__leftovers_remove(directory);
     int failure = EEXIST;
     for (int attempt = 0; output->fd < 0 && failure == EEXIST && attempt < 100; attempt++) {
-        int n = snprintf(output->temporary, sizeof output->temporary, "%s/.sheaf-%ld-%llx.tmp",
-                         directory, (long)getpid(), (unsigned long long)sheaf__now_ns());
-        if (n < 0 || (size_t)n >= sizeof output->temporary) {
+        if (!sheaf__output_name_temporary(output->path, output->temporary,
+                                          sizeof output->temporary)) {
             failure = ENAMETOOLONG;
             break;
         }
@@ -180,9 +195,10 @@ static sheaf_status open_temporary(sheaf__output *output, const mode_t *mode, sh
         output->fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                           mode ? 0600 : 0666);
         failure = errno;
-        if (output->fd >= 0 && !lock_temporary(output)) {
+        if (output->fd >= 0 && (failure = lock_temporary(output)) != 0) {
             close_temporary(output);
-            failure = EEXIST;
+            if (failure != EEXIST)
+                unlink(output->temporary);
         }
     }
     if (output->fd < 0) {
@@ -300,7 +316,9 @@ static void write_all(sheaf__output *output, const uint8_t *bytes, size_t n_byte
 static ssize_t copy_some(sheaf__output *output, int from, size_t n_bytes)
 {
     ssize_t n = copy_file_range(from, NULL, output->fd, NULL, n_bytes, 0);
-    if (n >= 0 || (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP))
+    /* Some kernels say 0 of a file that has more: to read is what tells. */
+    if (n > 0 ||
+        (n < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP))
         return n;
     if (n_bytes > SHEAF__OUTPUT_BUFFER_BYTES)
         n_bytes = SHEAF__OUTPUT_BUFFER_BYTES;
@@ -312,11 +330,22 @@ static ssize_t copy_some(sheaf__output *output, int from, size_t n_bytes)
     return n;
 }
 
+static void end_of_old(sheaf__output *output)
+{
+    output->failure = sheaf_error_set(&output->failure_error, SHEAF_ECHANGED,
+                                      "what is there has become shorter meanwhile");
+    sheaf__error_source(&output->failure_error, output->path);
+    sheaf_error_hint(&output->failure_error, "run again when nobody writes to it");
+}
+
 static void copy_all(sheaf__output *output, int from, uint64_t n_bytes)
 {
+    bool wants_all = n_bytes == UINT64_MAX;
     while (n_bytes > 0 && output->failure == SHEAF_OK) {
         size_t most = n_bytes < COPIED_AT_ONCE_BYTES ? (size_t)n_bytes : COPIED_AT_ONCE_BYTES;
         ssize_t n = copy_some(output, from, most);
+        if (n == 0 && !wants_all && output->failure == SHEAF_OK)
+            end_of_old(output);
         if (n == 0)
             return;
         if (n > 0) {
@@ -398,10 +427,19 @@ sheaf_status sheaf__output_status(const sheaf__output *output, sheaf_error *err)
 /*
  * Give the file its name. Unless it may replace, it must not: somebody may have made one meanwhile.
  */
-static int rename_into_place(const sheaf__output *output)
+static int rename_into_place(sheaf__output *output)
 {
-    if (output->replace)
-        return rename(output->temporary, output->path);
+    if (output->keeps_old &&
+        renameat2(AT_FDCWD, output->temporary, AT_FDCWD, output->path, RENAME_EXCHANGE) == 0) {
+        output->has_old = true;
+        return 0;
+    }
+    bool is_new = output->keeps_old && errno == ENOENT;
+    if (output->replace) {
+        int renamed = rename(output->temporary, output->path);
+        output->is_new = is_new && renamed == 0;
+        return renamed;
+    }
     if (renameat2(AT_FDCWD, output->temporary, AT_FDCWD, output->path, RENAME_NOREPLACE) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
@@ -460,11 +498,21 @@ sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err)
         return errno == EEXIST
                    ? already_exists(output, err)
                    : sheaf__error_system(err, errno, "cannot rename the file", output->path);
-    output->temporary[0] = '\0';
+    if (!output->has_old)
+        output->temporary[0] = '\0';
     close_temporary(output);
     close_kept(output);
     sync_directory(output->path);
     return SHEAF_OK;
+}
+
+void sheaf__output_undo(sheaf__output *output)
+{
+    if (output->has_old)
+        renameat2(AT_FDCWD, output->temporary, AT_FDCWD, output->path, RENAME_EXCHANGE);
+    else if (output->is_new)
+        unlink(output->path);
+    output->has_old = output->is_new = false;
 }
 
 void sheaf__output_abort(sheaf__output *output)

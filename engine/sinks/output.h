@@ -23,6 +23,9 @@ typedef struct sheaf__output {
     bool may_block; /* a pipe, terminal or socket: its reader may be slow */
     bool replace;
     bool appends;             /* what is there stays, before all that is put */
+    bool keeps_old;           /* for undo; its owner says so before commit */
+    bool has_old;             /* after commit: under the temporary name is what was replaced */
+    bool is_new;              /* after commit: nothing was */
     mode_t mode;              /* of the file that is replaced */
     char path[PATH_MAX];      /* where the file will be: symbolic links are followed */
     char temporary[PATH_MAX]; /* "" when there is none */
@@ -84,6 +87,15 @@ sheaf_status sheaf__output_settle(sheaf__output *output, const char **path, shea
 
 /* Write what is buffered and make the file appear. */
 sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err);
+
+/*
+ * After commit, if the file keeps the old one: as if that had not been. As far as it can be: on a
+ * file system that cannot exchange two files nothing is undone of one that replaced another.
+ */
+void sheaf__output_undo(sheaf__output *output);
+
+/* A name for a temporary file beside a path. False: it is too long. */
+bool sheaf__output_name_temporary(const char *path, char *temporary, size_t size);
 
 /*
  * Forget what was written: a temporary file goes. What is buffered for standard output is still

@@ -132,8 +132,9 @@ typedef struct sheaf__sink_ops {
     /* What was written so far is committed, and more may come. NULL: only all of it can be. */
     sheaf_status (*checkpoint)(sheaf__sink *sink, sheaf_error *err);
     /*
-     * Of a file: bring it to the disk, so that of commit only the renaming is left; *path: what it
-     * is called until then, or NULL: this one is none. NULL: a kind that never is.
+     * Before commit, of a kind that may be a file: end it and bring it to the disk, so that of
+     * commit only the renaming is left; *path: what it is called until then, or NULL: this one is
+     * none. NULL: a kind that never is.
      */
     sheaf_status (*settle)(sheaf__sink *sink, const char **path, sheaf_error *err);
 } sheaf__sink_ops;

@@ -282,7 +282,10 @@ sheaf_status sheaf__parquet_put_column(sheaf__bytes *to, const sheaf__column *co
     if (!scratch->compressor || (made.n_present > 0 && !made.values))
         return no_memory(err);
     sheaf__dictionary *dictionary = &scratch->dictionary;
+    dictionary->failed = false;
     made.has_dictionary = find_dictionary(dictionary, column, made.values, made.n_present);
+    if (dictionary->failed) /* without one the bytes would depend on how much memory there was */
+        return no_memory(err);
     chunk->n_nulls = column->n_nulls;
     chunk->n_different = made.has_dictionary ? dictionary->n : 0;
     sheaf__bounds_of(&chunk->bounds, column->type, made.values, column->text,

@@ -42,15 +42,8 @@ static bool resize(void *pointer, size_t n_bytes)
     return made != NULL;
 }
 
-/* Empty tables for n values: *shift brings a hash to a slot. */
-static bool begin(sheaf__dictionary *dictionary, size_t n, unsigned *shift)
+static bool make_room(sheaf__dictionary *dictionary, size_t n, size_t n_slots)
 {
-    size_t n_slots = 1024;
-    unsigned bits = 10;
-    for (; n_slots < 2 * (numbers_max(n) + BLOCK); bits++)
-        n_slots *= 2;
-    *shift = 64 - bits;
-    dictionary->n = 0;
     if (n > dictionary->indexes_capacity) {
         dictionary->indexes_capacity = 0;
         if (!resize(&dictionary->indexes, n * sizeof *dictionary->indexes))
@@ -64,6 +57,21 @@ static bool begin(sheaf__dictionary *dictionary, size_t n, unsigned *shift)
             return false;
         dictionary->slots_capacity = n_slots;
     }
+    return true;
+}
+
+/* Empty tables for n values: *shift brings a hash to a slot. */
+static bool begin(sheaf__dictionary *dictionary, size_t n, unsigned *shift)
+{
+    size_t n_slots = 1024;
+    unsigned bits = 10;
+    for (; n_slots < 2 * (numbers_max(n) + BLOCK); bits++)
+        n_slots *= 2;
+    *shift = 64 - bits;
+    dictionary->n = 0;
+    dictionary->failed = !make_room(dictionary, n, n_slots);
+    if (dictionary->failed)
+        return false;
     memset(dictionary->slots, 0, n_slots * sizeof *dictionary->slots);
     return true;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 typedef struct sheaf__dictionary {
+    bool failed;       /* there was no memory for the last search */
     uint32_t *indexes; /* of each value the number */
     size_t indexes_capacity;
     uint32_t *firsts; /* of each number the value that had it first */
@@ -24,7 +25,7 @@ typedef struct sheaf__dictionary {
 
 void sheaf__dictionary_end(sheaf__dictionary *dictionary);
 
-/* For values that stand behind each other. False: it is not worth it, or there is no memory. */
+/* For values that stand behind each other. False: it is not worth it, or it failed. */
 bool sheaf__dictionary_of_4_bytes(sheaf__dictionary *dictionary, const void *values, size_t n);
 bool sheaf__dictionary_of_8_bytes(sheaf__dictionary *dictionary, const void *values, size_t n);
 

@@ -22,6 +22,8 @@ struct sheaf__quarantine {
     uint64_t kept_bytes;
     bool is_open;
     bool was_open; /* at the last mark */
+    bool has_earlier;
+    char earlier[PATH_MAX]; /* what one of an earlier run is called until the end */
     sheaf__output output;
     char *text; /* a value, escaped */
     size_t text_capacity;
@@ -199,16 +201,34 @@ uint64_t sheaf__quarantine_size(const sheaf__quarantine *self)
     return self->keeps ? self->kept_bytes : 0;
 }
 
+/* It has another name until the end: it may have to come back. */
+static sheaf_status remove_earlier(sheaf__quarantine *self, sheaf_error *err)
+{
+    bool is_named = sheaf__output_name_temporary(self->path, self->earlier, sizeof self->earlier);
+    if ((is_named ? rename(self->path, self->earlier) : unlink(self->path)) == 0) {
+        self->has_earlier = is_named;
+        return SHEAF_OK;
+    }
+    return errno == ENOENT || errno == ENOTDIR
+               ? SHEAF_OK
+               : sheaf__error_system(err, errno, "cannot remove the quarantine of an earlier run",
+                                     self->path);
+}
+
 sheaf_status sheaf__quarantine_commit(sheaf__quarantine *self, sheaf_error *err)
 {
+    self->output.keeps_old = true;
     if (self->is_open)
         return sheaf__output_commit(&self->output, err);
-    if (self->keeps && !has_more(self))
-        return SHEAF_OK;
-    if (unlink(self->path) != 0 && errno != ENOENT && errno != ENOTDIR)
-        return sheaf__error_system(err, errno, "cannot remove the quarantine of an earlier run",
-                                   self->path);
-    return SHEAF_OK;
+    return self->keeps && !has_more(self) ? SHEAF_OK : remove_earlier(self, err);
+}
+
+void sheaf__quarantine_undo(sheaf__quarantine *self)
+{
+    if (self->is_open)
+        sheaf__output_undo(&self->output);
+    if (self->has_earlier && rename(self->earlier, self->path) == 0)
+        self->has_earlier = false;
 }
 
 void sheaf__quarantine_destroy(sheaf__quarantine *self)
@@ -217,6 +237,8 @@ void sheaf__quarantine_destroy(sheaf__quarantine *self)
         return;
     if (self->is_open)
         sheaf__output_end(&self->output);
+    if (self->has_earlier)
+        unlink(self->earlier);
     free(self->text);
     free(self->path);
     free(self);

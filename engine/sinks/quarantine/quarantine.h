@@ -48,6 +48,9 @@ uint64_t sheaf__quarantine_size(const sheaf__quarantine *quarantine);
 /* Make the file appear, or go if there is nothing for it. */
 sheaf_status sheaf__quarantine_commit(sheaf__quarantine *quarantine, sheaf_error *err);
 
+/* After commit: as it was before, because the rows could not be committed. */
+void sheaf__quarantine_undo(sheaf__quarantine *quarantine);
+
 /* Without commit before, nothing has changed. NULL is allowed. */
 void sheaf__quarantine_destroy(sheaf__quarantine *quarantine);
 
