@@ -27,9 +27,11 @@ enum {
 sheaf_status sheaf__sqlite_refused(const sheaf__sqlite_connection *self, const char *what,
                                    sheaf_error *err)
 {
-    int code = self->db ? sqlite3_errcode(self->db) : SQLITE_NOMEM;
+    int code = self->db ? sqlite3_errcode(self->db) : SQLITE_OK;
     char reason[200];
-    const char *text = self->db ? sqlite3_errmsg(self->db) : "out of memory";
+    if (code == SQLITE_OK) /* it was not SQLite that found none */
+        code = SQLITE_NOMEM;
+    const char *text = code == SQLITE_NOMEM ? "out of memory" : sqlite3_errmsg(self->db);
     if (code == SQLITE_INTERRUPT)
         return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
     sheaf_text_escape(text, strlen(text), reason, sizeof reason);
@@ -173,6 +175,17 @@ sheaf_status sheaf__sqlite_begin(sheaf__sqlite_connection *self, sheaf_error *er
                                  "cannot write to the database", err);
 }
 
+/*
+ * The journal is gone, which is the commit, and only then a lock could not be given back: it goes
+ * when the database is closed.
+ */
+static bool has_committed(const sheaf__sqlite_connection *self)
+{
+    int code = sqlite3_extended_errcode(self->db);
+    return sqlite3_get_autocommit(self->db) &&
+           (code == SQLITE_IOERR_UNLOCK || code == SQLITE_IOERR_RDLOCK);
+}
+
 sheaf_status sheaf__sqlite_commit(sheaf__sqlite_connection *self, sheaf_error *err)
 {
     if (has_moved(self)) {
@@ -185,6 +198,8 @@ sheaf_status sheaf__sqlite_commit(sheaf__sqlite_connection *self, sheaf_error *e
     self->busy_timeout_ms = COMMIT_TIMEOUT_MS;
     sheaf_status status = sheaf__sqlite_execute(self, sqlite3_mprintf("COMMIT"), "cannot commit",
                                                 err);
+    if (status < 0 && has_committed(self))
+        return SHEAF_OK;
     if (status < 0 && is_stopped(self))
         return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled");
     return status;
@@ -214,10 +229,8 @@ static void remove_own_file(sheaf__sqlite_connection *self)
     sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-void sheaf__sqlite_abort(sheaf__sqlite_connection *self)
+static void roll_back(sheaf__sqlite_connection *self)
 {
-    if (!self->db)
-        return;
     if (!sqlite3_get_autocommit(self->db))
         sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
     /*
@@ -229,6 +242,34 @@ void sheaf__sqlite_abort(sheaf__sqlite_connection *self)
         remove_own_file(self);
     sqlite3_close(self->db);
     self->db = NULL;
+}
+
+/*
+ * The same without SQLite, which may have failed to open the file, or have no memory for a
+ * statement: an empty file, under the lock that SQLite calls EXCLUSIVE (its file format's "lock
+ * bytes": 512 of them behind the first GiB).
+ */
+static void remove_empty_file(const sheaf__sqlite_connection *self)
+{
+    struct stat st;
+    struct stat there;
+    struct flock lock = {.l_type = F_WRLCK, .l_start = 0x40000000, .l_len = 512};
+    int fd = open(self->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (fcntl(fd, F_SETLK, &lock) == 0 && fstat(fd, &st) == 0 && stat(self->path, &there) == 0 &&
+        st.st_size == 0 && st.st_dev == there.st_dev && st.st_ino == there.st_ino)
+        unlink(self->path);
+    close(fd);
+}
+
+void sheaf__sqlite_abort(sheaf__sqlite_connection *self)
+{
+    if (self->db)
+        roll_back(self);
+    if (self->made_file) /* and it is still there */
+        remove_empty_file(self);
+    self->made_file = false;
 }
 
 void sheaf__sqlite_close(sheaf__sqlite_connection *self)
