@@ -40,17 +40,6 @@ static const char *code_of(sheaf_status status)
     }
 }
 
-static void put_path(const char *path)
-{
-    size_t n = sheaf_text_escape(path, strlen(path), NULL, 0);
-    char *text = malloc(n + 1);
-    if (!text)
-        return;
-    sheaf_text_escape(path, strlen(path), text, n + 1);
-    fwrite(text, 1, n, stdout);
-    free(text);
-}
-
 /* The line that is meant, and a caret below it: what sheaf_error_format() has behind the place. */
 static void put_excerpt(const sheaf_error *err)
 {
@@ -67,7 +56,7 @@ static void put_excerpt(const sheaf_error *err)
 static void put_text(const reporter *self, const sheaf_file *file, const sheaf_error *err,
                      const char *code)
 {
-    put_path(file->path);
+    text_put(stdout, file->path, strlen(file->path));
     if (err->line > 0)
         printf(":%" PRIu64, err->line);
     if (err->line > 0 && err->line_byte > 0)

@@ -123,7 +123,10 @@ typedef struct arguments {
 
 /* ---- options.c ---- */
 
-/* Understand the command line. On a usage error: EXIT_USAGE after telling on stderr; else -1. */
+/*
+ * Understand the command line. On a usage error: EXIT_USAGE after telling on stderr, without memory
+ * EXIT_FAULT; else -1.
+ */
 int arguments_parse(arguments *args, int argc, char **argv);
 void arguments_free(arguments *args);
 
@@ -159,13 +162,24 @@ const char *dialect_set(sheaf_dialect *dialect, const char *option, const char *
 /* What nobody said is as RFC 4180 has it. */
 void dialect_leave_nothing_open(sheaf_dialect *dialect);
 
-/* ---- lists.c: each false when the text is not understood, or there is no memory ---- */
+/* ---- lists.c: each false when the text is not understood ---- */
+
+/* Room for all the names that a command line may list. False: there is no memory. */
+bool lists_reserve(arguments *args, int argc, char **argv);
 
 bool names_add(names *list, char *text);     /* NAME[,NAME...] */
 bool renames_add(renames *list, char *text); /* OLD=NEW */
 bool added_add(added *list, char *text);     /* WHAT[=NAME][,...]: none twice */
 bool indexes_add(indexes *list, char *text); /* NAME[,NAME...]: one index */
 void indexes_free(indexes *list);
+
+/* ---- text.c ---- */
+
+/* Bytes from outside, escaped for a terminal, or as the inside of a JSON string. */
+void text_put(FILE *out, const char *bytes, size_t n_bytes);
+void text_put_json(FILE *out, const char *bytes, size_t n_bytes);
+/* How many columns of a terminal they take, escaped. */
+int text_width(const char *bytes, size_t n_bytes);
 
 /* ---- report.c ---- */
 

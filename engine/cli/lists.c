@@ -37,15 +37,16 @@ static char *take_name(char **text, const char *stops, char *stop)
     return name;
 }
 
-/* Room for one more in an array, whose size doubles. */
-static bool make_room(void **items, size_t n, size_t item_bytes)
+bool lists_reserve(arguments *args, int argc, char **argv)
 {
-    if (n & (n - 1)) /* no power of two, nor 0: there is some */
-        return true;
-    void *grown = realloc(*items, (n > 0 ? 2 * n : 1) * item_bytes);
-    if (grown)
-        *items = grown;
-    return grown != NULL;
+    size_t n = 1;
+    for (int i = 0; i < argc; i++, n++)
+        for (const char *at = argv[i]; (at = strchr(at, ',')) != NULL; at++)
+            n++;
+    args->select.items = calloc(n, sizeof *args->select.items);
+    args->drop.items = calloc(n, sizeof *args->drop.items);
+    args->renames.items = calloc(n, sizeof *args->renames.items);
+    return args->select.items && args->drop.items && args->renames.items;
 }
 
 bool names_add(names *list, char *text)
@@ -53,7 +54,7 @@ bool names_add(names *list, char *text)
     char stop;
     do {
         char *name = take_name(&text, ",", &stop);
-        if (!name || !*name || !make_room((void **)&list->items, list->n, sizeof *list->items))
+        if (!name || !*name)
             return false;
         list->items[list->n++] = name;
     } while (stop);
@@ -67,7 +68,7 @@ bool renames_add(renames *list, char *text)
     if (!from || !*from || stop != '=')
         return false;
     char *to = *text == '"' ? take_name(&text, "", &stop) : text;
-    if (!to || !*to || !make_room((void **)&list->items, list->n, sizeof *list->items))
+    if (!to || !*to)
         return false;
     list->items[list->n++] = (sheaf_rename){.from = from, .to = to};
     return true;

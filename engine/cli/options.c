@@ -463,8 +463,11 @@ int arguments_parse(arguments *args, int argc, char **argv)
     args->ingest.types = args->types;
     args->ingest.encodings = args->encodings;
     args->ingest.nulls = args->nulls;
-    if (!args->types || !args->nulls || !args->encodings || !bench_remember(args, argc, argv))
-        return usage("there is no memory for so many options", NULL, "give fewer");
+    if (!args->types || !args->nulls || !args->encodings || !lists_reserve(args, argc, argv) ||
+        !bench_remember(args, argc, argv)) {
+        fputs("error: no memory for the options\n  help: free memory\n", stderr);
+        return EXIT_FAULT;
+    }
     if (args->command == COMMAND_HELP) {
         args->help_about = argc > 1 ? command_of(argv[1]) : COMMAND_NONE;
         if (argc > 1 && args->help_about == COMMAND_NONE)

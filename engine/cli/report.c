@@ -225,13 +225,9 @@ static void print_summary_text(const reporter *self, const sheaf_summary *sum, F
 
 void json_put(FILE *out, const char *name, const char *bytes, size_t length)
 {
-    size_t n = sheaf_text_json(bytes, length, NULL, 0);
-    char *text = malloc(n + 1);
-    if (text) {
-        sheaf_text_json(bytes, length, text, n + 1);
-        fprintf(out, "\"%s\":\"%s\"", name, text);
-        free(text);
-    }
+    fprintf(out, "\"%s\":\"", name);
+    text_put_json(out, bytes, length);
+    fputc('"', out);
 }
 
 void print_json_text(FILE *out, const char *name, const char *bytes)
@@ -423,14 +419,10 @@ void report_counts(const reporter *self, const sheaf_summary *summary, FILE *out
 
 static void print_column_text(const sheaf_column *column, FILE *out)
 {
-    size_t n = sheaf_text_escape(column->name, column->n_name, NULL, 0);
-    char *name = malloc(n + 1);
-    if (!name)
-        return;
-    sheaf_text_escape(column->name, column->n_name, name, n + 1);
-    fprintf(out, "%-13s  %-8s  %s\n", sheaf_type_name(column->type),
-            column->nullable ? "null" : "not null", name);
-    free(name);
+    fprintf(out, "%-13s  %-8s  ", sheaf_type_name(column->type),
+            column->nullable ? "null" : "not null");
+    text_put(out, column->name, column->n_name);
+    fputc('\n', out);
 }
 
 static void print_column_json(const sheaf_column *column, FILE *out)

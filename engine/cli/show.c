@@ -61,34 +61,6 @@ static bool parse_place(char *text, place *made)
 
 /* ---- for people ---- */
 
-static char *escaped(const char *bytes, size_t n_bytes)
-{
-    size_t n = sheaf_text_escape(bytes, n_bytes, NULL, 0);
-    char *text = malloc(n + 1);
-    if (text)
-        sheaf_text_escape(bytes, n_bytes, text, n + 1);
-    return text;
-}
-
-static void put_escaped(const char *bytes, size_t n_bytes)
-{
-    char *text = escaped(bytes, n_bytes);
-    fputs(text ? text : "?", stdout);
-    free(text);
-}
-
-/* How many columns of a terminal a text takes, once it is escaped. */
-static int width_of(const char *bytes, size_t n_bytes)
-{
-    char *text = escaped(bytes, n_bytes);
-    int width = 0;
-    for (const char *at = text; at && *at; at++)
-        width += ((unsigned char)*at & 0xC0) !=
-                 0x80; /* bytes that continue a character take none */
-    free(text);
-    return width;
-}
-
 /* The length of a line of the record without its end, and *next: where the next one begins. */
 static size_t line_of(const sheaf_record *record, size_t begin, size_t *next)
 {
@@ -103,7 +75,7 @@ static size_t line_of(const sheaf_record *record, size_t begin, size_t *next)
 
 static void put_caret(const sheaf_record *record, int number_width, size_t line_begin)
 {
-    int indent = width_of(record->raw + line_begin, record->fault_at - line_begin);
+    int indent = text_width(record->raw + line_begin, record->fault_at - line_begin);
     printf("%*s | %*s^ %s [%s]\n", number_width, "", indent, "", record->fault->message,
            record->code);
 }
@@ -119,7 +91,7 @@ static void put_raw(const sheaf_record *record)
     for (size_t at = 0;; at = next, line++) {
         size_t n = line_of(record, at, &next);
         printf("%*" PRIu64 " | ", width, line);
-        put_escaped(record->raw + at, n);
+        text_put(stdout, record->raw + at, n);
         putchar('\n');
         bool is_last = at + n >= record->n_raw;
         if (record->fault && record->fault_at >= at && (record->fault_at < next || is_last))
@@ -136,14 +108,14 @@ static void put_field(const sheaf_record *record, size_t i, int name_width, int 
     snprintf(range, sizeof range, "%zu-%zu", field->begin, field->end);
     printf("%5zu  %-*s  %-6s  ", i + 1, range_width, range, field->quoted ? "yes" : "no");
     if (field->name)
-        put_escaped(field->name, field->n_name);
+        text_put(stdout, field->name, field->n_name);
     else
         putchar('-');
-    int used = field->name ? width_of(field->name, field->n_name) : 1;
+    int used = field->name ? text_width(field->name, field->n_name) : 1;
     printf("%*s  ", name_width > used ? name_width - used : 0, "");
     if (field->value) {
         putchar('"');
-        put_escaped(field->value, field->n_value);
+        text_put(stdout, field->value, field->n_value);
         putchar('"');
     } else {
         fputs("null", stdout);
@@ -153,7 +125,7 @@ static void put_field(const sheaf_record *record, size_t i, int name_width, int 
 
 static void put_head(const char *path, const sheaf_record *record)
 {
-    put_escaped(path, strlen(path));
+    text_put(stdout, path, strlen(path));
     printf(":%" PRIu64 ": ", record->line);
     if (record->is_blank)
         fputs("no record: a blank line, a comment, or before the table", stdout);
@@ -180,7 +152,7 @@ static void show_text(const char *path, const sheaf_record *record)
     int name_width = 4;
     char range[48];
     for (size_t i = 0; i < record->n_fields; i++) {
-        int width = width_of(record->fields[i].name, record->fields[i].n_name);
+        int width = text_width(record->fields[i].name, record->fields[i].n_name);
         name_width = width > name_width ? width : name_width;
     }
     int range_width = snprintf(range, sizeof range, "%zu-%zu", record->n_raw, record->n_raw);
@@ -287,8 +259,10 @@ int show(const arguments *args)
         place wanted = {.at = args->show_at};
         char *text = strdup(args->sources[i]);
         sheaf_record_by by = args->show_by;
-        if (!text)
+        if (!text) {
+            fputs("error: no memory for a path\n", stderr);
             return EXIT_FAULT;
+        }
         wanted.path = text;
         if (!args->has_place && (!parse_place(text, &wanted) || wanted.at == 0)) {
             char shown[256];

@@ -199,6 +199,7 @@ static int sniff_all(const arguments *args, looks *all, sheaf_executor *executor
     sheaf_map *map;
     void *result;
     size_t n_bad = 0;
+    bool lacked = false; /* something that is no file's fault */
     sheaf_map_options options = {.size = sizeof options,
                                  .run = sniff_task,
                                  .next = next_look,
@@ -212,6 +213,8 @@ static int sniff_all(const arguments *args, looks *all, sheaf_executor *executor
     for (size_t i = 0; (status = sheaf_map_next(map, &result, &err)) == SHEAF_OK; i++) {
         look *self = result;
         n_bad += !tell(args, self, i == 0);
+        lacked |= !self->found &&
+                  (self->err.status == SHEAF_ENOMEM || self->err.status == SHEAF_ERESOURCE);
         sheaf_sniffed_destroy(self->found);
         self->found = NULL;
     }
@@ -220,7 +223,7 @@ static int sniff_all(const arguments *args, looks *all, sheaf_executor *executor
         fputs(all->n > 0 ? "]\n" : "[]\n", stdout);
     if (status < 0 && status != SHEAF_END)
         report_error(&err);
-    bool failed = (status < 0 && status != SHEAF_END) || (n_bad > 0 && n_bad == all->n);
+    bool failed = (status < 0 && status != SHEAF_END) || (n_bad > 0 && n_bad == all->n) || lacked;
     return failed ? EXIT_FAULT : n_bad > 0 ? EXIT_PARTLY : EXIT_CLEAN;
 }
 
@@ -244,6 +247,8 @@ int sniff_run(const arguments *args, const sheaf_files *files)
         all.items[i] = (look){.file = sheaf_files_at(files, i), .options = &args->ingest};
     int code = sniff_all(args, &all, executor);
     sheaf_executor_destroy(executor);
+    for (size_t i = 0; i < all.n; i++) /* which nobody was told of, if that ended early */
+        sheaf_sniffed_destroy(all.items[i].found);
     free(all.items);
     return code;
 }

@@ -43,6 +43,8 @@ static sheaf_status put(const sheaf__mended *mended, const uint8_t *raw, size_t 
     for (size_t at = 0; at < n_raw && good;) {
         ssize_t n = pwrite(mended->fd, raw + at, n_raw - at, (off_t)at);
         good = n > 0 || (n < 0 && errno == EINTR);
+        if (n == 0)
+            errno = ENOSPC;
         at += n > 0 ? (size_t)n : 0;
     }
     if (!good || fstat(mended->fd, &st) != 0)

@@ -437,7 +437,8 @@ static sheaf_status find_and_tell(sheaf__load_file *file, sheaf_record_by by, ui
     }
     end_finder(&self);
     if (status < 0) {
-        sheaf_record_release(&made->record);
+        if (made)
+            sheaf_record_release(&made->record);
         return status;
     }
     *record = &made->record;

@@ -73,6 +73,8 @@ sheaf_status sheaf__held_json_open(sheaf__held_json *json, sheaf_error *err)
     sqlite3_free(sql);
     if (code == SQLITE_OK)
         return SHEAF_OK;
+    if (code == SQLITE_NOMEM || sqlite3_errcode(json->db) == SQLITE_NOMEM)
+        return sheaf__error_memory(err, "a quarantine");
     return sheaf_error_set(err, SHEAF_EDATABASE, "this SQLite cannot read JSON: %s",
                            sqlite3_errmsg(json->db));
 }

@@ -37,7 +37,10 @@ static table *self_of(sheaf__held *held)
 static sheaf_status refused(const table *self, const char *what, sheaf_error *err)
 {
     char reason[200];
+    int code = sqlite3_errcode(self->db);
     const char *text = sqlite3_errmsg(self->db);
+    if (code == SQLITE_NOMEM || code == SQLITE_OK) /* it was not SQLite that found none */
+        return sheaf__error_memory(err, "a quarantine");
     sheaf_text_escape(text, strlen(text), reason, sizeof reason);
     sheaf_error_set(err, SHEAF_EDATABASE, "%s: %s", what, reason);
     sheaf__error_source(err, self->path);
