@@ -107,11 +107,11 @@ def described(folder):
                 held[name] = TIMES.sub("", held[name].decode())
     for name in sorted(held):
         if name.endswith(".ledger.jsonl"):
-            held[name] = ledger(held[name], held.get(name[:-len(".ledger.jsonl")]) is not None)
+            held[name] = ledger(held[name])
     return {name: what for name, what in held.items() if os.path.exists(os.path.join(folder, name))}
 
 
-def ledger(text, _):
+def ledger(text):
     """A sidecar, without what tells one making of a file from another: its inode and its time."""
     lines = [json.loads(line) for line in text.splitlines()]
     return [{key: value for key, value in line.items() if key not in ("loaded_at", "in")}
@@ -209,7 +209,8 @@ class FaultedTest(SheafTest):
         kind, why = self.judged(ended, reasons)
         if kind.endswith("beside it"):
             again = self.outcome(folder, self.command)
-            why = None if (again.code, again.held) == (self.whole.code, self.whole.held) else f"not even again: {again.err}"
+            whole = (again.code, again.held) == (self.whole.code, self.whole.held)
+            why = None if whole else f"not even again: {again.err}"
         if not why and ended.left:
             kind, why = f"{kind}, something left", self.left_too_long(folder, ended, what)
         shutil.rmtree(folder)

@@ -229,6 +229,13 @@ class SheafTest(unittest.TestCase):
         self.addCleanup(subprocess.run, ["umount", self.path("disk")], check=True)
         return "disk"
 
+    def skip_without_strace(self):
+        if not shutil.which("strace"):
+            self.skipTest("there is no strace")
+        probe = subprocess.run(["strace", "-f", "-qq", "-e", "trace=none", "true"], capture_output=True)
+        if probe.returncode:
+            self.skipTest(f"strace cannot trace here: {probe.stderr.decode()}")
+
     # -- runs
 
     def start(self, *args, **options):

@@ -5,8 +5,6 @@ kind (by itself 150, in PostgreSQL 60).
 """
 
 import contextlib
-import csv
-import io
 import json
 import os
 import shutil

@@ -11,7 +11,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -142,11 +141,7 @@ class AtEveryCall(KilledTest):
 
     def setUp(self):
         super().setUp()
-        if not shutil.which("strace"):
-            self.skipTest("there is no strace")
-        probe = subprocess.run(["strace", "-f", "-qq", "-e", "trace=none", "true"], capture_output=True)
-        if probe.returncode:
-            self.skipTest(f"strace cannot trace here: {probe.stderr.decode()}")
+        self.skip_without_strace()
 
     def traced(self, kind, *options):
         return subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", *options, SHEAF, *self.command(kind, "in")],

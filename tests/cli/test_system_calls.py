@@ -7,10 +7,9 @@ test_allocations' matter.
 """
 
 import collections
+import errno
 import os
 import re
-import shutil
-import subprocess
 import unittest
 
 from faulted import ASKED, FAULTS, LOADS, ONE_THREAD, FaultedTest, sample
@@ -36,7 +35,7 @@ WAYS = {
     "memfd_create": ["EMFILE"], "brk": ["ENOMEM"], "mkdir": ["ENOSPC"], "prlimit64": ["EPERM"],
     "fadvise64": ["EIO"], "sync_file_range": ["EIO"], "rt_sigaction": ["EINVAL"], "lstat": ["EIO"], "stat": ["EIO"],
 }
-REASONS = {name: [os.strerror(number)] for number, name in __import__("errno").errorcode.items()}
+REASONS = {name: [os.strerror(number)] for number, name in errno.errorcode.items()}
 REASONS["ENOMEM"] += ["no worker could be started"]
 WORKER = ["a worker process ended"]
 REASONS["0"] = REASONS["ENOSPC"] + ["nothing could be written"]
@@ -56,11 +55,7 @@ def of_sqlite(name, reason):
 class SystemCalls(FaultedTest):
     def setUp(self):
         super().setUp()
-        if not shutil.which("strace"):
-            self.skipTest("there is no strace")
-        probe = subprocess.run(["strace", "-f", "-qq", "-e", "trace=none", "true"], capture_output=True)
-        if probe.returncode:
-            self.skipTest(f"strace cannot trace here: {probe.stderr.decode()}")
+        self.skip_without_strace()
 
     def calls(self):
         """Of an undisturbed run: each call's name, and the numbers of those that the program itself made."""
