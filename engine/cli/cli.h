@@ -73,8 +73,9 @@ typedef struct added {
 } added;
 
 typedef struct indexes {
-    sheaf_index *items; /* one for each --index; their columns are of the heap */
+    sheaf_index *items; /* one for each --index */
     size_t n;
+    names columns; /* of all of them */
 } indexes;
 
 enum { BENCH_LIST_MAX = 16 };

@@ -46,7 +46,10 @@ bool lists_reserve(arguments *args, int argc, char **argv)
     args->select.items = calloc(n, sizeof *args->select.items);
     args->drop.items = calloc(n, sizeof *args->drop.items);
     args->renames.items = calloc(n, sizeof *args->renames.items);
-    return args->select.items && args->drop.items && args->renames.items;
+    args->indexes.items = calloc(n, sizeof *args->indexes.items);
+    args->indexes.columns.items = calloc(n, sizeof *args->indexes.columns.items);
+    return args->select.items && args->drop.items && args->renames.items && args->indexes.items &&
+           args->indexes.columns.items;
 }
 
 bool names_add(names *list, char *text)
@@ -98,19 +101,16 @@ bool added_add(added *list, char *text)
 
 bool indexes_add(indexes *list, char *text)
 {
-    names columns = {0};
-    if (!make_room((void **)&list->items, list->n, sizeof *list->items) ||
-        !names_add(&columns, text)) {
-        free(columns.items);
+    names columns = {.items = list->columns.items + list->columns.n};
+    if (!names_add(&columns, text))
         return false;
-    }
+    list->columns.n += columns.n;
     list->items[list->n++] = (sheaf_index){.columns = columns.items, .n_columns = columns.n};
     return true;
 }
 
 void indexes_free(indexes *list)
 {
-    for (size_t i = 0; i < list->n; i++)
-        free((void *)list->items[i].columns);
+    free(list->columns.items);
     free(list->items);
 }

@@ -36,7 +36,6 @@ typedef struct arrow_sink {
     size_t blocks_marked;
     uint64_t rows_marked;
     sheaf__output output;
-    bool is_finished; /* the end was put */
 } arrow_sink;
 
 static arrow_sink *self_of(sheaf__sink *sink)
