@@ -17,6 +17,7 @@ LEVELS = {
     "include/sheaf/version.h": 1,
     "include/sheaf/status.h": 1,
     "include/sheaf/text.h": 1,
+    "include/sheaf/trace.h": 1,
     "include/sheaf/type.h": 1,
     "include/sheaf/arena.h": 1,
     "include/sheaf/dialect.h": 1,

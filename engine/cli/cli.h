@@ -15,6 +15,7 @@
  *     retry.c      what was mended in a quarantine
  *     bench.c      how fast the files are read, in several ways: bench.h
  *     progress.c   the bar on a terminal
+ *     trace.c      the file that says what was done when
  */
 #ifndef SHEAF_CLI_CLI_H
 #define SHEAF_CLI_CLI_H
@@ -116,11 +117,14 @@ typedef struct arguments {
     indexes indexes;
     bench_arguments bench;
     progress_mode progress;
+    const char *trace; /* a file, or NULL */
     bool no_sniff;
     bool json;
     bool quiet;
     bool verbose;
 } arguments;
+
+/* ---- main.c ---- */
 
 /* ---- options.c ---- */
 
@@ -207,6 +211,7 @@ typedef struct faults_held {
 typedef struct reporter {
     const arguments *args;
     sheaf_files *files;
+    sheaf_trace *trace; /* or NULL */
     uint64_t n_skipped_shown;
     uint64_t n_skipped;
     kind_of_fault faults[FAULTS_MAX]; /* of records that were set aside */
@@ -264,7 +269,7 @@ void report_folded(const reporter *self);
 /* ---- sniff.c ---- */
 
 /* `sheaf sniff`: the exit code. */
-int sniff_run(const arguments *args, const sheaf_files *files);
+int sniff_run(const arguments *args, const sheaf_files *files, sheaf_trace *trace);
 
 void report_check(const reporter *self, const sheaf_summary *summary, FILE *out);
 
@@ -280,6 +285,13 @@ int show(const arguments *args); /* the exit code */
 /* ---- retry.c ---- */
 
 int retry(const arguments *args); /* the exit code */
+
+/* ---- trace.c ---- */
+
+/* The trace that is asked for, or NULL. False, after telling why: there is no file for it. */
+bool trace_open(const arguments *args, const sheaf_files *files, sheaf_trace **trace, int *code);
+/* Write it. What could not be is told, and changes nothing of what the command has done. */
+void trace_close(sheaf_trace *trace);
 
 /* ---- progress.c ---- */
 
@@ -300,9 +312,14 @@ const char *format_bytes(uint64_t bytes, char *text, size_t size);
 /* ---- signals ---- */
 
 /*
- * Of SIGINT, SIGTERM and SIGHUP: have the first one handled, the second kills; hold them back until
- * `before` is put back; let them kill again, in a child.
+ * Of SIGINT, SIGTERM and SIGHUP the first cancels the run (NULL: who runs asks whether one came),
+ * until it is let go; a second one kills.
  */
+void signals_cancel(sheaf_ingest *ingest);
+void signals_let_go(void);
+bool signals_came(void);
+
+/* Have the first one handled otherwise; hold them back until `before` is put back; let them kill. */
 void signals_handle(void (*on_signal)(int number));
 void signals_block(sigset_t *before);
 void signals_leave(void);

@@ -14,16 +14,6 @@
 
 #include "engine/cli/cli.h"
 
-static sheaf_ingest *volatile running;
-
-static void on_signal(int number)
-{
-    (void)number;
-    sheaf_ingest *ingest = running;
-    if (ingest)
-        sheaf_ingest_cancel(ingest);
-}
-
 /*
  * A descriptor of the first three that the caller closed would be given to the next file that is
  * opened, and what is meant for stdout would be written into it. Such a one is opened so that using
@@ -108,17 +98,19 @@ static int run(const arguments *args, reporter *self)
     options.on_file = is_check ? check_on_file : report_on_file;
     options.on_reject = is_check ? check_on_reject : report_on_reject;
     options.context = self;
+    options.trace = self->trace;
     if (sheaf_ingest_create(&options, &ingest, &err) < 0) {
         report_error(&err);
+        sheaf_trace_discard(self->trace);
+        self->trace = NULL;
         return err.status == SHEAF_EINVAL ? EXIT_USAGE : EXIT_FAULT;
     }
     self->ingest = ingest;
-    running = ingest;
-    signals_handle(on_signal);
+    signals_cancel(ingest);
     progress_start(ingest, args);
     sheaf_status status = sheaf_ingest_run(ingest, self->files, &summary, &err);
     progress_stop();
-    running = NULL;
+    signals_let_go();
     int code = exit_of(status, &summary);
     if (status < 0)
         faults_abandon(self);
@@ -147,13 +139,19 @@ static int load(const arguments *args)
         report_error(&err);
         return status == SHEAF_EINVAL ? EXIT_USAGE : EXIT_FAULT;
     }
+    int code;
+    if (!trace_open(args, self.files, &self.trace, &code)) {
+        sheaf_files_release(self.files);
+        return code;
+    }
     if (args->command == COMMAND_SNIFF) {
-        int code = sniff_run(args, self.files);
+        code = sniff_run(args, self.files, self.trace);
+        trace_close(self.trace);
         sheaf_files_release(self.files);
         return flush_stdout() ? code : EXIT_FAULT;
     }
     if (args->command == COMMAND_BENCH) {
-        int code = bench_main(args, self.files);
+        code = bench_main(args, self.files);
         sheaf_files_release(self.files);
         return flush_stdout() ? code : EXIT_FAULT;
     }
@@ -161,11 +159,13 @@ static int load(const arguments *args)
         self.reports = calloc(sheaf_files_count(self.files) + 1, sizeof *self.reports);
         if (!self.reports) {
             fputs("error: no memory for the counts\n", stderr);
+            trace_close(self.trace);
             sheaf_files_release(self.files);
             return EXIT_FAULT;
         }
     }
-    int code = run(args, &self);
+    code = run(args, &self);
+    trace_close(self.trace);
     free(self.reports);
     free(self.held.items);
     sheaf_files_release(self.files);

@@ -68,6 +68,8 @@ const option_info options[] = {
      "who finds the records, the same (scan)"},
     {OPTION_PROGRESS, "progress", "auto|plain|json|off", FOR_LOADS,
      "on stderr (auto: a bar on a terminal)"},
+    {OPTION_TRACE, "trace", "FILE", (FOR_ALL & ~FOR_BENCH) | FOR_RETRY,
+     "what each worker did when, for ui.perfetto.dev"},
     {OPTION_DIGEST, "digest", NULL, FOR_INGEST | FOR_CAT | FOR_COUNT | FOR_CHECK,
      "of the rows in their order, told at the end"},
     {OPTION_JSON, "json", NULL, (FOR_FILES & ~FOR_CAT) | FOR_RETRY,

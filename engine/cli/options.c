@@ -356,6 +356,11 @@ static int apply_text(arguments *args, const option_info *info, char *value)
     case OPTION_QUARANTINE:
         args->ingest.quarantine = value;
         return *value ? -1 : usage("--quarantine needs a file", NULL, "--quarantine bad.jsonl");
+    case OPTION_TRACE:
+        args->trace = value;
+        return *value && strcmp(value, "-") != 0
+                   ? -1
+                   : usage("--trace needs a file", NULL, "--trace trace.json");
     case OPTION_FIX:
         return add_fixes(args, value);
     default:

@@ -5,18 +5,10 @@
 
 #include "engine/cli/cli.h"
 
-static volatile sig_atomic_t is_stopped;
-
-static void on_signal(int number)
-{
-    (void)number;
-    is_stopped = 1;
-}
-
 static bool is_cancelled(void *context)
 {
     (void)context;
-    return is_stopped != 0;
+    return signals_came();
 }
 
 static void print_text(const reporter *self, const sheaf_retry_summary *sum, FILE *out)
@@ -107,6 +99,9 @@ int retry(const arguments *args)
     const sheaf_ingest_options *ingest = &args->ingest;
     sheaf_retry_summary summary;
     sheaf_error err;
+    int code;
+    if (!trace_open(args, NULL, &self->trace, &code))
+        return code;
     sheaf_retry_options options = {.size = sizeof options,
                                    .quarantine = args->sources[0],
                                    .destination = ingest->destination,
@@ -123,8 +118,9 @@ int retry(const arguments *args)
                                    .rejects_percent_max = ingest->rejects_percent_max,
                                    .on_reject = retry_on_reject,
                                    .is_cancelled = is_cancelled,
-                                   .context = &of};
-    signals_handle(on_signal);
+                                   .context = &of,
+                                   .trace = self->trace};
+    signals_cancel(NULL);
     sheaf_status status = sheaf_retry(&options, &summary, &err);
     if (status == SHEAF_OK)
         faults_settle(self, true);
@@ -136,6 +132,10 @@ int retry(const arguments *args)
         report_error(&err);
     if (status == SHEAF_OK)
         report(self, &summary);
+    if (status == SHEAF_EINVAL) /* nothing was done */
+        sheaf_trace_discard(self->trace);
+    else
+        trace_close(self->trace);
     free(self->held.items);
     return exit_of(status, &summary);
 }

@@ -8,6 +8,9 @@ static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 
 enum { N_ENDING = sizeof ending / sizeof ending[0] };
 
+static sheaf_ingest *volatile running;
+static volatile sig_atomic_t came;
+
 /* What nohup or a shell's background job ignores stays ignored. */
 static bool is_ignored(int number)
 {
@@ -40,4 +43,29 @@ void signals_block(sigset_t *before)
     for (size_t i = 0; i < N_ENDING; i++)
         sigaddset(&signals, ending[i]);
     sigprocmask(SIG_BLOCK, &signals, before);
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    came = 1;
+    sheaf_ingest *ingest = running;
+    if (ingest)
+        sheaf_ingest_cancel(ingest);
+}
+
+void signals_cancel(sheaf_ingest *ingest)
+{
+    running = ingest;
+    signals_handle(on_signal);
+}
+
+void signals_let_go(void)
+{
+    running = NULL;
+}
+
+bool signals_came(void)
+{
+    return came != 0;
 }

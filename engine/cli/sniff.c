@@ -26,10 +26,18 @@ typedef struct looks {
 static sheaf_status sniff_task(sheaf_worker *worker, void *argument, void **result,
                                sheaf_error *err)
 {
-    (void)worker, (void)err;
+    (void)err;
     look *self = argument;
+    sheaf_trace_row *row = sheaf_worker_trace_row(worker);
+    int64_t begun = sheaf_trace_now(row);
     if (sheaf_sniff(self->file, self->options, &self->found, &self->err) < 0)
         self->found = NULL;
+    sheaf_trace_add(row, begun,
+                    &(sheaf_trace_event){.name = "sniff",
+                                         .file = self->file->path,
+                                         .first_byte = 0,
+                                         .bytes = SHEAF_UNKNOWN,
+                                         .records = self->found ? self->found->records : 0});
     *result = self;
     return SHEAF_OK;
 }
@@ -38,7 +46,7 @@ static sheaf_status next_look(void *source, void **argument, sheaf_error *err)
 {
     (void)err;
     looks *all = source;
-    if (all->next == all->n)
+    if (all->next == all->n || signals_came())
         return SHEAF_END;
     *argument = &all->items[all->next++];
     return SHEAF_OK;
@@ -223,17 +231,25 @@ static int sniff_all(const arguments *args, looks *all, sheaf_executor *executor
         fputs(all->n > 0 ? "]\n" : "[]\n", stdout);
     if (status < 0 && status != SHEAF_END)
         report_error(&err);
+    if (signals_came())
+        return EXIT_INTERRUPTED;
     bool failed = (status < 0 && status != SHEAF_END) || (n_bad > 0 && n_bad == all->n) || lacked;
     return failed ? EXIT_FAULT : n_bad > 0 ? EXIT_PARTLY : EXIT_CLEAN;
 }
 
-int sniff_run(const arguments *args, const sheaf_files *files)
+/* Without a trace an interrupt just ends the program: there is nothing to be put in order. */
+int sniff_run(const arguments *args, const sheaf_files *files, sheaf_trace *trace)
 {
     sheaf_error err;
     sheaf_executor *executor;
     looks all = {.n = sheaf_files_count(files)};
     all.items = calloc(all.n + 1, sizeof *all.items);
-    sheaf_executor_options options = {.size = sizeof options, .max_workers = args->ingest.workers};
+    sheaf_executor_options options = {.size = sizeof options,
+                                      .max_workers = args->ingest.workers,
+                                      .thread_name_prefix = "sheaf",
+                                      .trace = trace};
+    if (trace)
+        signals_cancel(NULL);
     if (!all.items) {
         fputs("error: no memory for so many files\n", stderr);
         return EXIT_FAULT;

@@ -21,10 +21,7 @@
 #include "engine/executor/process/process.h"
 #include "engine/executor/registry.h"
 
-enum {
-    DEFAULT_WORKERS_MAX = 32,
-    WORKERS_MAX = 4096
-};
+enum { DEFAULT_WORKERS_MAX = 32, WORKERS_MAX = 4096 };
 
 /* ---- the end ---- */
 
@@ -101,6 +98,8 @@ static sheaf_status check_options(const sheaf_executor_options *options, sheaf_e
         wrong = "worker_command, max_tasks_per_child and task_timeout_ms are for processes";
     else if (processes && (options->initializer || options->finalizer))
         wrong = "a process does not see this memory: use init_function and end_function";
+    else if (processes && options->trace)
+        wrong = "a process does not see this memory: its tasks cannot record in a trace";
     else if (processes && options->queue_full == SHEAF_QUEUE_FULL_CALLER_RUNS)
         wrong = "a call of a process pool cannot be run by the caller";
     else if (options->kind == SHEAF_EXECUTOR_SEQUENTIAL && options->queue_limit > 0)

@@ -210,6 +210,16 @@ static void count_idle(sheaf_worker *worker, bool idle)
     atomic_fetch_add_explicit(&worker->pool->n_idle, idle ? 1 : -1, memory_order_relaxed);
 }
 
+/* There was nothing to do, or it had to be looked for. */
+static void trace_idle(sheaf_trace_row *row, int64_t begun)
+{
+    sheaf_trace_add(row, begun,
+                    &(sheaf_trace_event){.name = "idle",
+                                         .first_byte = SHEAF_UNKNOWN,
+                                         .bytes = SHEAF_UNKNOWN,
+                                         .records = SHEAF_UNKNOWN});
+}
+
 sheaf_future *sheaf__pool_next(sheaf_worker *worker)
 {
     sheaf__pool *pool = worker->pool;
@@ -218,9 +228,11 @@ sheaf_future *sheaf__pool_next(sheaf_worker *worker)
         count_idle(worker, false);
         return future;
     }
+    int64_t begun = sheaf_trace_now(worker->trace_row);
     pthread_mutex_lock(&pool->owner.mutex);
     future = take_handed_locked(worker);
     worker->looked = true;
+    bool was_handed = future != NULL;
     if (!future) {
         count_idle(worker, true);
         while (!(future = take_locked(pool, SHEAF_FUTURE_RUNNING)) && !pool->shut_down)
@@ -234,6 +246,8 @@ sheaf_future *sheaf__pool_next(sheaf_worker *worker)
     sheaf_worker *next = choose_wake_locked(pool);
     pthread_mutex_unlock(&pool->owner.mutex);
     wake(next);
+    if (worker->trace_row && !was_handed)
+        trace_idle(worker->trace_row, begun);
     return future;
 }
 

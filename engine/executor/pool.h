@@ -91,6 +91,7 @@ struct sheaf_worker {
     sheaf__heap heap; /* const once the worker runs; blocks may be freed until the pool ends */
     sheaf_arena *scratch;
     void *local;
+    sheaf_trace_row *trace_row;      /* or NULL */
     sheaf_error *spare_error;        /* for the next task that fails */
     _Atomic(sheaf_future *) running; /* innermost; others may look whether it is theirs */
     bool looked;                     /* whether it was handed a task */

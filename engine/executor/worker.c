@@ -192,6 +192,7 @@ sheaf_status sheaf__worker_begin(sheaf_worker *worker, sheaf_error *err)
     sheaf__heap_init(&worker->heap);
     if (options->worker_started)
         options->worker_started(options->hooks_arg, worker->index, worker->name);
+    worker->trace_row = sheaf_trace_add_row(options->trace, worker->name);
     worker->scratch = sheaf__arena_create(&worker->heap, SCRATCH_CHUNK_BYTES);
     if (!worker->scratch)
         return sheaf__error_memory(err, "a worker's arena");
@@ -268,8 +269,7 @@ static void lose_worker(void *argument)
         sheaf_error_set(&err, SHEAF_EWORKER, "the initializer ended its worker's thread");
         refuse_service(worker, &err);
     } else if (!ending) {
-        sheaf__pool_log(pool, "%s: a task or a callback ended this worker's thread",
-                        worker->name);
+        sheaf__pool_log(pool, "%s: a task or a callback ended this worker's thread", worker->name);
     }
     if (!ending)
         sheaf__worker_end(worker);
@@ -292,8 +292,7 @@ static void *worker_main(void *argument)
     int before;
     sheaf_error_clear(&err);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-    atomic_store_explicit(&worker->self, (unsigned long long)pthread_self(),
-                          memory_order_relaxed);
+    atomic_store_explicit(&worker->self, (unsigned long long)pthread_self(), memory_order_relaxed);
     show_name(worker);
     pthread_setspecific(ending_key, worker);
     if (sheaf__worker_begin(worker, &err) < 0) {
@@ -360,11 +359,15 @@ void sheaf_worker_set_local(sheaf_worker *worker, void *local)
     worker->local = local;
 }
 
+sheaf_trace_row *sheaf_worker_trace_row(const sheaf_worker *worker)
+{
+    return worker->trace_row;
+}
+
 bool sheaf_worker_stopping(const sheaf_worker *worker)
 {
     if (worker->stop_word)
-        return atomic_load_explicit(worker->stop_word, memory_order_relaxed) ==
-               worker->call_number;
+        return atomic_load_explicit(worker->stop_word, memory_order_relaxed) == worker->call_number;
     const sheaf_future *future = running(worker);
     return future && atomic_load_explicit(&((sheaf_future *)(uintptr_t)future)->stop_requested,
                                           memory_order_relaxed);

@@ -29,7 +29,8 @@ static sheaf_status start_threads(sheaf__load *load, sheaf_executor_kind kind, i
                                       .thread_name_prefix = "sheaf",
                                       .initializer = sheaf__load_init_worker,
                                       .init_arg = load,
-                                      .finalizer = sheaf__load_end_worker};
+                                      .finalizer = sheaf__load_end_worker,
+                                      .trace = load->traced.trace};
     return sheaf_executor_create(&options, executor, err);
 }
 
@@ -49,6 +50,7 @@ static sheaf_status start_processes(sheaf__load *load, int shared_fd, sheaf_erro
                                        .sets_aside = load->sets_aside,
                                        .digests = load->digests,
                                        .judges = load->judges,
+                                       .traces = load->traced.trace != NULL,
                                        .parser = (int32_t)given->parser};
     size_t n_typing;
     void *typing = sheaf__typing_pack(&load->typing, &n_typing);
@@ -79,12 +81,14 @@ sheaf_status sheaf__ask_start(sheaf__load *load, int shared_fd, sheaf_error *err
 {
     sheaf_executor_kind kind = load->options->executor;
     load->remote = kind == SHEAF_EXECUTOR_PROCESSES;
+    if (load->summary->workers == 1 && kind == SHEAF_EXECUTOR_THREADS && !load->wants_rows)
+        kind = SHEAF_EXECUTOR_SEQUENTIAL; /* nothing is written meanwhile: wake nobody up */
+    if (kind != SHEAF_EXECUTOR_SEQUENTIAL)
+        sheaf__traced_expect_waits(&load->traced);
     if (load->remote)
         return start_processes(load, shared_fd, err);
     if (load->summary->workers > 1)
         sheaf__load_find_help(load);
-    else if (kind == SHEAF_EXECUTOR_THREADS && !load->wants_rows)
-        kind = SHEAF_EXECUTOR_SEQUENTIAL; /* nothing is written meanwhile: wake nobody up */
     return start_threads(load, kind, load->summary->workers, &load->executor, err);
 }
 
@@ -94,12 +98,14 @@ sheaf_status sheaf__ask_help_sink(sheaf__load *load, sheaf_error *err)
     sheaf__sink *sink = load->sink;
     sheaf_status status = SHEAF_OK;
     sink->workers = (size_t)load->summary->workers;
+    sink->waits = load->traced.waits;
     if (load->options->executor == SHEAF_EXECUTOR_SEQUENTIAL)
         return SHEAF_OK;
     if (load->remote) {
         sheaf_executor_options options = {.size = sizeof options,
                                           .max_workers = load->summary->workers,
-                                          .thread_name_prefix = "sheaf-sink"};
+                                          .thread_name_prefix = "sheaf-sink",
+                                          .trace = load->traced.trace};
         status = sheaf_executor_create(&options, &load->sink_executor, err);
     }
     sink->executor = load->remote ? load->sink_executor : load->executor;
@@ -352,6 +358,19 @@ static sheaf_status read_rejects(const sheaf__remote_answer *answer, bytes_left 
     return SHEAF_OK;
 }
 
+static sheaf_status read_events(sheaf__load *load, const sheaf__remote_answer *answer,
+                                bytes_left *left, const sheaf__load_file *file, sheaf_error *err)
+{
+    const sheaf__remote_event *events = answer->n_events < SIZE_MAX / sizeof *events
+                                            ? take(left, answer->n_events * sizeof *events)
+                                            : NULL;
+    if (!events)
+        return damaged(err);
+    sheaf__traced_unpack(&load->traced, answer->worker, answer->process, file->found, events,
+                         answer->n_events);
+    return SHEAF_OK;
+}
+
 static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, sheaf__chunk *chunk,
                                 sheaf_error *err)
 {
@@ -368,8 +387,8 @@ static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, she
     chunk->begin = answer->begin;
     chunk->end = answer->end;
     chunk->digest = answer->digest;
-    sheaf_status status = SHEAF_OK;
-    if (answer->has_header)
+    sheaf_status status = read_events(load, answer, &left, chunk->file, err);
+    if (status == SHEAF_OK && answer->has_header)
         status = read_batch(load, &answer->header, &left, &chunk->header, err);
     if (answer->has_header && status == SHEAF_OK &&
         sheaf__types_ask(chunk->file, chunk->header) < 0)
@@ -390,6 +409,16 @@ static sheaf_status read_answer(sheaf__load *load, const sheaf_block *block, she
     return SHEAF_OK;
 }
 
+sheaf_status sheaf__ask_wait(sheaf__load *load, const sheaf__load_file *file, uint64_t first_byte,
+                             sheaf_future *future, void **result, sheaf_error *err)
+{
+    int64_t begun = sheaf_trace_now(load->traced.waits);
+    sheaf_status status = sheaf_future_take(future, -1, result, err);
+    sheaf_future_release(future);
+    sheaf__traced_wait(&load->traced, begun, "wait for its rows", file->found, first_byte);
+    return status;
+}
+
 /* The turn of a file that only we can read, or whose fault was met before. */
 static sheaf_status read_here(sheaf__load *load, sheaf__ask what, sheaf__load_file *file,
                               sheaf__chunk **chunk, sheaf_error *err)
@@ -399,8 +428,7 @@ static sheaf_status read_here(sheaf__load *load, sheaf__ask what, sheaf__load_fi
     sheaf_status status = submit(load, what, file, NULL, &future, err);
     if (status < 0)
         return status;
-    status = sheaf_future_take(future, -1, &result, err);
-    sheaf_future_release(future);
+    status = sheaf__ask_wait(load, file, 0, future, &result, err);
     *chunk = result;
     return status;
 }
@@ -541,11 +569,16 @@ sheaf_status sheaf__ask_open(sheaf__load *load, sheaf__ask what, sheaf__ask_curs
 
 sheaf_status sheaf__ask_next(sheaf__ask_cursor *cursor, sheaf__chunk **chunk, sheaf_error *err)
 {
+    static const char *const waits[] = {[SHEAF__ASK_HEADER] = "wait for its header",
+                                        [SHEAF__ASK_FIRST] = "wait for its first rows"};
     sheaf__load *load = cursor->load;
     void *result = NULL;
     size_t index = skip_files(load, cursor->taken);
     atomic_store_explicit(&load->budget.turn, index, memory_order_relaxed);
+    int64_t begun = sheaf_trace_now(load->traced.waits);
     sheaf_status status = sheaf_map_next(cursor->map, &result, err);
+    if (index < load->n_files)
+        sheaf__traced_wait(&load->traced, begun, waits[cursor->what], load->states[index].found, 0);
     if (status == SHEAF_END || (status < 0 && cursor->n_taken == cursor->n_asked))
         return unless_stopped(load, status, err); /* over, or a question could not be asked */
     sheaf__load_file *file = &load->states[index];

@@ -16,8 +16,11 @@ typedef struct help {
 static sheaf_status run_help(sheaf_worker *worker, void *argument, void **result, sheaf_error *err)
 {
     const help *what = argument;
-    (void)worker, (void)result, (void)err;
+    sheaf_trace_row *row = sheaf_worker_trace_row(worker);
+    int64_t begun = sheaf_trace_now(row);
+    (void)result, (void)err;
     what->run(what->arg);
+    sheaf__traced_phase(row, &begun, "decompress");
     return SHEAF_OK;
 }
 

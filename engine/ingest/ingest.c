@@ -8,6 +8,8 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +23,7 @@
 #include "engine/core/options.h"
 #include "engine/core/system.h"
 #include "engine/ingest/resume.h"
+#include "engine/sinks/trace/trace_file.h"
 #include "readers/scan/scan.h"
 #include "readers/source/inflate.h"
 
@@ -175,6 +178,24 @@ static bool copy_text(char **to, const char *from)
     return !from || *to;
 }
 
+/* The trace must not take the place of what else is written. */
+static sheaf_status refuse_own_trace(const sheaf_ingest *ingest, sheaf_error *err)
+{
+    static const char *const besides[] = {"", ".quarantine.jsonl", ".ledger.jsonl"};
+    static const char *const what[] = {"the destination", "its quarantine", "its ledger"};
+    sheaf_trace *trace = ingest->options.trace;
+    char path[PATH_MAX];
+    sheaf_status status = sheaf__trace_refuse(trace, ingest->quarantine, "the quarantine", err);
+    bool is_file = ingest->target.kind == SHEAF__SINK_FILE ||
+                   ingest->target.kind == SHEAF__SINK_SQLITE;
+    for (size_t i = 0; i < sizeof besides / sizeof besides[0] && is_file; i++) {
+        int n = snprintf(path, sizeof path, "%s%s", ingest->target.path, besides[i]);
+        if (status == SHEAF_OK && n < (int)sizeof path)
+            status = sheaf__trace_refuse(trace, path, what[i], err);
+    }
+    return status;
+}
+
 sheaf_status sheaf_ingest_create(const sheaf_ingest_options *options, sheaf_ingest **ingest,
                                  sheaf_error *err)
 {
@@ -217,6 +238,8 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
         made->target.kind != SHEAF__SINK_NULL)
         status = sheaf_error_set(
             err, SHEAF_EINVAL, "a run can go on behind a damaged file only if nothing is written");
+    if (status == SHEAF_OK)
+        status = refuse_own_trace(made, err);
     if (status == SHEAF_OK)
         status = sheaf__resume_check(options, &made->target, err);
     if (status == SHEAF_OK)
@@ -357,20 +380,26 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
 {
     sheaf__sink *sink = load->sink;
     sheaf_status status = SHEAF_OK;
+    sheaf_trace_row *traced = load->traced.merge;
+    int64_t begun = sheaf_trace_now(traced);
     if (sink->wants_rows || load->digests)
         status = sheaf__merge_headers(load, err);
+    sheaf__traced_phase(traced, &begun, "headers");
     if (status == SHEAF_OK && sink->wants_rows)
         status = sheaf__merge_surveys(load, err);
     if (status == SHEAF_OK && (sink->wants_rows || load->digests))
         status = sheaf__load_settle(load, err);
     if (status == SHEAF_OK && sink->wants_columns)
         status = sheaf__merge_types(load, err);
+    sheaf__traced_phase(traced, &begun, "types");
     sink->has_names = load->has_names;
     if (status == SHEAF_OK)
         status = sink->ops->begin(sink, load->schema.table, load->types, err);
+    sheaf__traced_phase(load->traced.sink, &begun, "begin");
     sheaf__resume_number(load);
     if (status == SHEAF_OK)
         status = sheaf__merge_rows(load, err);
+    sheaf__traced_phase(traced, &begun, "rows");
     if (status == SHEAF_OK && !sink->wants_rows && !load->digests)
         status = sheaf__load_settle(load, err);
     if (status == SHEAF_OK && !sink->wants_columns)
@@ -393,10 +422,12 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
         status = sheaf__rejects_settle(load, err);
     if (status == SHEAF_OK)
         status = sheaf__resume_record(load, err);
+    sheaf__traced_phase(traced, &begun, "verify");
     if (status == SHEAF_OK)
         status = commit(load, err);
     if (status < 0)
         sink->ops->abort(sink);
+    sheaf__traced_phase(load->traced.sink, &begun, status < 0 ? "abort" : "commit");
     return status;
 }
 

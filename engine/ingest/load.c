@@ -158,6 +158,7 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
     load->judges = load->sets_aside && ingest->options.on_error != SHEAF_ON_ERROR_CONTINUE &&
                    ingest->options.rejects_max == 0 && ingest->options.rejects_percent_max <= 0;
     load->wants_places = sheaf__rules_want_places(&load->typing.rules);
+    sheaf__traced_begin(&load->traced, ingest->options.trace);
     SHEAF__ATOMIC(load->budget);
     SHEAF__ATOMIC(load->kept_bytes);
     SHEAF__ATOMIC(load->guess);
@@ -207,6 +208,7 @@ void sheaf__load_end(sheaf__load *load)
     sheaf__quarantine_destroy(load->quarantine);
     sheaf__quarantine_destroy(load->earlier_quarantine);
     sheaf__resume_end(load);
+    sheaf__traced_end(&load->traced);
     free(load->left_out);
     sheaf_executor_destroy(load->stream_executor);
     sheaf_executor_destroy(load->sink_executor);

@@ -22,6 +22,7 @@
  *     merge.c       what runs in the caller's thread: chunks in file order into the sink
  *     leave.c       files that are left out
  *     account.c     what became of every record
+ *     traced.c      what a trace is told of all this
  *     resume.c      files that the destination has; resume_record.c, verify.c: its ledger
  *     file_options.c  what the user says of files; sniff.c: <sheaf/sniff.h>
  *
@@ -49,6 +50,7 @@
 #include "engine/core/freelist.h"
 #include "engine/ingest/file_options.h"
 #include "engine/ingest/format.h"
+#include "engine/ingest/traced.h"
 #include "engine/ingest/typing.h"
 #include "engine/sinks/quarantine/quarantine.h"
 #include "engine/sinks/sink.h"
@@ -138,7 +140,8 @@ typedef struct sheaf__shared {
 typedef struct sheaf__load_worker {
     sheaf__parser *parser;
     sheaf__projection projection;
-    void *remote; /* in another process: see remote.c */
+    void *remote;               /* in another process: see remote.c */
+    sheaf_trace_row *trace_row; /* or NULL */
 } sheaf__load_worker;
 
 /* What is asked of a worker. */
@@ -223,6 +226,7 @@ struct sheaf__load {
     sheaf__chunk *first_fault; /* of a header or a survey, if that ends the run */
     sheaf__schema schema;      /* the merge's thread only, like all below */
     sheaf_summary *summary;
+    sheaf__traced traced;
     atomic_ullong *records_done; /* for progress */
     atomic_ullong *files_done;
 };
@@ -466,6 +470,10 @@ sheaf_status sheaf__ask_range(sheaf__load *load, const sheaf__range *range, shea
 sheaf_status sheaf__ask_more(sheaf__load *load, sheaf__chunk *before, sheaf_future **future,
                              sheaf_error *err);
 
+/* Wait for a task of a file, and end the future. `first_byte`, if it is known, is for a trace. */
+sheaf_status sheaf__ask_wait(sheaf__load *load, const sheaf__load_file *file, uint64_t first_byte,
+                             sheaf_future *future, void **result, sheaf_error *err);
+
 /*
  * A task has ended with this status, result and *err: the chunk of its file. A process that was
  * lost is a fault of the file that it was reading; every other failure is the run's.
@@ -550,6 +558,7 @@ typedef struct sheaf__rows_cursor {
     sheaf__load_file *file;    /* whose ranges these are */
     sheaf__reader_position at; /* where the chunk ends */
     sheaf_file_report report;
+    int64_t begun; /* with the file, for a trace */
 } sheaf__rows_cursor;
 
 /* ---- rejects.c ---- */

@@ -183,7 +183,10 @@ static uint64_t rows_of(const sheaf__chunk *chunk)
  */
 static sheaf_status fill_here(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err)
 {
+    int64_t begun = sheaf_trace_now(load->traced.merge);
     sheaf_status status = sheaf__chunk_fill(load, chunk, err);
+    sheaf__traced_records(load->traced.merge, begun, "convert", chunk->file->found->path,
+                          rows_of(chunk));
     if (status == SHEAF_OK || status == SHEAF_ENOMEM)
         return status;
     sheaf__chunk *fault = sheaf__chunk_of_fault(chunk->file, err);
@@ -232,14 +235,25 @@ static sheaf_status take_next(sheaf__rows_cursor *cursor, sheaf__chunk **next, s
         return sheaf__ranges_take(cursor, next, err);
     if (!cursor->next)
         return SHEAF_OK;
-    sheaf_status status = sheaf_future_take(cursor->next, -1, &result, err);
-    sheaf_future_release(cursor->next);
+    sheaf_status status = sheaf__ask_wait(cursor->load, cursor->chunk->file,
+                                          cursor->chunk->end.offset_bytes, cursor->next, &result,
+                                          err);
     cursor->next = NULL;
     status = sheaf__ask_answer(cursor->load, SHEAF__ASK_MORE, cursor->chunk->file, status, result,
                                next, err);
     if (*next && (*next)->lost)
         (*next)->counts = cursor->chunk->counts;
     return status;
+}
+
+/* A file's turn is over: a trace is told of it. */
+static void trace_file(const sheaf__rows_cursor *cursor)
+{
+    const sheaf__load *load = cursor->load;
+    const sheaf__chunk *last = cursor->chunk;
+    sheaf__traced_records(load->traced.merge, cursor->begun,
+                          load->pass == SHEAF__PASS_ROWS ? "merge" : "survey",
+                          last->file->found->path, last->counts.records);
 }
 
 /* The rows are where they belong. */
@@ -296,6 +310,7 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     if (!next) { /* ranges may still be under way, asked for as those of a good file */
         sheaf__ranges_drop(cursor);
         sheaf__load_close_file(chunk->file);
+        trace_file(cursor);
     }
     bool later = status == SHEAF_OK && chunk->fault && load->pass == SHEAF__PASS_SURVEY &&
                  sheaf__leaves_out(load, chunk);
@@ -320,6 +335,7 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
 static sheaf_status enter_file(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
     cursor->report = (sheaf_file_report){0};
+    cursor->begun = sheaf_trace_now(cursor->load->traced.merge);
     sheaf_status status = sheaf__ask_next(&cursor->files, &cursor->chunk, err);
     if (status != SHEAF_OK)
         return status;
@@ -369,6 +385,8 @@ void sheaf__rows_close(sheaf__rows_cursor *cursor)
 {
     sheaf_error ignored;
     sheaf__chunk *next = NULL;
+    if (cursor->chunk)
+        trace_file(cursor);
     sheaf__ranges_drop(cursor);
     if (cursor->next)
         (void)take_next(cursor, &next, &ignored);
@@ -447,7 +465,12 @@ static sheaf_status write_rows(merge *m, const sheaf__rows_cursor *cursor, sheaf
         rows.from = m->projection.from;
         rows.n_columns = m->projection.n_columns;
     }
-    return load->sink->ops->write(load->sink, &rows, err);
+    int64_t begun = sheaf_trace_now(load->traced.sink);
+    sheaf_status status = load->sink->ops->write(load->sink, &rows, err);
+    if (load->wants_rows) /* else it only counts them */
+        sheaf__traced_records(load->traced.sink, begun, "write", chunk->file->found->path,
+                              rows.n_rows);
+    return status;
 }
 
 sheaf_status sheaf__merge_rows(sheaf__load *load, sheaf_error *err)

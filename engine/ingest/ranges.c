@@ -62,12 +62,12 @@ sheaf_status sheaf__ranges_ask(sheaf__rows_cursor *cursor, sheaf_error *err)
     return status;
 }
 
-static sheaf_status await(sheaf__rows_cursor *cursor, sheaf_future *future, sheaf__chunk **chunk,
-                          sheaf_error *err)
+static sheaf_status await(sheaf__rows_cursor *cursor, uint64_t first_byte, sheaf_future *future,
+                          sheaf__chunk **chunk, sheaf_error *err)
 {
     void *result = NULL;
-    sheaf_status status = sheaf_future_take(future, -1, &result, err);
-    sheaf_future_release(future);
+    sheaf_status status = sheaf__ask_wait(cursor->load, cursor->file, first_byte, future, &result,
+                                          err);
     return sheaf__ask_answer(cursor->load, SHEAF__ASK_RANGE, cursor->file, status, result, chunk,
                              err);
 }
@@ -80,7 +80,7 @@ static sheaf_status read_again(sheaf__rows_cursor *cursor, uint64_t end_bytes, s
     sheaf__range range = {.file = cursor->file, .from = cursor->at, .end_bytes = end_bytes};
     sheaf_status status = sheaf__ask_range(cursor->load, &range, &future, err);
     if (status == SHEAF_OK)
-        status = await(cursor, future, chunk, err);
+        status = await(cursor, range.from.offset_bytes, future, chunk, err);
     if (status == SHEAF_OK && (*chunk)->counts.records < cursor->at.counts.records)
         (*chunk)->counts = cursor->at.counts; /* nothing of it was read */
     else if (status == SHEAF_OK)
@@ -156,7 +156,7 @@ sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next,
         cursor->n_taken++;
         cursor->n_ahead--;
         load->summary->ranges += load->pass == SHEAF__PASS_ROWS;
-        status = await(cursor, future, &chunk, err);
+        status = await(cursor, range.from.counts.stored_bytes, future, &chunk, err);
         if (status < 0)
             return status;
         if (chunk->lost) { /* with its process: that is the file's fault, whatever its rows were */
@@ -189,7 +189,7 @@ void sheaf__ranges_drop(sheaf__rows_cursor *cursor)
         sheaf__chunk *chunk = NULL;
         sheaf_error ignored;
         (void)sheaf_future_cancel(future);
-        (void)await(cursor, future, &chunk, &ignored);
+        (void)await(cursor, SHEAF_UNKNOWN, future, &chunk, &ignored);
         sheaf__chunk_release(chunk);
     }
 }

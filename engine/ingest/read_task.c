@@ -31,6 +31,7 @@ sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_err
     if (!local)
         return sheaf__error_memory(err, "a worker");
     sheaf_worker_set_local(worker, local);
+    local->trace_row = sheaf_worker_trace_row(worker);
     local->parser = sheaf__parser_create();
     return local->parser ? SHEAF_OK : sheaf__error_memory(err, "a worker's parser");
 }
@@ -278,12 +279,14 @@ static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool c
     if (!chunk->reader || !chunk->header)
         return sheaf__error_memory(err, "a reader");
     chunk->header->wants_places = false;
+    sheaf__span span = sheaf__span_begin(worker, chunk);
     sheaf_status status = again ? sheaf__reader_rewind(chunk->reader, err)
                                 : open_file(file, chunk->reader, counted, err);
     if (status == SHEAF_OK)
         status = sheaf__reader_header(chunk->reader, parser_of(worker), chunk->header, err);
     if (status == SHEAF_OK && sheaf__types_ask(file, chunk->header) < 0)
         status = sheaf__error_memory(err, "the types");
+    sheaf__span_end(&span, file->dialect.delimiter ? SHEAF__WORK_OPEN : SHEAF__WORK_SNIFF);
     if (status != SHEAF_OK) {
         sheaf__load_give_batch(file->load, chunk->header);
         chunk->header = NULL;
@@ -349,9 +352,12 @@ static sheaf_status read_batch(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_
         return SHEAF_ENOMEM;
     }
     sheaf__load_worker *local = sheaf_worker_local(worker);
+    sheaf__span span = sheaf__span_begin(worker, chunk);
     sheaf_status filled = load->wants_columns
                               ? sheaf__chunk_fill(load, chunk, &fill_error)
                               : sheaf__chunk_format(&local->projection, chunk, &fill_error);
+    if (load->sink || load->wants_columns) /* else there was nothing to do */
+        sheaf__span_end(&span, load->wants_columns ? SHEAF__WORK_CONVERT : SHEAF__WORK_FORMAT);
     if (filled == SHEAF_OK)
         return status;
     sheaf__error_copy(err, &fill_error);
@@ -384,15 +390,18 @@ static sheaf_status read_rows(sheaf_worker *worker, sheaf__chunk *chunk, sheaf_e
     sheaf__load *load = chunk->file->load;
     sheaf_status status;
     size_t rejects_max = rejects_bytes_max(load, chunk);
+    bool surveys = load->surveys && (!load->wants_rows || load->pass == SHEAF__PASS_SURVEY);
+    sheaf__span span = sheaf__span_begin_reading(worker, chunk);
     set_aside(chunk, load->pass == SHEAF__PASS_SURVEY);
     if (load->wants_rows && load->pass != SHEAF__PASS_SURVEY)
         status = read_batch(worker, chunk, err);
-    else if (load->surveys)
+    else if (surveys)
         status = sheaf__survey_file(worker, parser_of(worker), chunk, rejects_max, err);
     else if (load->digests && load->pass == SHEAF__PASS_ROWS)
         status = sheaf__digest_file(worker, parser_of(worker), chunk, rejects_max, err);
     else
         status = sheaf__reader_next(chunk->reader, parser_of(worker), NULL, rejects_max, err);
+    sheaf__span_end(&span, surveys ? SHEAF__WORK_SURVEY : SHEAF__WORK_READ);
     chunk->flush = sheaf__reader_is_waiting(chunk->reader);
     return status;
 }
@@ -405,10 +414,12 @@ static sheaf_status survey(sheaf_worker *worker, sheaf__chunk *chunk, bool is_st
                            sheaf_error *err)
 {
     sheaf__parser *parser = parser_of(worker);
+    sheaf__span span = sheaf__span_begin_reading(worker, chunk);
     set_aside(chunk, true);
     sheaf_status status = chunk->file->load->surveys
                               ? sheaf__survey_file(worker, parser, chunk, SIZE_MAX, err)
                               : sheaf__reader_next(chunk->reader, parser, NULL, SIZE_MAX, err);
+    sheaf__span_end(&span, SHEAF__WORK_SURVEY);
     sheaf__reader_counts counts = sheaf__reader_counts_get(chunk->reader);
     if (status == SHEAF_END && chunk->file->load->judges && sheaf__is_misjudged(&counts)) {
         chunk->misjudged = true;
@@ -545,12 +556,15 @@ sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *rang
     }
     sheaf__reader_options options = sheaf__load_options_for(
         file, range->guess); /* or it was counted before */
+    sheaf__span span = sheaf__span_begin(worker, chunk);
+    span.first_byte = range->from.counts.stored_bytes;
     sheaf_status status = sheaf__reader_open_range(chunk->reader, file->found, &options,
                                                    &range->from, range->end_bytes, file->fd, err);
     if (range->guess)
         sheaf__reader_give_up_beyond(chunk->reader, file->load->range_bytes);
     if (status == SHEAF_OK && range->guess)
         status = sheaf__reader_guess_record(chunk->reader, parser_of(worker), err);
+    sheaf__span_end(&span, range->guess ? SHEAF__WORK_GUESS : SHEAF__WORK_OPEN);
     chunk->begin = sheaf__reader_tell(chunk->reader);
     chunk->begin.block_bytes = sheaf__reader_first_block(chunk->reader);
     if (status == SHEAF_OK)

@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "engine/core/error.h"
+#include "engine/core/trace.h"
 
 enum {
     ARENA_CHUNK_BYTES = 4 << 10,
-    KEPT_MAX = 8, /* readers that are open where they stopped */
+    EVENTS_MAX = 1024, /* of an answer */
+    KEPT_MAX = 8,      /* readers that are open where they stopped */
     COMPRESSED_CHUNK_BYTES_MAX = 32 << 20
 };
 
@@ -40,6 +42,8 @@ typedef struct remote {
     sheaf_file_encoding encoding; /* of it, if that was given */
     kept kept[KEPT_MAX];
     uint64_t n_used;
+    bool traces;
+    sheaf_trace trace; /* of one answer at a time */
 } remote;
 
 /* ---- the process begins and ends ---- */
@@ -89,6 +93,11 @@ static sheaf_status begin(sheaf_worker *worker, const void *bytes, size_t n_byte
     self->load.wants_places = sheaf__rules_want_places(&self->load.typing.rules);
     sheaf__freelist_init(&self->load.readers);
     sheaf__freelist_init(&self->load.batches);
+    self->traces = settings->traces;
+    if (self->traces) {
+        sheaf__trace_init(&self->trace, EVENTS_MAX);
+        self->worker.trace_row = sheaf_trace_add_row(&self->trace, "");
+    }
     return self->worker.parser ? SHEAF_OK : sheaf__error_memory(err, "a worker's parser");
 }
 
@@ -116,6 +125,8 @@ static sheaf_status end(sheaf_worker *worker, const void *bytes, size_t n_bytes,
     free(self->file.asked.items);
     sheaf__arena_destroy(self->arena);
     sheaf__parser_destroy(self->worker.parser);
+    if (self->traces)
+        sheaf__trace_end(&self->trace);
     if (self->mapped)
         munmap(self->mapped, sizeof *self->mapped);
     free(self);
@@ -232,10 +243,13 @@ static void append_batch(sheaf_reply *reply, sheaf_status *status, const sheaf__
 }
 
 /* The header's question is answered when the file is known: nothing follows it. */
-static sheaf_status answer(remote *self, const sheaf__remote_question *question,
-                           sheaf__chunk *chunk, sheaf_reply *reply)
+static sheaf_status answer(remote *self, sheaf_worker *worker,
+                           const sheaf__remote_question *question, sheaf__chunk *chunk,
+                           sheaf_reply *reply)
 {
     sheaf_status status = SHEAF_OK;
+    size_t n_events;
+    sheaf__remote_event *events = sheaf__traced_pack(self->worker.trace_row, &n_events);
     sheaf__remote_answer head = {.counts = chunk->counts,
                                  .has_header = chunk->header != NULL,
                                  .has_batch = chunk->batch != NULL,
@@ -245,6 +259,9 @@ static sheaf_status answer(remote *self, const sheaf__remote_question *question,
                                  .dense = chunk->dense,
                                  .begin = chunk->begin,
                                  .end = chunk->end,
+                                 .worker = sheaf_worker_index(worker),
+                                 .process = (int32_t)getpid(),
+                                 .n_events = n_events,
                                  .digest = chunk->digest,
                                  .n_kinds = chunk->kinds ? chunk->n_kinds : 0,
                                  .n_rejects = chunk->rejects.n,
@@ -260,6 +277,8 @@ static sheaf_status answer(remote *self, const sheaf__remote_question *question,
     if (chunk->batch)
         head.batch = sizes_of(chunk->batch);
     append(reply, &status, &head, sizeof head);
+    append(reply, &status, events, n_events * sizeof *events);
+    free(events);
     if (chunk->header)
         append_batch(reply, &status, chunk->header);
     if (chunk->batch)
@@ -328,10 +347,12 @@ static sheaf_status read_for(sheaf_worker *worker, const void *bytes, size_t n_b
     if (!is_known && !is_mine(&self->found))
         return SHEAF_OK; /* an empty answer: the parent is to look itself */
     crash_if_asked(self->found.path);
+    if (self->traces && self->worker.trace_row)
+        sheaf__trace_clear(self->worker.trace_row); /* of a question that failed */
     sheaf_status status = ask(self, worker, question, &chunk, err);
     if (status < 0)
         return status;
-    status = answer(self, question, chunk, reply);
+    status = answer(self, worker, question, chunk, reply);
     sheaf__chunk_release(chunk);
     return status < 0 ? sheaf__error_memory(err, "a chunk") : SHEAF_OK;
 }

@@ -43,6 +43,7 @@ typedef struct sheaf__remote_settings {
     bool sets_aside;
     bool judges;
     bool digests;
+    bool traces;
 } sheaf__remote_settings;
 
 /*
@@ -78,8 +79,8 @@ typedef struct sheaf__remote_batch {
 } sheaf__remote_batch;
 
 /*
- * What it answers; then come, as far as they are there, the header's batch, the rows' batch, the
- * kinds, the rejects and the fault.
+ * What it answers; then come, as far as they are there, the events, the header's batch, the rows'
+ * batch, the kinds, the rejects and the fault.
  */
 typedef struct sheaf__remote_answer {
     sheaf__reader_counts counts;
@@ -94,6 +95,9 @@ typedef struct sheaf__remote_answer {
     bool has_fault;
     bool misjudged;
     bool more;
+    int32_t worker; /* who answers */
+    int32_t process;
+    uint64_t n_events; /* for a trace */
     uint64_t n_kinds;
     uint64_t n_rejects; /* faults, and then their bytes */
     uint64_t n_reject_bytes;

@@ -21,7 +21,9 @@
 #include "engine/core/options.h"
 #include "engine/core/path.h"
 #include "engine/core/system.h"
+#include "engine/core/trace.h"
 #include "engine/ingest/file_options.h"
+#include "engine/sinks/trace/trace_file.h"
 #include "readers/convert/fill.h"
 #include "readers/convert/survey.h"
 
@@ -274,15 +276,39 @@ static sheaf_status load(sheaf__retry *self, const sheaf__held_record *record, s
     return SHEAF_OK;
 }
 
+/* Records of one file, one behind the other, that a trace is told of at once. */
+typedef struct run_of_records {
+    sheaf__held_source *source; /* NULL: there is none yet */
+    int64_t begun;
+    uint64_t first; /* how many were before it */
+} run_of_records;
+
+static void trace_run(const sheaf__retry *self, run_of_records *run,
+                      sheaf__held_source *next_source)
+{
+    if (run->source == next_source || !self->traced.trace)
+        return;
+    if (run->source)
+        sheaf__traced_records(self->traced.merge, run->begun, "retry", run->source->trace_path,
+                              self->summary->records - run->first);
+    if (next_source && !next_source->trace_path) /* it is gone when the trace is written */
+        next_source->trace_path = sheaf__trace_copy(self->traced.trace, next_source->file->path);
+    *run = (run_of_records){.source = next_source,
+                            .begun = sheaf_trace_now(self->traced.merge),
+                            .first = self->summary->records};
+}
+
 static sheaf_status retry_all(sheaf__retry *self, sheaf_error *err)
 {
     sheaf__held_record record;
     sheaf_error told;
     const char *code;
     sheaf_status status;
+    run_of_records traced = {0};
     self->summary->records = 0;
     while ((status = next(self, &record, err)) == SHEAF_OK) {
         sheaf__held_source *source = &self->sources[record.file_index];
+        trace_run(self, &traced, source);
         self->summary->records++;
         self->summary->files += !source->is_met;
         source->is_met = true;
@@ -293,8 +319,9 @@ static sheaf_status retry_all(sheaf__retry *self, sheaf_error *err)
         if (status == SHEAF_END)
             status = keep(self, &record, &told, code, err);
         if (status < 0)
-            return status;
+            break;
     }
+    trace_run(self, &traced, NULL);
     return status == SHEAF_END ? SHEAF_OK : status;
 }
 
@@ -344,7 +371,10 @@ static sheaf_status commit(sheaf__retry *self, sheaf_error *err)
 
 static sheaf_status run_phases(sheaf__retry *self, sheaf_error *err)
 {
+    sheaf_trace_row *traced = self->traced.merge;
+    int64_t begun = sheaf_trace_now(traced);
     sheaf_status status = meet_files(self, err);
+    sheaf__traced_phase(traced, &begun, "files");
     if (status < 0 || self->summary->records == 0)
         return status < 0 ? status : SHEAF_END;
     status = sheaf__retry_table(self, err);
@@ -352,13 +382,19 @@ static sheaf_status run_phases(sheaf__retry *self, sheaf_error *err)
         status = find_types(self, err);
     for (size_t i = 0; i < self->held->n_files && status == SHEAF_OK; i++)
         self->sink->has_names |= self->held->files[i]->dialect.header > 0;
+    sheaf__traced_phase(traced, &begun, "types");
     if (status == SHEAF_OK)
         status = self->sink->ops->begin(self->sink, &self->table, self->types, err);
+    sheaf__traced_phase(self->traced.sink, &begun, "begin");
     if (status == SHEAF_OK)
         status = retry_all(self, err);
     if (status == SHEAF_OK)
         status = verify(self, err);
-    return status == SHEAF_OK ? commit(self, err) : status;
+    sheaf__traced_phase(traced, &begun, "rows");
+    if (status == SHEAF_OK)
+        status = commit(self, err);
+    sheaf__traced_phase(self->traced.sink, &begun, "commit");
+    return status;
 }
 
 static sheaf_status open_all(sheaf__retry *self, sheaf_error *err)
@@ -419,6 +455,12 @@ sheaf_status sheaf_retry(const sheaf_retry_options *options, sheaf_retry_summary
                                               err);
     if (status == SHEAF_OK)
         status = understand(&self, err);
+    if (status == SHEAF_OK)
+        status = sheaf__trace_refuse(own.trace, own.quarantine, "the quarantine", err);
+    if (status == SHEAF_OK)
+        status = sheaf__trace_refuse(own.trace, own.destination, "the destination", err);
+    if (status == SHEAF_OK)
+        sheaf__traced_begin(&self.traced, own.trace);
     if (status == SHEAF_OK)
         status = open_all(&self, err);
     if (status == SHEAF_OK)

@@ -13,6 +13,7 @@
 #include <sheaf/retry.h>
 
 #include "engine/ingest/mended.h"
+#include "engine/ingest/traced.h"
 #include "engine/sinks/quarantine/held.h"
 #include "engine/table/columns.h"
 #include "engine/table/names.h"
@@ -26,8 +27,9 @@ typedef struct sheaf__held_source {
     sheaf__nulls nulls;
     sheaf__asked_columns asked;
     sheaf__reader_options options;
-    sheaf_file as_file; /* for who is told of it */
-    bool is_met;        /* a record was */
+    sheaf_file as_file;     /* for who is told of it */
+    bool is_met;            /* a record was */
+    const char *trace_path; /* as the trace has it */
 } sheaf__held_source;
 
 typedef struct sheaf__retry {
@@ -49,6 +51,7 @@ typedef struct sheaf__retry {
     sheaf__mended mended;
     sheaf__batch *row; /* of the table */
     sheaf__columns_pool *columns;
+    sheaf__traced traced;
 } sheaf__retry;
 
 /*

@@ -468,7 +468,7 @@ static void sync_directory(const char *path)
 
 static sheaf_status close_file(sheaf__output *output, sheaf_error *err)
 {
-    if (fsync(output->fd) != 0)
+    if (!output->is_fleeting && fsync(output->fd) != 0)
         return sheaf__error_system(err, errno, "cannot bring the file to the disk", output->path);
     int closed = close(output->fd);
     output->fd = -1;
@@ -502,7 +502,8 @@ sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err)
         output->temporary[0] = '\0';
     close_temporary(output);
     close_kept(output);
-    sync_directory(output->path);
+    if (!output->is_fleeting)
+        sync_directory(output->path);
     return SHEAF_OK;
 }
 

@@ -26,6 +26,7 @@ typedef struct sheaf__output {
     bool keeps_old;           /* for undo; its owner says so before commit */
     bool has_old;             /* after commit: under the temporary name is what was replaced */
     bool is_new;              /* after commit: nothing was */
+    bool is_fleeting;         /* it need not survive a power failure: set after open */
     mode_t mode;              /* of the file that is replaced */
     char path[PATH_MAX];      /* where the file will be: symbolic links are followed */
     char temporary[PATH_MAX]; /* "" when there is none */

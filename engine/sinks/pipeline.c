@@ -11,6 +11,7 @@
 #include "engine/core/error.h"
 
 typedef struct slot {
+    const sheaf__pipeline *pipeline;
     sheaf__job_fn run;
     void *argument;
     sheaf_future *future; /* NULL: without an executor */
@@ -19,8 +20,11 @@ typedef struct slot {
 struct sheaf__pipeline {
     sheaf_executor *executor;
     size_t window;
-    size_t oldest; /* its slot */
-    size_t n;      /* under way */
+    size_t oldest;        /* its slot */
+    size_t n;             /* under way */
+    const char *job_name; /* for a trace; NULL: it is not told of jobs */
+    const char *wait_name;
+    sheaf_trace_row *waits;
     slot slots[];
 };
 
@@ -46,11 +50,33 @@ bool sheaf__pipeline_is_full(const sheaf__pipeline *pipeline)
     return pipeline->n == pipeline->window;
 }
 
+void sheaf__pipeline_trace(sheaf__pipeline *pipeline, const char *job, sheaf_trace_row *waits,
+                           const char *wait)
+{
+    pipeline->job_name = job;
+    pipeline->waits = waits;
+    pipeline->wait_name = wait;
+}
+
+static void trace(sheaf_trace_row *row, int64_t begun, const char *name)
+{
+    sheaf_trace_add(row, begun,
+                    &(sheaf_trace_event){.name = name,
+                                         .first_byte = SHEAF_UNKNOWN,
+                                         .bytes = SHEAF_UNKNOWN,
+                                         .records = SHEAF_UNKNOWN});
+}
+
 static sheaf_status run_slot(sheaf_worker *worker, void *argument, void **result, sheaf_error *err)
 {
     const slot *job = argument;
-    (void)worker, (void)result;
-    return job->run(job->argument, err);
+    const char *name = job->pipeline->job_name;
+    sheaf_trace_row *row = name ? sheaf_worker_trace_row(worker) : NULL;
+    int64_t begun = sheaf_trace_now(row);
+    (void)result;
+    sheaf_status status = job->run(job->argument, err);
+    trace(row, begun, name);
+    return status;
 }
 
 sheaf_status sheaf__pipeline_submit(sheaf__pipeline *pipeline, sheaf__job_fn run, void *argument,
@@ -59,7 +85,7 @@ sheaf_status sheaf__pipeline_submit(sheaf__pipeline *pipeline, sheaf__job_fn run
     if (sheaf__pipeline_is_full(pipeline))
         return sheaf_error_set(err, SHEAF_ESTATE, "the pipeline is full");
     slot *job = &pipeline->slots[(pipeline->oldest + pipeline->n) % pipeline->window];
-    *job = (slot){.run = run, .argument = argument};
+    *job = (slot){.pipeline = pipeline, .run = run, .argument = argument};
     if (pipeline->executor) {
         sheaf_task task = {.run = run_slot, .arg = job};
         sheaf_status status = sheaf_executor_submit(pipeline->executor, &task, &job->future, err);
@@ -85,10 +111,14 @@ sheaf_status sheaf__pipeline_take(sheaf__pipeline *pipeline, void **argument, sh
     if (pipeline->n == 0)
         return SHEAF_END;
     slot *job = pop(pipeline);
+    bool waits = job->future && !sheaf_future_done(job->future);
+    int64_t begun = waits ? sheaf_trace_now(pipeline->waits) : 0;
     *argument = job->argument;
     sheaf_status status = job->future ? sheaf_future_result(job->future, -1, NULL, err)
                                       : job->run(job->argument, err);
     sheaf_future_release(job->future);
+    if (waits)
+        trace(pipeline->waits, begun, pipeline->wait_name);
     return status < 0 ? status : SHEAF_OK;
 }
 

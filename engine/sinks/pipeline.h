@@ -22,7 +22,8 @@
 
 #include <sheaf/status.h>
 
-typedef struct sheaf_executor sheaf_executor; /* <sheaf/executor.h> */
+typedef struct sheaf_executor sheaf_executor;   /* <sheaf/executor.h> */
+typedef struct sheaf_trace_row sheaf_trace_row; /* <sheaf/trace.h> */
 typedef struct sheaf__pipeline sheaf__pipeline;
 
 /* What is done with an argument, on any thread, beside other jobs: OK, or a failure with *err. */
@@ -34,6 +35,13 @@ typedef sheaf_status (*sheaf__job_fn)(void *argument, sheaf_error *err);
  */
 sheaf_status sheaf__pipeline_create(sheaf_executor *executor, size_t window,
                                     sheaf__pipeline **pipeline, sheaf_error *err);
+
+/*
+ * For a trace (<sheaf/trace.h>): what the jobs are called in the rows of the workers, and
+ * where and how waiting for them is told of. The texts must live until the trace is closed.
+ */
+void sheaf__pipeline_trace(sheaf__pipeline *pipeline, const char *job, sheaf_trace_row *waits,
+                           const char *wait);
 
 /* Whether as many jobs are under way as the window has room for: one has to be taken first. */
 bool sheaf__pipeline_is_full(const sheaf__pipeline *pipeline);

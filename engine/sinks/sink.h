@@ -149,7 +149,8 @@ struct sheaf__sink {
     /* Before begin: threads that may do its work (pipeline.h), so many; NULL: there are none. */
     sheaf_executor *executor;
     size_t workers;
-    uint64_t rows;      /* as the destination itself counts what it took */
+    struct sheaf_trace_row *waits; /* the same: where waiting for them is told of, or NULL */
+    uint64_t rows;                 /* as the destination itself counts what it took */
     uint64_t first_row; /* after begin: the number of the first of them, or 0: it is not known */
     uint64_t columns_renamed;
     sheaf__asked_type *asked; /* before anything is read: what a table that exists takes */

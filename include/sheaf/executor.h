@@ -51,6 +51,7 @@
 #include <sheaf/arena.h>
 #include <sheaf/future.h>
 #include <sheaf/status.h>
+#include <sheaf/trace.h>
 
 SHEAF_BEGIN_DECLS
 
@@ -174,6 +175,13 @@ typedef struct sheaf_executor_options {
     int max_tasks_per_child; /* then the child ends and another takes its place; 0: never */
     /* A task that runs longer is killed, with its child, and fails with EWORKER; 0: never. */
     int64_t task_timeout_ms;
+
+    /*
+     * Each worker gets a row in it, in which its tasks may record what they do, and it when it is
+     * idle: <sheaf/trace.h>. It must live until the executor is destroyed. Not for processes, which
+     * cannot see it.
+     */
+    sheaf_trace *trace;
 } sheaf_executor_options;
 
 /*
@@ -320,6 +328,9 @@ SHEAF_API sheaf_arena *sheaf_worker_scratch(sheaf_worker *worker);
 /* What this worker's initializer keeps, NULL until it was set. */
 SHEAF_API void *sheaf_worker_local(const sheaf_worker *worker);
 SHEAF_API void sheaf_worker_set_local(sheaf_worker *worker, void *local);
+
+/* Its row in the executor's trace; NULL, which is as good for who records, without one. */
+SHEAF_API sheaf_trace_row *sheaf_worker_trace_row(const sheaf_worker *worker);
 
 /* True once sheaf_future_request_stop() was called on the future of the task that runs. */
 SHEAF_API bool sheaf_worker_stopping(const sheaf_worker *worker);

@@ -40,6 +40,7 @@
 #include <sheaf/fix.h>
 #include <sheaf/schema.h>
 #include <sheaf/status.h>
+#include <sheaf/trace.h>
 #include <sheaf/type.h>
 
 SHEAF_BEGIN_DECLS
@@ -340,6 +341,12 @@ typedef struct sheaf_ingest_options {
      */
     const sheaf_index *indexes;
     size_t n_indexes;
+    /*
+     * Record there what is done, and when: <sheaf/trace.h>; or NULL. It must live until the run has
+     * come back (of a stream: was released), and the files until it is closed. Of several runs it
+     * takes one after the other. Its file is none of the destination's, nor the quarantine: EINVAL.
+     */
+    sheaf_trace *trace;
 } sheaf_ingest_options;
 
 /*

@@ -67,6 +67,8 @@ typedef struct sheaf_retry_options {
     /* Asked before every record: whether to give up, with ECANCELLED; or NULL. */
     bool (*is_cancelled)(void *context);
     void *context;
+    /* Record there what is done, and when: as in sheaf_ingest_options; of each file's records. */
+    sheaf_trace *trace;
 } sheaf_retry_options;
 
 typedef struct sheaf_retry_summary {

@@ -44,6 +44,7 @@
 #include <sheaf/status.h>
 #include <sheaf/stream.h>
 #include <sheaf/text.h>
+#include <sheaf/trace.h>
 #include <sheaf/type.h>
 #include <sheaf/version.h>
 

@@ -204,11 +204,13 @@ sheaf_status sheaf__compressor_create(sheaf__packing packing, const sheaf__sink 
     for (size_t i = 0; i < n_parts; i++)
         made->parts[i].packer = made->packer;
     sheaf_status status = sheaf__pipeline_create(sink->executor, window, &made->pipeline, err);
-    if (status < 0)
+    if (status < 0) {
         sheaf__compressor_destroy(made);
-    else
-        *compressor = made;
-    return status;
+        return status;
+    }
+    sheaf__pipeline_trace(made->pipeline, "compress", sink->waits, "wait for compressed text");
+    *compressor = made;
+    return SHEAF_OK;
 }
 
 void sheaf__compressor_destroy(sheaf__compressor *self)

@@ -262,7 +262,11 @@ static sheaf_status parquet_begin(sheaf__sink *sink, const sheaf__names *columns
     sheaf__gather_init(&self->gather, types, n, GROUP_ROWS, bytes_max);
     sheaf__output_put(&self->output, magic, sizeof magic);
     size_t window = sink->executor ? sink->workers * JOBS_PER_WORKER : 1;
-    return sheaf__pipeline_create(sink->executor, window > 0 ? window : 1, &self->pipeline, err);
+    sheaf_status status = sheaf__pipeline_create(sink->executor, window > 0 ? window : 1,
+                                                 &self->pipeline, err);
+    if (status == SHEAF_OK)
+        sheaf__pipeline_trace(self->pipeline, "encode", sink->waits, "wait for encoded columns");
+    return status;
 }
 
 static sheaf_status parquet_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
