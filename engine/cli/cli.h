@@ -319,7 +319,7 @@ void signals_cancel(sheaf_ingest *ingest);
 void signals_let_go(void);
 bool signals_came(void);
 
-/* Have the first one handled otherwise; hold them back until `before` is put back; let them kill. */
+/* Have the first handled otherwise; hold them back until `before` is put back; let them kill. */
 void signals_handle(void (*on_signal)(int number));
 void signals_block(sigset_t *before);
 void signals_leave(void);
