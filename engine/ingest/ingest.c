@@ -22,6 +22,7 @@
 #include "engine/core/error.h"
 #include "engine/core/options.h"
 #include "engine/core/system.h"
+#include "engine/ingest/rejects.h"
 #include "engine/ingest/resume.h"
 #include "engine/sinks/trace/trace_file.h"
 #include "readers/scan/scan.h"

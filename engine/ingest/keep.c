@@ -1,5 +1,5 @@
 /*
- * Rows that are kept from the pass that finds out the types: see load.h.
+ * Rows that are kept from the pass that finds out the types: see keep.h.
  *
  * To see what a column holds, a survey converts each of its values. While there is room (half of
  * what rows may take, see load.c), what it has converted is kept, under the types that the file's
@@ -22,6 +22,7 @@
 
 #include "engine/core/error.h"
 #include "engine/ingest/added.h"
+#include "engine/ingest/keep.h"
 #include "engine/table/widen.h"
 #include "readers/convert/fill.h"
 

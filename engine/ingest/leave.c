@@ -1,5 +1,6 @@
 /* Files that are left out: see leave.h. */
 #include "engine/ingest/leave.h"
+#include "engine/ingest/rejects.h"
 
 #include <stdlib.h>
 

@@ -9,6 +9,8 @@
 #include "engine/core/error.h"
 #include "engine/core/system.h"
 #include "engine/ingest/added.h"
+#include "engine/ingest/keep.h"
+#include "engine/ingest/rejects.h"
 #include "engine/ingest/resume.h"
 
 enum {

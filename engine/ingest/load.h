@@ -4,7 +4,7 @@
  *     ingest.c      the public functions, and the order of the phases
  *     stream.c      the same for a consumer that takes one batch after the other
  *     load.c        a load begins and ends
- *     read_task.c   what runs on the workers: a file in, a chunk of its rows out
+ *     read_task.c   what runs on the workers: a file in, a chunk of its rows out (chunk.c)
  *     ask.c         how a chunk is asked for: of a thread, or of another process
  *     remote.c      the same tasks in another process: what goes there and what comes back
  *     typing.c      what the user said about values
@@ -352,6 +352,10 @@ sheaf__chunk *sheaf__chunk_of_fault(sheaf__load_file *file, const sheaf_error *f
 sheaf__batch *sheaf__load_take_batch(sheaf__load *load, const sheaf__heap *heap);
 void sheaf__load_give_batch(sheaf__load *load, sheaf__batch *batch); /* NULL is allowed */
 
+/* And a reader. */
+sheaf__reader *sheaf__load_take_reader(sheaf__load *load);
+void sheaf__load_give_reader(sheaf__load *load, sheaf__reader *reader); /* NULL is allowed */
+
 /* Give back everything a chunk holds; NULL is allowed. */
 void sheaf__chunk_release(void *chunk);
 
@@ -391,55 +395,6 @@ sheaf_status sheaf__types_decide(sheaf__load *load, sheaf_error *err);
 
 /* Put columns in the place of the chunk's batch. OK; a fault of the file; ENOMEM. */
 sheaf_status sheaf__chunk_fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *err);
-
-/* ---- keep.c ---- */
-
-/* What a survey keeps of its file. Lives as long as its task. */
-typedef struct sheaf__keeper {
-    sheaf__load *load;
-    const sheaf__chunk *chunk; /* with the reader and the kinds of what was surveyed */
-    const sheaf_type *asked;   /* one for each column, or NULL */
-    const sheaf__kinds *guess; /* what its columns hold in the table at least, or NULL */
-    size_t n_columns;          /* of the file and added ones */
-    bool *is_asked;
-    uint32_t *from;    /* each column is its own, or unwanted */
-    sheaf_type *types; /* that were kept last: all before can become these */
-    sheaf__columns *first;
-    sheaf__columns *last;
-    size_t n_bytes;
-    bool is_on; /* false: nothing is kept, or no longer */
-} sheaf__keeper;
-
-/* Before the survey of the chunk's file, whose kinds are empty. Never fails: it keeps nothing. */
-void sheaf__keeper_begin(sheaf__keeper *keeper, sheaf_worker *worker, const sheaf__chunk *chunk,
-                         const sheaf_type *asked);
-
-/* As sheaf__survey() of the file's next rows, which are kept if that can be. */
-void sheaf__keeper_survey(sheaf__keeper *keeper, const sheaf__batch *batch);
-
-/* The survey is over: all rows, or NULL. Those of a file that is not good are not kept. */
-sheaf__columns *sheaf__keeper_end(sheaf__keeper *keeper, bool is_good);
-
-void sheaf__guess_destroy(sheaf__guess *guess); /* NULL is allowed */
-
-/* Give back the rows that the chunk has from a survey. */
-void sheaf__kept_drop(sheaf__chunk *chunk);
-
-/*
- * In the pass of surveys, for the merge: a range of a file is verified, its rows are kept with
- * those before it; before others are asked for. And: it was the last one.
- */
-void sheaf__kept_collect(sheaf__chunk *chunk);
-void sheaf__kept_conclude(const sheaf__chunk *last);
-
-/*
- * The file's turn has come, and types are known: the chunk with its rows, or NULL if the file is to
- * be read. For the task that would read it.
- */
-sheaf__chunk *sheaf__kept_take(sheaf__load_file *file);
-
-/* Go on to the next of the chunk's rows that were kept: false if there are no more. */
-bool sheaf__kept_next(sheaf__chunk *chunk);
 
 /* ---- digest.c ---- */
 
@@ -560,52 +515,6 @@ typedef struct sheaf__rows_cursor {
     sheaf_file_report report;
     int64_t begun; /* with the file, for a trace */
 } sheaf__rows_cursor;
-
-/* ---- rejects.c ---- */
-
-/* Whether records with faults are set aside, and not the end of the run or of their file. */
-bool sheaf__rejects_are_kept(const sheaf_ingest_options *options, bool is_stream);
-
-/* EINVAL: they are, and there is no place for them; they are not, but there is a place or limit. */
-sheaf_status sheaf__rejects_check(const sheaf_ingest_options *options, bool is_stream,
-                                  sheaf_error *err);
-
-/* Where the run's rejects go, if there is such a place. Also after it was opened in vain. */
-sheaf_status sheaf__load_open_quarantine(sheaf__load *load, const sheaf_ingest *ingest,
-                                         sheaf_error *err);
-
-/* "short", "long", "quote", "encoding", "limit", "type". */
-const char *sheaf__reject_code(const sheaf__fault *fault);
-
-/* What the records of a chunk's file, whose header is known, are read with. OK, ENOMEM. */
-sheaf_status sheaf__load_reject_file(sheaf__load *load, const sheaf__chunk *chunk,
-                                     const sheaf__reject_file **file, sheaf_error *err);
-
-/* Send the records that a chunk has set aside where they belong, and count them. */
-sheaf_status sheaf__rejects_deliver(sheaf__load *load, sheaf__chunk *chunk,
-                                    sheaf_file_report *report, sheaf_error *err);
-
-/* Whether most of a file's records have faults; and the fault of the file that this is (ESHAPE). */
-bool sheaf__is_misjudged(const sheaf__reader_counts *counts);
-sheaf_status sheaf__misjudged(const sheaf__reader_counts *counts, sheaf_error *err);
-
-/* Add to a file's fault what else the user can have done with such: as a hint. */
-void sheaf__rejects_advise(const sheaf__load *load, sheaf_error *fault, bool is_left_out);
-
-/*
- * Whether there are not too many of them in all. OK, ELIMIT; the first fault if every file was left
- * out, unless that is what was asked for.
- */
-sheaf_status sheaf__rejects_verify(const sheaf__load *load, sheaf_error *err);
-
-/* Of the quarantine beside a file, if no more comes: how large it is; 0: there is none. */
-uint64_t sheaf__rejects_size(const sheaf__load *load);
-
-/* Bring the quarantine to the disk, before the rows are committed; make it appear behind them. */
-sheaf_status sheaf__rejects_settle(sheaf__load *load, sheaf_error *err);
-sheaf_status sheaf__rejects_commit(sheaf__load *load, sheaf_error *err);
-/* As it was before that: the rows could not be committed. */
-void sheaf__rejects_undo(sheaf__load *load);
 
 /* ---- ranges.c ---- */
 

@@ -1,5 +1,6 @@
 /* One record from memory: see mended.h. */
 #include "engine/ingest/mended.h"
+#include "engine/ingest/rejects.h"
 
 #include <errno.h>
 #include <inttypes.h>

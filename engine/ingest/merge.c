@@ -13,7 +13,9 @@
 #include "engine/core/error.h"
 #include "engine/ingest/account.h"
 #include "engine/ingest/added.h"
+#include "engine/ingest/keep.h"
 #include "engine/ingest/leave.h"
+#include "engine/ingest/rejects.h"
 #include "engine/ingest/resume.h"
 
 typedef struct merge {

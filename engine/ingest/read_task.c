@@ -15,7 +15,9 @@
 
 #include "engine/core/error.h"
 #include "engine/executor/worker_heap.h"
+#include "engine/ingest/keep.h"
 #include "engine/ingest/load.h"
+#include "engine/ingest/rejects.h"
 
 enum {
     CHUNK_SLACK_BYTES = 16 << 10,
@@ -65,117 +67,9 @@ size_t sheaf__load_index(const sheaf__load_file *file)
     return (size_t)(file - file->load->states);
 }
 
-/* ---- what is used again ---- */
-
-sheaf__batch *sheaf__load_take_batch(sheaf__load *load, const sheaf__heap *heap)
-{
-    sheaf__batch *batch = sheaf__freelist_pop(&load->batches);
-    if (!batch)
-        batch = sheaf__batch_create(heap);
-    if (batch)
-        batch->wants_places = load->wants_places && load->wants_rows;
-    return batch;
-}
-
 static sheaf__batch *take_batch(sheaf__load *load, sheaf_worker *worker)
 {
     return sheaf__load_take_batch(load, sheaf__worker_heap(worker));
-}
-
-void sheaf__load_give_batch(sheaf__load *load, sheaf__batch *batch)
-{
-    if (!batch)
-        return;
-    size_t most = load->range_bytes * (1 + sizeof(sheaf__cell));
-    most = most > load->chunk_bytes * 4 ? most : load->chunk_bytes * 4;
-    sheaf__batch_clear(batch, most + (512 << 10));
-    sheaf__freelist_push(&load->batches, batch);
-}
-
-static sheaf__reader *take_reader(sheaf__load *load)
-{
-    sheaf__reader *reader = sheaf__freelist_pop(&load->readers);
-    return reader ? reader : sheaf__reader_create();
-}
-
-static void give_reader(sheaf__load *load, sheaf__reader *reader)
-{
-    if (!reader)
-        return;
-    sheaf__reader_close(reader);
-    sheaf__freelist_push(&load->readers, reader);
-}
-
-/* ---- chunks ---- */
-
-sheaf__chunk *sheaf__chunk_create(sheaf__load_file *file)
-{
-    sheaf__chunk *chunk = calloc(1, sizeof *chunk);
-    if (chunk)
-        chunk->file = file;
-    return chunk;
-}
-
-sheaf__chunk *sheaf__chunk_of_fault(sheaf__load_file *file, const sheaf_error *fault)
-{
-    sheaf__chunk *chunk = sheaf__chunk_create(file);
-    sheaf_error *copy = chunk ? malloc(sizeof *copy) : NULL;
-    if (!copy) {
-        free(chunk);
-        return NULL;
-    }
-    *copy = *fault;
-    sheaf__error_source(copy, file->found->path);
-    chunk->fault = copy;
-    return chunk;
-}
-
-void sheaf__chunk_strip(sheaf__chunk *chunk)
-{
-    sheaf__budget_let_go(chunk);
-    sheaf__load_give_batch(chunk->file->load, chunk->header);
-    sheaf__load_give_batch(chunk->file->load, chunk->batch);
-    sheaf__load_give_block(chunk->file->load, chunk->block);
-    sheaf__columns_give(chunk->columns);
-    sheaf__kept_drop(chunk);
-    chunk->header = chunk->batch = NULL;
-    chunk->block = NULL;
-    chunk->columns = NULL;
-    chunk->digest = (sheaf__digest){0};
-}
-
-void sheaf__chunk_release(void *object)
-{
-    sheaf__chunk *chunk = object;
-    if (!chunk)
-        return;
-    sheaf__chunk_strip(chunk);
-    give_reader(chunk->file->load, chunk->reader);
-    free(chunk->fault);
-    free(chunk->kinds);
-    sheaf__rejects_end(&chunk->rejects);
-    free(chunk);
-}
-
-sheaf_status sheaf__chunk_refuse(sheaf__chunk *chunk, sheaf_error *err)
-{
-    sheaf__chunk *fault = sheaf__chunk_of_fault(chunk->file, err);
-    if (!fault)
-        return sheaf__error_memory(err, "an error");
-    free(chunk->fault);
-    chunk->fault = fault->fault;
-    fault->fault = NULL;
-    sheaf__chunk_release(fault);
-    sheaf__chunk_strip(chunk);
-    give_reader(chunk->file->load, chunk->reader);
-    chunk->reader = NULL;
-    chunk->more = chunk->split = false;
-    sheaf__reader_counts *counts = &chunk->counts; /* how much was read by then is chance */
-    counts->records = counts->rejected = counts->blank_lines = counts->lone_crs = 0;
-    counts->one_more = counts->one_blank = 0;
-    counts->stored_bytes = counts->text_bytes = counts->comment_lines = 0;
-    counts->repairs = (sheaf_repairs){0};
-    return SHEAF_OK;
 }
 
 /* Failures of the run, not faults of the file: what is loaded must not depend on the machine. */
@@ -208,7 +102,7 @@ static sheaf_status conclude(sheaf__chunk *chunk, sheaf_status status, sheaf_err
         sheaf__error_source(chunk->fault, chunk->file->found->path);
     }
     if (status != SHEAF_OK) {
-        give_reader(load, chunk->reader);
+        sheaf__load_give_reader(load, chunk->reader);
         chunk->reader = NULL;
     }
     chunk->more = chunk->reader != NULL;
@@ -273,7 +167,7 @@ static sheaf_status begin_file(sheaf_worker *worker, sheaf__chunk *chunk, bool c
         sheaf__reader_count_into(chunk->reader, &file->load->shared->read_bytes);
         return sheaf__reader_columns(chunk->reader) > 0 ? SHEAF_OK : SHEAF_END;
     }
-    chunk->reader = again ? file->reader : take_reader(file->load);
+    chunk->reader = again ? file->reader : sheaf__load_take_reader(file->load);
     chunk->header = take_batch(file->load, worker);
     file->reader = NULL;
     if (!chunk->reader || !chunk->header)
@@ -329,7 +223,7 @@ static void handle_dense(sheaf__chunk *chunk, bool guess)
     chunk->batch = NULL;
     chunk->block = NULL;
     chunk->columns = NULL;
-    give_reader(load, chunk->reader);
+    sheaf__load_give_reader(load, chunk->reader);
     chunk->reader = NULL;
 }
 
@@ -548,7 +442,7 @@ sheaf_status sheaf__load_range_of(sheaf_worker *worker, const sheaf__range *rang
         return sheaf__error_memory(err, "a chunk");
     if (range->guess && declines(chunk))
         return finish(chunk, SHEAF_OK, result, err);
-    chunk->reader = take_reader(file->load);
+    chunk->reader = sheaf__load_take_reader(file->load);
     chunk->split = true;
     if (!chunk->reader) {
         sheaf__chunk_release(chunk);
@@ -596,7 +490,7 @@ sheaf_status sheaf__load_at(sheaf_worker *worker, sheaf__load_file *file,
     sheaf__chunk *chunk = sheaf__chunk_create(file);
     if (!chunk)
         return sheaf__error_memory(err, "a chunk");
-    chunk->reader = take_reader(file->load);
+    chunk->reader = sheaf__load_take_reader(file->load);
     if (!chunk->reader) {
         sheaf__chunk_release(chunk);
         return sheaf__error_memory(err, "a reader");

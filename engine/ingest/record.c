@@ -12,6 +12,7 @@
 
 #include "engine/core/error.h"
 #include "engine/ingest/load.h"
+#include "engine/ingest/rejects.h"
 #include "readers/raw.h"
 #include "readers/record/locate.h"
 

@@ -1,5 +1,6 @@
 /* What a file's records are read with, for a quarantine: see load.h and sinks/reject_file.h. */
 #include "engine/sinks/quarantine/reject_file.h"
+#include "engine/ingest/rejects.h"
 
 #include "engine/core/error.h"
 #include "engine/ingest/load.h"

@@ -14,6 +14,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/path.h"
+#include "engine/ingest/rejects.h"
 #include "engine/ingest/resume.h"
 #include "readers/repair.h"
 

@@ -5,6 +5,7 @@
 #include <sheaf/version.h>
 
 #include "engine/core/error.h"
+#include "engine/ingest/rejects.h"
 #include "engine/ingest/resume.h"
 #include "engine/ingest/verify.h"
 

@@ -8,6 +8,7 @@
 
 #include "engine/core/error.h"
 #include "engine/ingest/load.h"
+#include "engine/ingest/rejects.h"
 #include "engine/table/arrow.h"
 
 enum { MESSAGE_BYTES = 2048 };

@@ -13,6 +13,7 @@
 #include "engine/core/error.h"
 #include "engine/executor/worker_heap.h"
 #include "engine/ingest/added.h"
+#include "engine/ingest/keep.h"
 #include "readers/convert/fill.h"
 
 enum { SURVEY_CHUNK_BYTES = 128 << 10 }; /* text, cells and values stay in the L2 cache */
