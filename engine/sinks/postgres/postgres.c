@@ -24,7 +24,9 @@
 #include "engine/sinks/postgres/copy.h"
 #include "engine/sinks/postgres/names.h"
 #include "engine/sinks/postgres/rejects.h"
+#include "engine/sinks/postgres/relation.h"
 #include "engine/sinks/postgres/session.h"
+#include "engine/sinks/postgres/sql.h"
 #include "engine/sinks/postgres/table.h"
 #include "engine/sinks/postgres/uri.h"
 #include "engine/sinks/sink.h"
@@ -55,164 +57,20 @@ static postgres_sink *self_of(sheaf__sink *sink)
     return (postgres_sink *)sink;
 }
 
-/* ---- statements ---- */
-
-/* Begin the text of a statement; end_sql() gives it, from malloc, or NULL. */
-typedef struct statement {
-    FILE *out;
-    char *text;
-    size_t n_bytes;
-} statement;
-
-static bool begin_sql(statement *sql)
-{
-    *sql = (statement){0};
-    sql->out = open_memstream(&sql->text, &sql->n_bytes);
-    return sql->out != NULL;
-}
-
-static char *end_sql(statement *sql)
-{
-    bool failed = ferror(sql->out);
-    if (fclose(sql->out) == 0 && !failed)
-        return sql->text;
-    free(sql->text);
-    return NULL;
-}
-
-/* "DROP TABLE s.t" and its like. */
-static sheaf_status run_on(postgres_sink *self, const char *verb, const char *table,
-                           const char *rest, const char *what, sheaf_error *err)
-{
-    statement sql;
-    if (!begin_sql(&sql))
-        return sheaf__error_memory(err, "a statement");
-    fputs(verb, sql.out);
-    sheaf__postgres_put_table(sql.out, self->table.schema, table);
-    fputs(rest, sql.out);
-    char *text = end_sql(&sql);
-    sheaf_status status = text ? sheaf__postgres_run(&self->session, text, what, err)
-                               : sheaf__error_memory(err, "a statement");
-    free(text);
-    return status;
-}
-
 /* ---- open ---- */
 
-/* What has this name in the schema: its oid, "" if nothing has, and its kind. */
-typedef struct relation {
-    char oid[16];
-    char kind;
-} relation;
-
-/* Find it; the first time that tells which schema is meant, too. */
-static sheaf_status find_relation(postgres_sink *self, const char *name, relation *found,
-                                  sheaf_error *err)
-{
-    static const char sql[] =
-        "SELECT n.nspname, c.oid, c.relkind, pg_catalog.has_schema_privilege(n.oid, 'CREATE') "
-        "FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c "
-        "ON c.relnamespace = n.oid AND c.relname = $2 "
-        "WHERE n.nspname = coalesce($1, pg_catalog.current_schema())";
-    const char *schema = self->table.schema;
-    const char *parameters[] = {schema[0] ? schema : NULL, name};
-    char shown[128];
-    PGresult *result;
-    sheaf_status status = sheaf__postgres_query(&self->session, sql, 2, parameters,
-                                                "cannot read the database", &result, err);
-    if (status < 0)
-        return status;
-    *found = (relation){.oid = ""};
-    bool has_schema = sheaf__pq.ntuples(result) > 0;
-    bool may_create = has_schema && sheaf__pq.getvalue(result, 0, 3)[0] == 't';
-    if (has_schema) {
-        snprintf(self->table.schema, sizeof self->table.schema, "%s",
-                 sheaf__pq.getvalue(result, 0, 0));
-        snprintf(found->oid, sizeof found->oid, "%s", sheaf__pq.getvalue(result, 0, 1));
-        found->kind = sheaf__pq.getvalue(result, 0, 2)[0];
-    }
-    sheaf__pq.clear(result);
-    if (has_schema && (may_create || self->appends))
-        return SHEAF_OK;
-    sheaf_text_escape(schema, strlen(schema), shown, sizeof shown);
-    if (has_schema)
-        sheaf_error_set(err, SHEAF_EDATABASE, "no table may be created in the schema \"%s\"",
-                        shown);
-    else if (schema[0])
-        sheaf_error_set(err, SHEAF_EDATABASE, "there is no schema \"%s\"", shown);
-    else
-        sheaf_error_set(err, SHEAF_EDATABASE, "no schema of the search path is there");
-    sheaf__error_source(err, self->session.shown);
-    sheaf_error_hint(err, "--table SCHEMA.NAME says another one");
-    return SHEAF_EDATABASE;
-}
-
-static const char *kind_of(char kind)
-{
-    switch (kind) {
-    case 'r':
-    case 'p':
-        return "table";
-    case 'v':
-        return "view";
-    case 'm':
-        return "materialized view";
-    case 'f':
-        return "foreign table";
-    case 'S':
-        return "sequence";
-    case 'c':
-        return "type";
-    default:
-        return "index";
-    }
-}
-
-static sheaf_status is_in_the_way(const postgres_sink *self, const char *name, char kind,
-                                  sheaf_if_exists if_exists, sheaf_error *err)
-{
-    char table[128];
-    bool is_table = kind == 'r' || kind == 'p';
-    sheaf_text_escape(name, strlen(name), table, sizeof table);
-    if (is_table)
-        sheaf_error_set(err, SHEAF_EEXIST, "the database already has a table \"%s\"", table);
-    else
-        sheaf_error_set(err, SHEAF_EEXIST, "\"%s\" is a %s, not a table", table, kind_of(kind));
-    sheaf__error_source(err, self->session.shown);
-    if (is_table && if_exists == SHEAF_IF_EXISTS_FAIL)
-        sheaf_error_hint(err, "--if-exists replace puts the new rows in its place, append adds "
-                              "them to it, --table NAME puts them beside it");
-    else
-        sheaf_error_hint(err, "choose another name with --table, or drop it yourself");
-    return SHEAF_EEXIST;
-}
-
-/* Let there be no table of this name, or, if rows are appended, perhaps one: *oid. */
-static sheaf_status make_way(postgres_sink *self, const char *name, sheaf_if_exists if_exists,
-                             relation *found, sheaf_error *err)
-{
-    sheaf_status status = find_relation(self, name, found, err);
-    if (status < 0 || !found->oid[0])
-        return status;
-    bool is_table = found->kind == 'r' || found->kind == 'p';
-    if (!is_table || if_exists == SHEAF_IF_EXISTS_FAIL)
-        return is_in_the_way(self, name, found->kind, if_exists, err);
-    if (if_exists == SHEAF_IF_EXISTS_REPLACE) {
-        found->oid[0] = '\0';
-        return run_on(self, "DROP TABLE ", name, "", "cannot replace the table", err);
-    }
-    return run_on(self, "LOCK TABLE ", name, " IN ROW EXCLUSIVE MODE", "cannot append to the table",
-                  err);
-}
-
+/* Whether the tables may be written, with what if_exists says of those that are there. */
 static sheaf_status prepare(postgres_sink *self, sheaf_if_exists if_exists, sheaf_error *err)
 {
-    relation found;
-    self->appends = if_exists == SHEAF_IF_EXISTS_APPEND;
-    sheaf_status status = make_way(self, self->table.name, if_exists, &found, err);
+    sheaf__postgres_relation found;
+    bool may_stay = if_exists == SHEAF_IF_EXISTS_APPEND;
+    sheaf_status status = sheaf__postgres_make_way(&self->session, &self->table, self->table.name,
+                                                   if_exists, &found, err);
     if (status < 0)
         return status;
-    self->appends &= found.oid[0] != '\0';
+    if (!found.may_create && !may_stay)
+        return sheaf__postgres_refuse_schema(&self->session, &self->table, err);
+    self->appends = may_stay && found.oid[0];
     if (self->appends)
         status = sheaf__postgres_columns_read(&self->session, found.oid, self->arena,
                                               &self->existing, err);
@@ -222,7 +80,8 @@ static sheaf_status prepare(postgres_sink *self, sheaf_if_exists if_exists, shea
     sheaf__postgres_quarantine_name(self->table.name, self->rejects.table);
     self->rejects.schema = self->table.schema;
     if (status == SHEAF_OK)
-        status = make_way(self, self->rejects.table, if_exists, &found, err);
+        status = sheaf__postgres_make_way(&self->session, &self->table, self->rejects.table,
+                                          if_exists, &found, err);
     self->rejects.exists = found.oid[0] != '\0';
     return status;
 }
@@ -257,8 +116,8 @@ static const char *declared(sheaf_type type)
 
 static sheaf_status create_table(postgres_sink *self, const sheaf_type *types, sheaf_error *err)
 {
-    statement sql;
-    if (!begin_sql(&sql))
+    sheaf__postgres_sql sql;
+    if (!sheaf__postgres_sql_begin(&sql))
         return sheaf__error_memory(err, "a statement");
     fputs("CREATE TABLE ", sql.out);
     sheaf__postgres_put_table(sql.out, self->table.schema, self->table.name);
@@ -268,18 +127,13 @@ static sheaf_status create_table(postgres_sink *self, const sheaf_type *types, s
         fprintf(sql.out, " %s", declared(types[i]));
     }
     fputs(")", sql.out);
-    char *text = end_sql(&sql);
-    sheaf_status status = text ? sheaf__postgres_run(&self->session, text,
-                                                     "cannot create the table", err)
-                               : sheaf__error_memory(err, "a statement");
-    free(text);
-    return status;
+    return sheaf__postgres_sql_run(&sql, &self->session, "cannot create the table", err);
 }
 
 static sheaf_status make_copy(postgres_sink *self, sheaf_error *err)
 {
-    statement sql;
-    if (begin_sql(&sql)) {
+    sheaf__postgres_sql sql;
+    if (sheaf__postgres_sql_begin(&sql)) {
         fputs("COPY ", sql.out);
         sheaf__postgres_put_table(sql.out, self->table.schema, self->table.name);
         for (size_t i = 0; i < self->n_columns; i++) {
@@ -287,7 +141,7 @@ static sheaf_status make_copy(postgres_sink *self, sheaf_error *err)
             sheaf__postgres_put_name(sql.out, self->names[i]);
         }
         fputs(") FROM STDIN (FORMAT binary)", sql.out);
-        self->copy = end_sql(&sql);
+        self->copy = sheaf__postgres_sql_end(&sql);
     }
     return self->copy ? SHEAF_OK : sheaf__error_memory(err, "a statement");
 }

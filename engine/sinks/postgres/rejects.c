@@ -9,6 +9,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/utf8.h"
+#include "engine/sinks/postgres/sql.h"
 
 enum { N_COLUMNS = 12, MANY_BYTES = 4 << 20 };
 
@@ -88,30 +89,23 @@ bool sheaf__postgres_rejects_are_many(const sheaf__postgres_rejects *rejects)
 /* The statement that begins to write them, from malloc, or NULL. */
 static char *copy_sql(const sheaf__postgres_rejects *rejects)
 {
-    char *text = NULL;
-    size_t n;
-    FILE *sql = open_memstream(&text, &n);
-    if (!sql)
+    sheaf__postgres_sql sql;
+    if (!sheaf__postgres_sql_begin(&sql))
         return NULL;
     if (!rejects->exists) {
-        fputs("CREATE TABLE ", sql);
-        sheaf__postgres_put_table(sql, rejects->schema, rejects->table);
+        fputs("CREATE TABLE ", sql.out);
+        sheaf__postgres_put_table(sql.out, rejects->schema, rejects->table);
         fputs(" (file text, line bigint, record bigint, field bigint, \"column\" text, fault_line "
               "bigint, fault_byte bigint, \"offset\" bigint, code text, message text, raw text, "
               "raw_bytes bytea); ",
-              sql);
+              sql.out);
     }
-    fputs("COPY ", sql);
-    sheaf__postgres_put_table(sql, rejects->schema, rejects->table);
+    fputs("COPY ", sql.out);
+    sheaf__postgres_put_table(sql.out, rejects->schema, rejects->table);
     fputs(" (file, line, record, field, \"column\", fault_line, fault_byte, \"offset\", code, "
           "message, raw, raw_bytes) FROM STDIN (FORMAT binary)",
-          sql);
-    bool failed = ferror(sql);
-    if (fclose(sql) != 0 || failed) {
-        free(text);
-        return NULL;
-    }
-    return text;
+          sql.out);
+    return sheaf__postgres_sql_end(&sql);
 }
 
 sheaf_status sheaf__postgres_rejects_flush(sheaf__postgres_rejects *rejects,
