@@ -145,6 +145,7 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                           .files = files,
                           .n_files = n_files,
                           .commits = ingest->target.kind == SHEAF__SINK_SQLITE ||
+                                     ingest->target.kind == SHEAF__SINK_POSTGRES ||
                                      ingest->target.kind == SHEAF__SINK_FILE,
                           .summary = summary,
                           .shared = ingest->shared,

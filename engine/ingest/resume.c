@@ -26,10 +26,15 @@ static sheaf_status refuse(const char *what, const char *hint, sheaf_error *err)
     return SHEAF_EINVAL;
 }
 
+static bool is_database(sheaf__sink_kind kind)
+{
+    return kind == SHEAF__SINK_SQLITE || kind == SHEAF__SINK_POSTGRES;
+}
+
 static sheaf_status check_per_file(const sheaf_ingest_options *options, sheaf__sink_kind kind,
                                    sheaf_error *err)
 {
-    if (kind != SHEAF__SINK_SQLITE)
+    if (!is_database(kind))
         return refuse("only a database can commit one file after the other",
                       "-o x.db, or leave out --commit per-file", err);
     if (options->if_exists == SHEAF_IF_EXISTS_REPLACE)
@@ -54,14 +59,13 @@ sheaf_status sheaf__resume_check(const sheaf_ingest_options *options,
 {
     sheaf__sink_kind kind = target->kind;
     bool appends = sheaf__resume_if_exists(options) == SHEAF_IF_EXISTS_APPEND;
-    bool has_ledger = kind == SHEAF__SINK_SQLITE || kind == SHEAF__SINK_FILE;
+    bool has_ledger = is_database(kind) || kind == SHEAF__SINK_FILE;
     if ((unsigned)options->if_exists > SHEAF_IF_EXISTS_APPEND ||
         (unsigned)options->changed > SHEAF_CHANGED_APPEND ||
         (unsigned)options->commit > SHEAF_COMMIT_PER_FILE)
         return sheaf_error_set(err, SHEAF_EINVAL,
                                "there is no such way to load into what is there");
-    bool asks = options->ledger || options->resume || (appends && kind != SHEAF__SINK_POSTGRES);
-    if (!has_ledger && asks)
+    if (!has_ledger && (options->ledger || appends))
         return refuse("this destination keeps no ledger, and nothing that is there",
                       "--resume, --ledger and --if-exists append are for databases and files", err);
     if (options->resume && options->if_exists == SHEAF_IF_EXISTS_REPLACE)
@@ -75,6 +79,9 @@ sheaf_status sheaf__resume_check(const sheaf_ingest_options *options,
                       "--if-exists replace --ledger loads all anew", err);
     if (options->changed == SHEAF_CHANGED_REPLACE && kind == SHEAF__SINK_FILE)
         return refuse("the rows of one file cannot be replaced in a file",
+                      "--changed append loads it beside them, --if-exists replace all anew", err);
+    if (options->changed == SHEAF_CHANGED_REPLACE && kind == SHEAF__SINK_POSTGRES)
+        return refuse("the rows of one file cannot be told from others in a table of PostgreSQL",
                       "--changed append loads it beside them, --if-exists replace all anew", err);
     return options->commit == SHEAF_COMMIT_PER_FILE ? check_per_file(options, kind, err) : SHEAF_OK;
 }
@@ -123,12 +130,15 @@ static sheaf_status find_held(sheaf__load *load, const sheaf_ingest *ingest, boo
     return *keeps ? load->sink->ops->held(load->sink, &self->held, err) : SHEAF_OK;
 }
 
-static sheaf_status refuse_unknown(const sheaf_ingest *ingest, sheaf_error *err)
+/* The path of a server may have a password. */
+static sheaf_status refuse_unknown(const sheaf__load *load, const sheaf_ingest *ingest,
+                                   sheaf_error *err)
 {
     bool is_file = ingest->target.kind == SHEAF__SINK_FILE;
+    bool is_server = ingest->target.kind == SHEAF__SINK_POSTGRES;
     sheaf_error_set(err, SHEAF_EEXIST,
                     "the destination has rows, but no ledger that tells of which files");
-    sheaf__error_source(err, ingest->target.path);
+    sheaf__error_source(err, is_server ? load->sink->label : ingest->target.path);
     sheaf_error_hint(err, is_file ? "load it anew: --if-exists replace --ledger"
                                   : "--if-exists append puts all rows behind them and begins one, "
                                     "--if-exists replace loads anew");
@@ -414,7 +424,7 @@ static sheaf_status plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_er
     bool must_know = load->options->resume || is_file;
     sheaf_status status = SHEAF_OK;
     if (appends && self->held.exists && !self->held.is_known && must_know)
-        return refuse_unknown(ingest, err);
+        return refuse_unknown(load, ingest, err);
     load->appends = appends && self->held.exists;
     self->is_closed = is_closed(&ingest->target);
     if (!load->appends) { /* all files are new, whatever was there */
@@ -451,8 +461,7 @@ static void note_time(struct sheaf__resume *self)
 sheaf_status sheaf__resume_plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_error *err)
 {
     bool keeps = false;
-    sheaf__sink_kind kind = ingest->target.kind;
-    if (kind != SHEAF__SINK_SQLITE && kind != SHEAF__SINK_FILE)
+    if (!load->commits)
         return SHEAF_OK;
     load->resume = calloc(1, sizeof *load->resume);
     if (!load->resume)

@@ -136,8 +136,15 @@ class PostgresTest(SheafTest):
         return [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))]
 
     def tables(self):
-        return self.psql("SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
-                         "WHERE nspname = 'public' AND relkind = 'r' ORDER BY 1").split("\n")[:-1]
+        """Their names; a table that has its ledger counts as one."""
+        names = self.psql("SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+                          "WHERE nspname = 'public' AND relkind = 'r' ORDER BY 1").split("\n")[:-1]
+        return [name for name in names if not (name.endswith("_ledger") and name[:-len("_ledger")] in names)]
+
+    def drop(self, table="t"):
+        """It, and what is kept beside it."""
+        self.psql("DROP TABLE IF EXISTS " + ", ".join(quoted(table + kind) for kind in ("", "_ledger", "_quarantine",
+                                                                                       "_quarantine_files")))
 
     def load(self, *args, code=0, table="t", **options):
         """An ingest into the table; its facts."""

@@ -132,7 +132,7 @@ class Names(PostgresTest):
                 self.assertEqual([["1"]], self.rows(name))
         self.assertEqual(sorted(self.HOSTILE), sorted(
             json.loads(self.psql("SELECT json_agg(relname) FROM pg_class WHERE relkind = 'r' AND "
-                                 "relnamespace = 'public'::regnamespace"))))
+                                 "relnamespace = 'public'::regnamespace AND relname NOT LIKE '%\\_ledger'"))))
 
     def test_a_table_in_a_schema_and_one_with_a_point(self):
         self.write("a.csv", "a\n1\n")
@@ -314,7 +314,7 @@ class SetAside(PostgresTest):
     def test_the_name_of_a_quarantine_is_cut(self):
         self.write("a.csv", "a,b\n1\n2,3\n")
         self.load("a.csv", "--on-error", "quarantine", table="x" * 63, code=SKIPPED)
-        self.assertEqual(["x" * 63, "x" * 52 + "_quarantine"], sorted(self.tables(), reverse=True))
+        self.assertEqual(["x" * 63, "x" * 52 + "_quarantine"], sorted(self.tables(), reverse=True)[:2])
 
 
 class Connection(PostgresTest):
@@ -398,9 +398,8 @@ class Connection(PostgresTest):
     def test_other_options_than_a_table_are_refused(self):
         run = self.expect(USAGE, "ingest", "a.csv", "-o", self.uri, "--table", "t", "--format", "csv")
         self.assertIn("a format is for standard output", run.error_text)
-        for asked in ("--resume", "--ledger"):
-            run = self.expect(USAGE, "ingest", "a.csv", "-o", self.uri, "--table", "t", asked)
-            self.assertIn("keeps no ledger", run.error_text)
+        run = self.expect(USAGE, "ingest", "a.csv", "-o", self.uri, "--table", "t", "--resume", "--changed", "replace")
+        self.assertIn("cannot be told from others", run.error_text)
 
 
 if __name__ == "__main__":

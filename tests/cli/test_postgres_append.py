@@ -58,7 +58,8 @@ class Types(PostgresTest):
 
     def make(self, kind, good, bad):
         """A table, and a file whose every second record does not fit; the lines of those."""
-        self.psql(f"DROP TABLE IF EXISTS t, t_quarantine; CREATE TABLE t (n int, v {kind}); INSERT INTO t VALUES (-1, NULL)")
+        self.drop()
+        self.psql(f"CREATE TABLE t (n int, v {kind}); INSERT INTO t VALUES (-1, NULL)")
         lines, lines_bad = ["n,v\n"], []
         for i in range(max(len(good), len(bad))):
             if i < len(good):
@@ -112,7 +113,7 @@ class Types(PostgresTest):
             rows[30_000] = bad
             self.write("a.csv", b"n,text\n" + b"".join(rows))
             for workers in ("1", "2"):
-                self.psql("TRUNCATE t; DROP TABLE IF EXISTS t_quarantine")
+                self.psql("TRUNCATE t; DROP TABLE IF EXISTS t_quarantine, t_ledger")
                 self.append("a.csv", "--on-error", "quarantine", "-j", workers, code=SKIPPED)
                 self.assertEqual(f"59999|{line}\n", self.psql("SELECT count(*), (SELECT max(line) FROM t_quarantine) FROM t"))
 
@@ -137,21 +138,21 @@ class Columns(PostgresTest):
 
     def test_columns_are_matched_by_name(self):
         self.psql("CREATE TABLE t (a int, \"q\"\"u\" text, \"Camel\" date, n serial, d text DEFAULT 'there')")
-        self.write("a.csv", '"Camel","q""u",a\n2024-01-01,x,1\n')
-        self.append("a.csv")
-        self.append("a.csv")
+        for name in ("a.csv", "b.csv"):
+            self.write(name, '"Camel","q""u",a\n2024-01-01,x,1\n')
+            self.append(name)
         self.assertEqual([["1", "x", "2024-01-01", "1", "there"], ["1", "x", "2024-01-01", "2", "there"]], self.rows())
 
     def test_a_table_that_is_not_there_is_made(self):
-        self.write("a.csv", "a\n1\n")
-        self.append("a.csv")
-        self.append("a.csv")
+        for name in ("a.csv", "b.csv"):
+            self.write(name, "a\n1\n")
+            self.append(name)
         self.assertEqual([["1"], ["1"]], self.rows())
 
     def test_records_that_are_set_aside_are_appended_too(self):
-        self.write("a.csv", "a,b\n1\n2,3\n")
-        for _ in range(2):
-            self.append("a.csv", "--on-error", "quarantine", code=SKIPPED)
+        for name in ("a.csv", "b.csv"):
+            self.write(name, "a,b\n1\n2,3\n")
+            self.append(name, "--on-error", "quarantine", code=SKIPPED)
         self.assertEqual(2, len(self.rows("t_quarantine")))
 
     def refused(self, table, text, says, *more):

@@ -116,7 +116,7 @@ class Faults(PostgresTest):
         self.load("a.csv", table="before")
         for i in range(15):
             with self.subTest(i=i):
-                self.psql("DROP TABLE IF EXISTS t")
+                self.drop()
                 process = self.start("ingest", "big.csv", "-o", self.uri, "--table", "t")
                 time.sleep(chance.random() * 0.25)
                 process.kill()

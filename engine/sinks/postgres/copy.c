@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sheaf/text.h>
+
+#include "engine/core/utf8.h"
+
 enum {
     FIELD_BYTES = SHEAF__POSTGRES_FIELD_BYTES,
     EPOCH_DAYS = 10957,      /* 2000-01-01 */
@@ -271,4 +275,23 @@ void sheaf__postgres_put_bytes(sheaf__postgres_rows *rows, const void *bytes, si
 {
     put_text(rows->bytes + rows->n_bytes, bytes, n_bytes);
     rows->n_bytes += 4 + n_bytes;
+}
+
+bool sheaf__postgres_is_text(const char *path)
+{
+    return sheaf__utf8_valid((const uint8_t *)path, strlen(path));
+}
+
+void sheaf__postgres_put_path(sheaf__postgres_rows *rows, const char *path)
+{
+    size_t n = strlen(path);
+    if (sheaf__postgres_is_text(path)) {
+        sheaf__postgres_put_bytes(rows, path, n);
+        return;
+    }
+    char *to = rows->bytes + rows->n_bytes + 4;
+    size_t n_escaped = sheaf_text_escape(path, n, to, rows->capacity - rows->n_bytes - 4);
+    uint32_t length = htobe32((uint32_t)n_escaped);
+    memcpy(rows->bytes + rows->n_bytes, &length, sizeof length);
+    rows->n_bytes += 4 + n_escaped;
 }

@@ -43,6 +43,12 @@ void sheaf__postgres_put_null(sheaf__postgres_rows *rows);
 void sheaf__postgres_put_bigint(sheaf__postgres_rows *rows, int64_t value);
 void sheaf__postgres_put_bytes(sheaf__postgres_rows *rows, const void *bytes, size_t n_bytes);
 
+/* A path that is UTF-8, and could be text; of another one, escaped. */
+bool sheaf__postgres_is_text(const char *path);
+void sheaf__postgres_put_path(sheaf__postgres_rows *rows, const char *path);
+
+/* Of a path's bytes so many times as much may be needed: each escaped, and once more as it is. */
+enum { SHEAF__POSTGRES_PATH_RATIO = 6 };
 enum { SHEAF__POSTGRES_FIELD_BYTES = 12 }; /* of a number, at most; and of bytes beside them */
 
 #endif

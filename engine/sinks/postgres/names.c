@@ -87,6 +87,31 @@ void sheaf__postgres_quarantine_name(const char *table, char *name)
     memcpy(name + n, ending, sizeof ending);
 }
 
+/* FNV-1a (Fowler, Noll, Vo). */
+static uint32_t hash_of(const char *text)
+{
+    uint32_t hash = 2166136261u;
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 16777619u;
+    return hash;
+}
+
+void sheaf__postgres_ledger_name(const char *table, char *name)
+{
+    static const char ending[] = "_ledger";
+    enum { ENDING_BYTES = sizeof ending - 1, HASH_BYTES = 9 };
+    size_t n = strlen(table);
+    if (n + ENDING_BYTES > NAME_BYTES) {
+        n = cut(table, n, NAME_BYTES - ENDING_BYTES - HASH_BYTES);
+        snprintf(name + n, HASH_BYTES + 1, "_%08x", (unsigned)hash_of(table));
+        memcpy(name, table, n);
+        n += HASH_BYTES;
+    } else {
+        memcpy(name, table, n);
+    }
+    memcpy(name + n, ending, sizeof ending);
+}
+
 /* ---- columns ---- */
 
 bool sheaf__postgres_column_names(const sheaf__names *columns, sheaf_arena *arena,

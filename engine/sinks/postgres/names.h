@@ -32,6 +32,12 @@ sheaf_status sheaf__postgres_parse_table(const char *text, sheaf__postgres_table
 void sheaf__postgres_quarantine_name(const char *table, char *name);
 
 /*
+ * And of its ledger: its own, and "_ledger". Two tables must not share one, so where the name is
+ * cut a hash of all of it comes between.
+ */
+void sheaf__postgres_ledger_name(const char *table, char *name);
+
+/*
  * Names for columns that PostgreSQL can hold and tell apart: names[i] in the arena. Of a longer one
  * the first 63 bytes are taken (whole characters), NUL becomes U+2400; one that is taken then, or
  * is that of a system column, gets a number, "ctid_2". How many were changed is added to

@@ -4,10 +4,11 @@
  * The transaction is begun before anything is read: a table that is in the way is met then, one
  * that is replaced is dropped in it, one that rows are appended to is locked against changes. So
  * until the commit everybody else sees what was there before; who asks for a table that is being
- * replaced waits. Whatever ends us, the server rolls back.
+ * replaced waits. Whatever ends us, the server rolls back. File by file there is one transaction
+ * after the other, and each begins as the first one did.
  *
- * Rows and records that were set aside go through one connection, which takes one COPY at a time:
- * the latter wait (rejects.h). A file that may have to be taken back begins behind a
+ * Rows, records that were set aside and the ledger's entries go through one connection, which takes
+ * one COPY at a time: the latter two wait (rejects.h, ledger.h). A file that may have to be taken back begins behind a
  * savepoint; there the COPY before it ends.
  *
  * What is created: boolean, bigint, double precision, date, timestamp, timestamp with time zone,
@@ -22,6 +23,7 @@
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
 #include "engine/sinks/postgres/copy.h"
+#include "engine/sinks/postgres/ledger.h"
 #include "engine/sinks/postgres/names.h"
 #include "engine/sinks/postgres/rejects.h"
 #include "engine/sinks/postgres/relation.h"
@@ -39,6 +41,7 @@ typedef struct postgres_sink {
     sheaf_arena *arena;
     sheaf__postgres_table table;
     bool appends;
+    char oid[16];                     /* of the table, if it exists */
     sheaf__postgres_columns existing; /* if it does */
     char *copy;                       /* the statement; NULL: there is no column */
     sheaf__fit *fits;                 /* of each column */
@@ -49,7 +52,9 @@ typedef struct postgres_sink {
     bool has_savepoint;        /* there is one */
     bool wants_savepoint;      /* another one is to be made before anything else is written */
     uint64_t rows_marked;
+    bool has_changes; /* since the transaction began there may be */
     sheaf__postgres_rejects rejects;
+    sheaf__postgres_ledger ledger;
 } postgres_sink;
 
 static postgres_sink *self_of(sheaf__sink *sink)
@@ -64,13 +69,19 @@ static sheaf_status prepare(postgres_sink *self, sheaf_if_exists if_exists, shea
 {
     sheaf__postgres_relation found;
     bool may_stay = if_exists == SHEAF_IF_EXISTS_APPEND;
-    sheaf_status status = sheaf__postgres_make_way(&self->session, &self->table, self->table.name,
-                                                   if_exists, &found, err);
+    sheaf_status status = SHEAF_OK;
+    if (if_exists != SHEAF_IF_EXISTS_FAIL) /* who comes second then finds the first one's table */
+        status = sheaf__postgres_ledger_lock(&self->session, &self->table, err);
+    if (status == SHEAF_OK)
+        status = sheaf__postgres_make_way(&self->session, &self->table, self->table.name, if_exists,
+                                          &found, err);
     if (status < 0)
         return status;
     if (!found.may_create && !may_stay)
         return sheaf__postgres_refuse_schema(&self->session, &self->table, err);
     self->appends = may_stay && found.oid[0];
+    self->has_changes = if_exists == SHEAF_IF_EXISTS_REPLACE;
+    memcpy(self->oid, found.oid, sizeof self->oid);
     if (self->appends)
         status = sheaf__postgres_columns_read(&self->session, found.oid, self->arena,
                                               &self->existing, err);
@@ -83,7 +94,9 @@ static sheaf_status prepare(postgres_sink *self, sheaf_if_exists if_exists, shea
         status = sheaf__postgres_make_way(&self->session, &self->table, self->rejects.table,
                                           if_exists, &found, err);
     self->rejects.exists = found.oid[0] != '\0';
-    return status;
+    return status < 0 ? status
+                      : sheaf__postgres_ledger_open(&self->ledger, &self->session, &self->table,
+                                                    self->appends, if_exists, err);
 }
 
 static void set_labels(postgres_sink *self)
@@ -192,6 +205,7 @@ static sheaf_status postgres_begin(sheaf__sink *sink, const sheaf__names *column
     }
     if (!name_columns(self, columns))
         return sheaf__error_memory(err, "the column names");
+    self->has_changes |= !self->appends;
     if (!self->appends)
         status = create_table(self, types, err);
     return status < 0 ? status : make_copy(self, err);
@@ -216,6 +230,7 @@ static sheaf_status begin_copy(postgres_sink *self, sheaf_error *err)
         return SHEAF_OK;
     self->rows.n_bytes = 0;
     self->n_copied = 0;
+    self->has_changes = true;
     if (!sheaf__postgres_put_head(&self->rows))
         return sheaf__error_memory(err, "rows");
     sheaf_status status = set_savepoint(self, err);
@@ -293,6 +308,7 @@ static sheaf_status settle(postgres_sink *self, sheaf_error *err)
     sheaf_status status = end_copy(self, err);
     if (status == SHEAF_OK && self->rejects.n_rows > 0)
         status = set_savepoint(self, err);
+    self->has_changes |= self->rejects.n_rows > 0;
     return status < 0 ? status : sheaf__postgres_rejects_flush(&self->rejects, &self->session, err);
 }
 
@@ -332,13 +348,82 @@ static sheaf_status postgres_take_back(sheaf__sink *sink, bool *done, sheaf_erro
     return status;
 }
 
+/* ---- the ledger ---- */
+
+static sheaf_status postgres_held(sheaf__sink *sink, sheaf__ledger *ledger, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    return self->appends
+               ? sheaf__postgres_ledger_read(&self->ledger, &self->session, self->oid, ledger, err)
+               : SHEAF_OK;
+}
+
+/* Everything that waits is written. */
+static sheaf_status settle_all(postgres_sink *self, sheaf_error *err)
+{
+    sheaf_status status = settle(self, err);
+    self->has_changes |= self->ledger.n_rows > 0;
+    return status < 0 ? status : sheaf__postgres_ledger_flush(&self->ledger, &self->session, err);
+}
+
+static sheaf_status postgres_record(sheaf__sink *sink, const sheaf__ledger_file *file,
+                                    sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    if (!self->copy && !self->appends) /* there is no table that it could tell of */
+        return SHEAF_OK;
+    sheaf_status status = sheaf__postgres_ledger_put(&self->ledger, file, err);
+    if (status == SHEAF_OK && sheaf__postgres_ledger_has_many(&self->ledger))
+        status = settle_all(self, err);
+    return status;
+}
+
+static sheaf_status postgres_touch(sheaf__sink *sink, const sheaf__ledger_file *file,
+                                   int64_t mtime_ns, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    self->has_changes = true;
+    return sheaf__postgres_ledger_touch(&self->ledger, &self->session, file, mtime_ns, err);
+}
+
 /* ---- the end ---- */
 
+/* What has changed nothing need not be committed, and cannot be in doubt. */
 static sheaf_status postgres_commit(sheaf__sink *sink, sheaf_error *err)
 {
     postgres_sink *self = self_of(sink);
-    sheaf_status status = settle(self, err);
-    return status < 0 ? status : sheaf__postgres_commit(&self->session, err);
+    sheaf_status status = settle_all(self, err);
+    if (status == SHEAF_OK && self->has_changes)
+        status = sheaf__postgres_commit(&self->session, err);
+    self->has_changes = false;
+    return status;
+}
+
+/* Another transaction, which has what the first one had: the locks, and what they guard. */
+static sheaf_status begin_again(postgres_sink *self, sheaf_error *err)
+{
+    self->has_savepoint = self->wants_savepoint = false;
+    sheaf_status status = sheaf__postgres_begin(&self->session, err);
+    if (status == SHEAF_OK)
+        status = sheaf__postgres_ledger_lock(&self->session, &self->table, err);
+    if (status == SHEAF_OK && (self->copy || self->appends))
+        status = sheaf__postgres_run_on(&self->session, "LOCK TABLE ", self->table.schema,
+                                        self->table.name, " IN ROW EXCLUSIVE MODE",
+                                        "cannot go on with the table", err);
+    return status < 0 ? status : sheaf__postgres_ledger_check(&self->ledger, &self->session, err);
+}
+
+static sheaf_status postgres_checkpoint(sheaf__sink *sink, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    bool has_ledger = self->ledger.exists || self->ledger.may_create;
+    if (!has_ledger) {
+        sheaf__postgres_refuse_schema(&self->session, &self->table, err);
+        sheaf_error_hint(err, "file by file a ledger must be kept: --commit per-load needs none");
+        return SHEAF_EDATABASE;
+    }
+    sheaf_status status = postgres_commit(sink, err);
+    return status < 0 ? status : begin_again(self, err);
 }
 
 static void postgres_abort(sheaf__sink *sink)
@@ -352,6 +437,7 @@ static void postgres_destroy(sheaf__sink *sink)
     sheaf__postgres_close(&self->session);
     sheaf__postgres_rows_end(&self->rows);
     sheaf__postgres_rejects_end(&self->rejects);
+    sheaf__postgres_ledger_end(&self->ledger);
     sheaf__arena_destroy(self->arena);
     free(self->copy);
     free(self);
@@ -378,6 +464,10 @@ sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink 
                                         .reject = postgres_reject,
                                         .mark = postgres_mark,
                                         .take_back = postgres_take_back,
+                                        .held = postgres_held,
+                                        .record = postgres_record,
+                                        .touch = postgres_touch,
+                                        .checkpoint = postgres_checkpoint,
                                         .commit = postgres_commit,
                                         .abort = postgres_abort,
                                         .destroy = postgres_destroy};

@@ -1,11 +1,8 @@
 /* A table of records that were set aside: see rejects.h. */
 #include "engine/sinks/postgres/rejects.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <sheaf/text.h>
 
 #include "engine/core/error.h"
 #include "engine/core/utf8.h"
@@ -26,21 +23,6 @@ static void put_text(sheaf__postgres_rows *rows, const char *text)
     sheaf__postgres_put_bytes(rows, text, strlen(text));
 }
 
-/* In its place there may be four times as many bytes, escaped. */
-static void put_path(sheaf__postgres_rows *rows, const char *path)
-{
-    size_t n = strlen(path);
-    if (sheaf__utf8_valid((const uint8_t *)path, n)) {
-        sheaf__postgres_put_bytes(rows, path, n);
-        return;
-    }
-    char *to = rows->bytes + rows->n_bytes + 4;
-    size_t n_escaped = sheaf_text_escape(path, n, to, rows->capacity - rows->n_bytes - 4);
-    uint32_t length = htobe32((uint32_t)n_escaped);
-    memcpy(rows->bytes + rows->n_bytes, &length, sizeof length);
-    rows->n_bytes += 4 + n_escaped;
-}
-
 static void put_raw(sheaf__postgres_rows *rows, const uint8_t *raw, size_t n_bytes)
 {
     bool is_text = sheaf__utf8_valid(raw, n_bytes) && !memchr(raw, 0, n_bytes);
@@ -56,14 +38,15 @@ sheaf_status sheaf__postgres_rejects_put(sheaf__postgres_rejects *rejects,
 {
     const sheaf_error *fault = rejected->error;
     sheaf__postgres_rows *rows = &rejects->rows;
-    size_t n_bytes = 2 + N_COLUMNS * SHEAF__POSTGRES_FIELD_BYTES + 6 * strlen(rejected->path) + 1 +
+    size_t n_bytes = 2 + N_COLUMNS * SHEAF__POSTGRES_FIELD_BYTES +
+                     SHEAF__POSTGRES_PATH_RATIO * strlen(rejected->path) + 1 +
                      strlen(rejected->code) + strlen(fault->column) + strlen(fault->message) +
                      rejected->n_raw;
     bool has_room = rows->n_bytes > 0 || sheaf__postgres_put_head(rows);
     if (!has_room || !sheaf__postgres_reserve(rows, n_bytes))
         return sheaf__error_memory(err, "a record that is set aside");
     sheaf__postgres_put_count(rows, N_COLUMNS);
-    put_path(rows, rejected->path);
+    sheaf__postgres_put_path(rows, rejected->path);
     put_number(rows, rejected->line, 0);
     put_number(rows, fault->record, 0);
     put_number(rows, fault->field, 0);

@@ -94,9 +94,9 @@ static const char *kind_of(char kind)
     }
 }
 
-static sheaf_status is_in_the_way(const sheaf__postgres *session, const char *name,
-                                  const sheaf__postgres_relation *found, sheaf_if_exists if_exists,
-                                  sheaf_error *err)
+sheaf_status sheaf__postgres_is_in_the_way(const sheaf__postgres *session, const char *name,
+                                           const sheaf__postgres_relation *found,
+                                           sheaf_if_exists if_exists, sheaf_error *err)
 {
     char table[128];
     bool is_table = sheaf__postgres_is_table(found);
@@ -123,7 +123,7 @@ sheaf_status sheaf__postgres_make_way(sheaf__postgres *session, sheaf__postgres_
     if (status < 0 || !found->oid[0])
         return status;
     if (!sheaf__postgres_is_table(found) || if_exists == SHEAF_IF_EXISTS_FAIL)
-        return is_in_the_way(session, name, found, if_exists, err);
+        return sheaf__postgres_is_in_the_way(session, name, found, if_exists, err);
     if (if_exists == SHEAF_IF_EXISTS_REPLACE) {
         found->oid[0] = '\0';
         return sheaf__postgres_run_on(session, "DROP TABLE ", table->schema, name, "",

@@ -34,6 +34,11 @@ sheaf_status sheaf__postgres_make_way(sheaf__postgres *session, sheaf__postgres_
                                       const char *name, sheaf_if_exists if_exists,
                                       sheaf__postgres_relation *found, sheaf_error *err);
 
+/* The error of what is called so, and is to stay. */
+sheaf_status sheaf__postgres_is_in_the_way(const sheaf__postgres *session, const char *name,
+                                           const sheaf__postgres_relation *found,
+                                           sheaf_if_exists if_exists, sheaf_error *err);
+
 /* The error of who may not create a table there. */
 sheaf_status sheaf__postgres_refuse_schema(const sheaf__postgres *session,
                                            const sheaf__postgres_table *table, sheaf_error *err);

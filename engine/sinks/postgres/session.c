@@ -372,11 +372,15 @@ static sheaf_status check_server(const sheaf__postgres *session, sheaf_error *er
     return SHEAF_EDATABASE;
 }
 
-/* Reading may take long meanwhile; and rows that were committed are to be on the disk. */
-static sheaf_status begin(sheaf__postgres *session, sheaf_error *err)
+/*
+ * Reading may take long meanwhile; rows that were committed are to be on the disk; and who has
+ * waited for another load is to see what that has written.
+ */
+sheaf_status sheaf__postgres_begin(sheaf__postgres *session, sheaf_error *err)
 {
     static const char sql[] = "SET client_min_messages = warning; SET statement_timeout = 0; "
-                              "SET idle_in_transaction_session_timeout = 0; BEGIN READ WRITE; "
+                              "SET idle_in_transaction_session_timeout = 0; "
+                              "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; "
                               "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) "
                               "WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
     sheaf_status status = sheaf__postgres_run(session, sql, "cannot begin", err);
@@ -406,7 +410,7 @@ sheaf_status sheaf__postgres_connect(sheaf__postgres *session, const char *uri,
         status = refused(session, NULL, "cannot connect", err);
     if (status == SHEAF_OK)
         status = check_server(session, err);
-    return status < 0 ? status : begin(session, err);
+    return status < 0 ? status : sheaf__postgres_begin(session, err);
 }
 
 /* ---- the end ---- */
@@ -420,8 +424,8 @@ static sheaf_status in_doubt(const sheaf__postgres *session, const char *transac
                     "whether they were");
     sheaf__error_source(err, session->shown);
     sheaf_error_hint(err,
-                     "SELECT txid_status(%s) says committed or aborted; run again only if it "
-                     "is aborted",
+                     "run again with --resume: of files that were committed no row is loaded "
+                     "again; SELECT txid_status(%s) says committed or aborted",
                      transaction);
     return SHEAF_EDATABASE;
 }
@@ -439,11 +443,13 @@ sheaf_status sheaf__postgres_commit(sheaf__postgres *session, sheaf_error *err)
     sheaf__pq.clear(result);
     if (is_stopped(session))
         return cancelled(err);
+    const atomic_bool *stop = session->stop;
     session->stop = NULL;
     result = NULL;
     if (!sheaf__pq.sendQuery(session->connection, "COMMIT"))
         return refused(session, NULL, what, err);
     status = take_results(session, what, &result, err);
+    session->stop = stop;
     bool is_done = is_good(result) && strcmp(sheaf__pq.cmdStatus(result), "COMMIT") == 0;
     sheaf__pq.clear(result);
     if (is_done)

@@ -35,6 +35,9 @@ typedef struct sheaf__postgres {
 sheaf_status sheaf__postgres_connect(sheaf__postgres *session, const char *uri,
                                      const atomic_bool *stop, sheaf_error *err);
 
+/* Begin another transaction: one is committed. */
+sheaf_status sheaf__postgres_begin(sheaf__postgres *session, sheaf_error *err);
+
 /* End it, and what it was doing: nothing that was not committed stays. */
 void sheaf__postgres_close(sheaf__postgres *session);
 
@@ -56,7 +59,7 @@ sheaf_status sheaf__postgres_copy_end(sheaf__postgres *session, const char *what
                                       sheaf_error *err);
 
 /*
- * Commit. From here on nobody can stop it. EDATABASE may mean that nobody knows whether the server
+ * Commit. Until that is done nobody can stop it. EDATABASE may mean that nobody knows whether the server
  * has done it, if the connection was lost meanwhile: then the error says so, and how to find out.
  */
 sheaf_status sheaf__postgres_commit(sheaf__postgres *session, sheaf_error *err);
