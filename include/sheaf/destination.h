@@ -22,8 +22,14 @@
  * asked for. The files' columns are the table's by their name, all of them (else EINVAL); the
  * table's other ones get their default (EINVAL if they need a value and have none).
  *
- * Records that are set aside go to the table NAME_quarantine, in the same transaction. (NAME is cut
- * so that this has 63 bytes at most.)
+ * Records that are set aside go to the table NAME_quarantine, the ledger (<sheaf/ingest.h>) is the
+ * table NAME_ledger, in the same transaction. (NAME is cut so that these have 63 bytes at most, for
+ * the ledger with a hash of all of it.) Who may create no table there, and appends to one that has
+ * no ledger, keeps none. A path that is no UTF-8 stands in file_bytes or path_bytes, and escaped in
+ * file or path. Which rows a file gave is not told (first_row is null), so they cannot be replaced
+ * (EINVAL). Loads that append to one table, or replace it, wait for each other: each holds an
+ * advisory lock until its transaction ends. File by file another one may come between: then the
+ * first one ends (ECHANGED). An empty table needs no ledger to be appended to.
  *
  * Arrow IPC ("x.arrow" a file, "x.arrows" a stream, the same on standard output): columns of the
  * types that <sheaf/type.h> has: Null, Bool, Int64, Float64, Date32, Timestamp and Time64 of
@@ -57,8 +63,8 @@ typedef enum sheaf_if_exists {
     SHEAF_IF_EXISTS_REPLACE,  /* put the new rows in its place, when all of them are there */
     /*
      * Put them behind those that are there, but not those of files that its ledger tells of
-     * (<sheaf/ingest.h>; PostgreSQL's tables have none). The table's columns and their types stay:
-     * a file may lack some (they are null then), and may have no other.
+     * (<sheaf/ingest.h>). The table's columns and their types stay: a file may lack some (they are
+     * null then), and may have no other.
      */
     SHEAF_IF_EXISTS_APPEND
 } sheaf_if_exists;
@@ -66,7 +72,7 @@ typedef enum sheaf_if_exists {
 /* What to do with a source file that was changed since the destination's ledger was told of it. */
 typedef enum sheaf_changed {
     SHEAF_CHANGED_REFUSE = 0, /* ECHANGED, before anything is read */
-    SHEAF_CHANGED_REPLACE,    /* its rows go, and all that it has now are loaded (databases) */
+    SHEAF_CHANGED_REPLACE,    /* its rows go, and all that it has now are loaded (SQLite) */
     SHEAF_CHANGED_APPEND      /* all that it has now are loaded beside those that are there */
 } sheaf_changed;
 

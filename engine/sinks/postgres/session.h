@@ -59,8 +59,9 @@ sheaf_status sheaf__postgres_copy_end(sheaf__postgres *session, const char *what
                                       sheaf_error *err);
 
 /*
- * Commit. Until that is done nobody can stop it. EDATABASE may mean that nobody knows whether the server
- * has done it, if the connection was lost meanwhile: then the error says so, and how to find out.
+ * Commit. Until that is done nobody can stop it. EDATABASE may mean that nobody knows whether the
+ * server has done it, if the connection was lost meanwhile: then the error says so, and how to go
+ * on.
  */
 sheaf_status sheaf__postgres_commit(sheaf__postgres *session, sheaf_error *err);
 
