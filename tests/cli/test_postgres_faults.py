@@ -22,11 +22,13 @@ LAST_WORDS = b"E" + struct.pack("!I", len(LAST_WORDS) + 4) + LAST_WORDS
 
 
 class Proxy:
-    """A socket beside the server's own, until the client commits: then it cuts the connection."""
+    """A socket beside the server's own, until the client commits (for the n-th time): then it cuts the connection."""
 
-    def __init__(self, folder, server, forwards_commit, last_words):
+    def __init__(self, folder, server, forwards_commit, last_words=b"", n_before=0, late=None):
         self.last_words = last_words
         self.forwards_commit = forwards_commit
+        self.n_before = n_before
+        self.late = late  # an event: the client is gone, but the server hears its COMMIT when that has come
         self.server = server
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(os.path.join(folder, ".s.PGSQL.5432"))
@@ -41,16 +43,24 @@ class Proxy:
         server.connect(os.path.join(self.server, ".s.PGSQL.5432"))
         threading.Thread(target=self.answer, args=(server, client), daemon=True).start()
         while data := client.recv(1 << 16):
-            if COMMIT in data:
+            if COMMIT in data and self.n_before > 0:
+                self.n_before -= 1
+            elif COMMIT in data:
+                if self.late:
+                    self.cut = True
+                    client.shutdown(socket.SHUT_RDWR)
+                    self.late.wait(TIMEOUT)
                 if self.forwards_commit:
                     self.cut = True
                     server.sendall(data)
                     server.recv(1)  # it is done
                 break
             server.sendall(data)
-        client.sendall(self.last_words)
+        if self.last_words:
+            client.sendall(self.last_words)
         for end in (client, server):
-            end.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # it was done before
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
 
     cut = False
@@ -222,6 +232,44 @@ class Faults(PostgresTest):
                 wait_until(lambda: not self.backends(), "the server has noticed")
                 self.assertEqual(outcome + "\n", self.psql(asked))
                 self.assertEqual(outcome == "committed", table in self.tables())
+    def proxy(self, name, *args, **options):
+        """One, and the URI that leads to it."""
+        folder = self.path(name)
+        os.mkdir(folder)
+        proxy = Proxy(folder, self.cluster.dir, *args, **options)
+        self.addCleanup(proxy.thread.join, TIMEOUT)
+        return proxy, self.uri.replace(self.uri.split("@")[1].split("/")[0], folder.replace("/", "%2F"))
+
+    def test_a_load_in_doubt_is_made_whole_by_the_next(self):
+        """Whatever has become of it, and whether or not the server has noticed yet."""
+        for i in range(4):
+            self.write_rows(f"in/{i}.csv", 5, start=i * 10)
+        rows = sorted(i * 10 + k for i in range(4) for k in range(5))
+        for more, n_before in (([], 0), *((["--commit", "per-file"], n) for n in range(4))):
+            for forwards in (True, False):
+                with self.subTest(more=more, n_before=n_before, forwards=forwards):
+                    self.drop()
+                    _, uri = self.proxy(f"p{len(more)}{n_before}{forwards}", forwards, n_before=n_before)
+                    run = self.expect(FAULT, "ingest", "in", "-o", uri, "--table", "t", "--resume", *more)
+                    self.assertIn("it is not known whether they were", run.error_text)
+                    self.assertIn("--resume", run.error_text)
+                    self.load("in", "--resume", *more)
+                    self.assertEqual(rows, [int(n) for n in self.psql("SELECT n FROM t ORDER BY n").split()])
+                    self.assertEqual("4|4|4\n", self.psql("SELECT count(*), count(DISTINCT path), max(entry) FROM t_ledger"))
+
+    def test_a_commit_that_comes_late_is_waited_for(self):
+        """The client is gone, and runs again, while its COMMIT is still on its way."""
+        for forwards in (True, False):
+            with self.subTest(forwards=forwards):
+                self.drop()
+                late = threading.Event()
+                _, uri = self.proxy(f"late{forwards}", forwards, late=late)
+                self.expect(FAULT, "ingest", "a.csv", "-o", uri, "--table", "t", "--resume")
+                again = self.start("ingest", "a.csv", "-o", self.uri, "--table", "t", "--resume", "--json")
+                wait_until(lambda: self.backends("wait_event = 'advisory'"), "it waits for its other self")
+                late.set()
+                self.assertEqual(int(not forwards), self.finish(again).json["files"])
+                self.assertEqual("1000|499500\n", self.psql("SELECT count(*), sum(a) FROM t"))
 
 
 if __name__ == "__main__":
