@@ -14,7 +14,7 @@ import subprocess
 import time
 import unittest
 
-from harness import CLEAN, FAULT, SHEAF, SKIPPED, wait_until
+from harness import CLEAN, FAULT, SHEAF, SKIPPED
 from postgres import PostgresTest, literal
 from test_killed import KILLS, SEED
 
@@ -61,11 +61,14 @@ class KilledTest(PostgresTest):
             self.assertEqual(SKIPPED, code, err)
 
     def undisturbed(self, kind):
-        self.begin(kind)
-        begun = time.monotonic()
-        code, err = self.run_to_end(kind, "in")
-        self.assertIn(code, (CLEAN, SKIPPED), err)
-        return self.content(), time.monotonic() - begun
+        seconds = []
+        for _ in range(5 if IS_LONG else 2):
+            self.begin(kind)
+            begun = time.monotonic()
+            code, err = self.run_to_end(kind, "in")
+            seconds.append(time.monotonic() - begun)
+            self.assertIn(code, (CLEAN, SKIPPED), err)
+        return self.content(), min(seconds)
 
     def assert_again(self, kind, expected, what):
         """The same command again. Only a run that had ended, and need not be again, refuses that."""

@@ -3,6 +3,7 @@ what holds for every destination.)"""
 
 import json
 import os
+import subprocess
 import time
 import unittest
 
@@ -253,10 +254,35 @@ class PerFile(LedgerTest):
         self.assertEqual(found[0], found[2])
 
     def test_files_that_are_left_out_leave_nothing(self):
-        self.write("in/a.csv", self.read("in/a.csv") + b"6\n")
-        self.write("in/bb.csv", "n,text\n" + "".join(f"{i},x\n" for i in range(30_000)) + "7\n")
-        self.totals_of("in", "--on-error", "skip-file", "--commit", "per-file", code=SKIPPED)
-        self.assertEqual(B, self.numbers())
+        """Large ones, of which rows were written before."""
+        for i in range(4):
+            self.write_big(f"in/{i}.csv", 2, header="n,text")
+        self.write_gzip("in/2.csv.gz", self.read("in/2.csv"))
+        self.write("in/2.csv.gz", self.read("in/2.csv.gz")[:-2000])
+        os.unlink(self.path("in/2.csv"))
+        for more in ([], ["--commit", "per-file"]):
+            self.drop()
+            facts = self.totals_of("in", "--on-error", "quarantine", "-j", "1", *more, code=SKIPPED)
+            self.assertEqual(1, facts["files_skipped"])
+            self.assertEqual("60008\n", self.psql("SELECT count(*) FROM t"))
+            self.assertEqual([None, None, "ECOMPRESSED", None, None, None],
+                             [entry["left_out"] for entry in self.ledger()])
+
+    def test_a_table_that_is_altered_between_two_files_is_met(self):
+        """A number may have as many bytes as another one, and would be taken for it."""
+        for change, says in (("ALTER n TYPE varchar(99)", "columns were altered"), ("RENAME n TO m", "columns were altered"),
+                             ("RENAME TO u", "does not exist")):
+            with self.subTest(change=change):
+                process = self.start_waiting("in/a.csv", "-", "in/b.csv", "--resume", "--commit", "per-file")
+                psql = subprocess.Popen([self.cluster.programs / "psql", "-X", "-q", "-d", self.uri, "-c",
+                                         f"ALTER TABLE t {change}"])
+                wait_until(lambda: self.psql("SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"),
+                           "it waits for the load")
+                run = self.end(process)
+                self.assertEqual((FAULT, 0), (run.code, psql.wait()))
+                self.assertIn(says, run.error_text)
+                self.drop("u")
+                self.drop()
 
 
 class AtOnce(LedgerTest):

@@ -52,7 +52,9 @@ typedef struct postgres_sink {
     bool has_savepoint;        /* there is one */
     bool wants_savepoint;      /* another one is to be made before anything else is written */
     uint64_t rows_marked;
-    bool has_changes; /* since the transaction began there may be */
+    bool has_changes;      /* since the transaction began there may be */
+    int64_t columns_mark;  /* file by file: of the table's columns */
+    bool has_columns_mark; /* it is known */
     sheaf__postgres_rejects rejects;
     sheaf__postgres_ledger ledger;
 } postgres_sink;
@@ -399,17 +401,38 @@ static sheaf_status postgres_commit(sheaf__sink *sink, sheaf_error *err)
     return status;
 }
 
+/* The table must stay what it was: whoever alters it may do so between two transactions. */
+static sheaf_status check_columns(postgres_sink *self, sheaf_error *err)
+{
+    int64_t mark = 0;
+    sheaf_status status = sheaf__postgres_columns_mark(&self->session, self->table.schema,
+                                                       self->table.name, &mark, err);
+    if (status < 0 || (self->has_columns_mark && mark == self->columns_mark))
+        return status;
+    if (!self->has_columns_mark) {
+        self->has_columns_mark = true;
+        self->columns_mark = mark;
+        return SHEAF_OK;
+    }
+    sheaf_error_set(err, SHEAF_ECHANGED, "the table's columns were altered meanwhile");
+    sheaf__error_source(err, self->session.shown);
+    return SHEAF_ECHANGED;
+}
+
 /* Another transaction, which has what the first one had: the locks, and what they guard. */
 static sheaf_status begin_again(postgres_sink *self, sheaf_error *err)
 {
+    bool has_table = self->copy || self->appends;
     self->has_savepoint = self->wants_savepoint = false;
     sheaf_status status = sheaf__postgres_begin(&self->session, err);
     if (status == SHEAF_OK)
         status = sheaf__postgres_ledger_lock(&self->session, &self->table, err);
-    if (status == SHEAF_OK && (self->copy || self->appends))
+    if (status == SHEAF_OK && has_table)
         status = sheaf__postgres_run_on(&self->session, "LOCK TABLE ", self->table.schema,
                                         self->table.name, " IN ROW EXCLUSIVE MODE",
                                         "cannot go on with the table", err);
+    if (status == SHEAF_OK && has_table)
+        status = check_columns(self, err);
     return status < 0 ? status : sheaf__postgres_ledger_check(&self->ledger, &self->session, err);
 }
 
@@ -422,7 +445,11 @@ static sheaf_status postgres_checkpoint(sheaf__sink *sink, sheaf_error *err)
         sheaf_error_hint(err, "file by file a ledger must be kept: --commit per-load needs none");
         return SHEAF_EDATABASE;
     }
-    sheaf_status status = postgres_commit(sink, err);
+    sheaf_status status = settle_all(self, err);
+    if (status == SHEAF_OK && !self->has_columns_mark && (self->copy || self->appends))
+        status = check_columns(self, err);
+    if (status == SHEAF_OK)
+        status = postgres_commit(sink, err);
     return status < 0 ? status : begin_again(self, err);
 }
 

@@ -113,6 +113,26 @@ sheaf_status sheaf__postgres_columns_read(sheaf__postgres *session, const char *
     return good ? SHEAF_OK : sheaf__error_memory(err, "the columns of the table");
 }
 
+sheaf_status sheaf__postgres_columns_mark(sheaf__postgres *session, const char *schema,
+                                          const char *table, int64_t *mark, sheaf_error *err)
+{
+    static const char sql[] =
+        "SELECT pg_catalog.hashtextextended(pg_catalog.string_agg(pg_catalog.format('%s %I %s %s', "
+        "a.attnum, a.attname, a.atttypid, a.atttypmod), ',' ORDER BY a.attnum), 0) "
+        "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped";
+    const char *parameters[] = {schema, table};
+    PGresult *result;
+    sheaf_status status = sheaf__postgres_query(session, sql, 2, parameters,
+                                                "cannot read the table", &result, err);
+    if (status < 0)
+        return status;
+    *mark = strtoll(sheaf__pq.getvalue(result, 0, 0), NULL, 10);
+    sheaf__pq.clear(result);
+    return SHEAF_OK;
+}
+
 sheaf_status sheaf__postgres_columns_ask(const sheaf__postgres_columns *columns, sheaf_arena *arena,
                                          sheaf__asked_type **asked, size_t *n, sheaf_error *err)
 {

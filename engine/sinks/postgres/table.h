@@ -26,6 +26,13 @@ sheaf_status sheaf__postgres_columns_read(sheaf__postgres *session, const char *
                                           sheaf_arena *arena, sheaf__postgres_columns *columns,
                                           sheaf_error *err);
 
+/*
+ * Its columns, all of them in one number: another one when anybody has altered them. (A number that
+ * is written into a column is of the type that it had: the server sees its length alone.)
+ */
+sheaf_status sheaf__postgres_columns_mark(sheaf__postgres *session, const char *schema,
+                                          const char *table, int64_t *mark, sheaf_error *err);
+
 /* What is to be asked of the files' values: asked[i] for each column whose type is known, in *n. */
 sheaf_status sheaf__postgres_columns_ask(const sheaf__postgres_columns *columns, sheaf_arena *arena,
                                          sheaf__asked_type **asked, size_t *n, sheaf_error *err);
