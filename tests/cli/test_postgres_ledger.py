@@ -262,7 +262,7 @@ class PerFile(LedgerTest):
         os.unlink(self.path("in/2.csv"))
         for more in ([], ["--commit", "per-file"]):
             self.drop()
-            facts = self.totals_of("in", "--on-error", "quarantine", "-j", "1", *more, code=SKIPPED)
+            facts = self.totals_of("in", "--on-error", "quarantine", "-j", "1", "--text", *more, code=SKIPPED)
             self.assertEqual(1, facts["files_skipped"])
             self.assertEqual("60008\n", self.psql("SELECT count(*) FROM t"))
             self.assertEqual([None, None, "ECOMPRESSED", None, None, None],

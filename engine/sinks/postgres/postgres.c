@@ -8,8 +8,8 @@
  * after the other, and each begins as the first one did.
  *
  * Rows, records that were set aside and the ledger's entries go through one connection, which takes
- * one COPY at a time: the latter two wait (rejects.h, ledger.h). A file that may have to be taken back begins behind a
- * savepoint; there the COPY before it ends.
+ * one COPY at a time: the latter two wait (rejects.h, ledger.h). A file that may have to be taken
+ * back begins behind a savepoint; there the COPY before it ends.
  *
  * What is created: boolean, bigint, double precision, date, timestamp, timestamp with time zone,
  * time and text; a column without any value is text.
