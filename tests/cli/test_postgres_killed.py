@@ -109,7 +109,7 @@ class AtRandomTimes(KilledTest):
             process.kill()
         for kind in KINDS:
             with self.subTest(kind=kind):
-                self.end_often(kind, KILLS if IS_LONG else KILLS // 2, kill)
+                self.end_often(kind, KILLS if IS_LONG else KILLS // 4, kill)
 
     def test_its_backend_is_terminated(self):
         def terminate(process):
@@ -117,7 +117,7 @@ class AtRandomTimes(KilledTest):
                       f"datname = {literal(self.database)}", database="postgres")
         for kind in KINDS:
             with self.subTest(kind=kind):
-                self.end_often(kind, KILLS if IS_LONG else KILLS // 4, terminate)
+                self.end_often(kind, KILLS if IS_LONG else KILLS // 6, terminate)
 
     def test_the_server_is_stopped_at_once(self):
         def stop(process):
@@ -126,7 +126,7 @@ class AtRandomTimes(KilledTest):
             self.cluster.start()
         for kind in KINDS:
             with self.subTest(kind=kind):
-                self.end_often(kind, KILLS if IS_LONG else KILLS // 10, stop)
+                self.end_often(kind, KILLS if IS_LONG else KILLS // 20, stop)
 
 
 class AtEveryCall(KilledTest):

@@ -194,8 +194,8 @@ class Resumed(LedgerTest):
     def test_a_ledger_whose_table_is_gone_is_not_believed(self):
         self.resume("in")
         self.psql("DROP TABLE t")
-        for more in ((), ("--resume",), ("--if-exists", "append")):
-            with self.assert_database_unchanged():
+        with self.assert_database_unchanged():
+            for more in ((), ("--resume",), ("--if-exists", "append")):
                 run = self.expect(FAULT, "ingest", "in", "-o", self.uri, "--table", "t", *more)
                 self.assertIn("not the table that it tells of", run.error_text)
         self.totals_of("in", "--if-exists", "replace")
@@ -205,8 +205,8 @@ class Resumed(LedgerTest):
         for what in ("TABLE t_ledger (id int, path text)", "VIEW t_ledger AS SELECT 1", "SEQUENCE t_ledger"):
             for table in ("", "CREATE TABLE t (n int, text text); "):
                 self.psql(f"{table}CREATE {what}")
-                for more in ((), ("--resume",), ("--if-exists", "append"), ("--if-exists", "replace")):
-                    with self.assert_database_unchanged():
+                with self.assert_database_unchanged():
+                    for more in ((), ("--resume",), ("--if-exists", "append"), ("--if-exists", "replace")):
                         run = self.expect(FAULT, "ingest", "in", "-o", self.uri, "--table", "t", *more)
                         self.assertRegex(run.error_text, "already has a table|not a table")
                 self.psql("DROP TABLE IF EXISTS t; DROP " + " ".join(what.split()[:2]))
