@@ -270,7 +270,7 @@ class PerFile(LedgerTest):
 
     def test_a_table_that_is_altered_between_two_files_is_met(self):
         """A number may have as many bytes as another one, and would be taken for it."""
-        for change, says in (("ALTER n TYPE varchar(99)", "columns were altered"), ("RENAME n TO m", "columns were altered"),
+        for change, says in (("ALTER n TYPE varchar(99)", "was altered or replaced"), ("RENAME n TO m", "was altered or replaced"),
                              ("RENAME TO u", "does not exist")):
             with self.subTest(change=change):
                 process = self.start_waiting("in/a.csv", "-", "in/b.csv", "--resume", "--commit", "per-file")
@@ -320,6 +320,18 @@ class AtOnce(LedgerTest):
         self.assertEqual(FAULT, run.code, run)
         self.assertIn("another load has written into the table meanwhile", run.error_text)
         self.assertEqual((1, 1), tuple(self.finish(second).json[name] for name in ("files", "files_unchanged")))
+        self.assertEqual(A + B, self.numbers())
+
+    def test_file_by_file_a_table_that_is_replaced_between_is_met(self):
+        """By one that looks the same: as many files, the same columns."""
+        first = self.start_waiting("in/a.csv", "-", "in/b.csv", "--resume", "--commit", "per-file", "--rename", "a=n",
+                                   "--rename", "b=text")
+        second = self.start("ingest", "in", "-o", self.uri, "--table", "t", "--if-exists", "replace", "--json", "--text")
+        self.wait_for_waiting()
+        run = self.end(first)
+        self.assertEqual(FAULT, run.code, run)
+        self.assertIn("was altered or replaced meanwhile", run.error_text)
+        self.assertEqual(8, self.finish(second).json["loaded"])
         self.assertEqual(A + B, self.numbers())
 
     def test_tables_of_their_own_do_not_wait(self):

@@ -414,7 +414,7 @@ static sheaf_status check_columns(postgres_sink *self, sheaf_error *err)
         self->columns_mark = mark;
         return SHEAF_OK;
     }
-    sheaf_error_set(err, SHEAF_ECHANGED, "the table's columns were altered meanwhile");
+    sheaf_error_set(err, SHEAF_ECHANGED, "the table was altered or replaced meanwhile");
     sheaf__error_source(err, self->session.shown);
     return SHEAF_ECHANGED;
 }

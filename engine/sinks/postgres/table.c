@@ -117,8 +117,9 @@ sheaf_status sheaf__postgres_columns_mark(sheaf__postgres *session, const char *
                                           const char *table, int64_t *mark, sheaf_error *err)
 {
     static const char sql[] =
-        "SELECT pg_catalog.hashtextextended(pg_catalog.string_agg(pg_catalog.format('%s %I %s %s', "
-        "a.attnum, a.attname, a.atttypid, a.atttypmod), ',' ORDER BY a.attnum), 0) "
+        "SELECT pg_catalog.hashtextextended(pg_catalog.string_agg(pg_catalog.format("
+        "'%s %s %I %s %s', c.oid, a.attnum, a.attname, a.atttypid, a.atttypmod), ',' "
+        "ORDER BY a.attnum), 0) "
         "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "
         "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
         "WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped";

@@ -27,8 +27,8 @@ sheaf_status sheaf__postgres_columns_read(sheaf__postgres *session, const char *
                                           sheaf_error *err);
 
 /*
- * Its columns, all of them in one number: another one when anybody has altered them. (A number that
- * is written into a column is of the type that it had: the server sees its length alone.)
+ * It and its columns in one number: another one when anybody has altered or replaced it. (A number
+ * that is written into a column is of the type that it had: the server sees its length alone.)
  */
 sheaf_status sheaf__postgres_columns_mark(sheaf__postgres *session, const char *schema,
                                           const char *table, int64_t *mark, sheaf_error *err);
