@@ -7,6 +7,7 @@
 
 #include "engine/core/arena.h"
 #include "engine/sinks/sink.h"
+#include "engine/sinks/sqlite/sqlite.h"
 #include "tests/support.h"
 
 TestSuite(sinks, .init = enter_directory, .fini = leave_directory, .timeout = 60);
@@ -104,4 +105,65 @@ Test(sinks, sqlite_stops_while_it_makes_an_index)
 Test(sinks, sqlite_stops_only_when_it_is_told_to)
 {
     write_and_commit(false, false, SHEAF_OK);
+}
+
+/* ---- another program, between two files ---- */
+
+/* What it does, once, as soon as our transaction is over and before the next one begins. */
+static const char *meanwhile;
+
+static int on_statement(unsigned int kind, void *context, void *statement, void *text)
+{
+    (void)kind, (void)context, (void)statement;
+    if (!meanwhile || strncmp(text, "BEGIN", 5) != 0)
+        return 0;
+    sqlite3 *other;
+    const char *sql = meanwhile;
+    meanwhile = NULL;
+    cr_assert_eq(sqlite3_open("x.db", &other), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(other, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
+                 sqlite3_errmsg(other));
+    sqlite3_close(other);
+    return 0;
+}
+
+/* A file is committed with its entry; what becomes of the next one? */
+static void commit_and_go_on(const char *sql, sheaf_status expected)
+{
+    static const sheaf__ledger_file entry = {
+        .file = "x.csv", .path = "/x.csv", .records = N_ROWS, .loaded = N_ROWS, .first_row = 1};
+    sheaf_arena *arena = sheaf__arena_create(NULL, 4096);
+    sheaf__columns_pool *pool = sheaf__columns_pool_create(1 << 20);
+    sheaf__columns *columns = make_rows(pool);
+    const sheaf__rows rows = {
+        .n_rows = N_ROWS, .columns = columns, .n_columns = 1, .path = "x.csv"};
+    const char *table;
+    sheaf_error err;
+    sheaf__sink *sink = open_database(arena);
+    sqlite3_trace_v2(sheaf__sqlite_database(sink, &table), SQLITE_TRACE_STMT, on_statement, NULL);
+    cr_assert_eq(sink->ops->write(sink, &rows, &err), SHEAF_OK);
+    cr_assert_eq(sink->ops->record(sink, &entry, &err), SHEAF_OK);
+    meanwhile = sql;
+    cr_assert_eq(sink->ops->checkpoint(sink, &err), expected, "%s", err.message);
+    cr_assert_null(meanwhile);
+    sink->ops->abort(sink);
+    sink->ops->destroy(sink);
+    sheaf__columns_give(columns);
+    sheaf__columns_pool_release(pool);
+    sheaf__arena_destroy(arena);
+}
+
+Test(sinks, sqlite_meets_rows_that_others_put_between_two_files)
+{
+    commit_and_go_on("INSERT INTO x VALUES(1)", SHEAF_ECHANGED);
+}
+
+Test(sinks, sqlite_meets_entries_that_others_put_between_two_files)
+{
+    commit_and_go_on("INSERT INTO x_ledger(file, path) VALUES('y.csv', '/y.csv')", SHEAF_ECHANGED);
+}
+
+Test(sinks, sqlite_does_not_mind_what_others_do_elsewhere)
+{
+    commit_and_go_on("CREATE TABLE y(n); INSERT INTO y VALUES(1)", SHEAF_OK);
 }

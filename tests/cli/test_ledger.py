@@ -261,7 +261,9 @@ class Leftovers(LedgerTest):
         return process
 
     def test_that_of_a_killed_run_goes_with_the_next(self):
-        self.start_waiting("x.csv").kill()
+        killed = self.start_waiting("x.csv")
+        killed.kill()
+        killed.wait()
         wait_until(lambda: self.temporaries(), "it is left over")
         self.succeed("ingest", "in", "-o", "x.csv")
         self.assertEqual(["in", "x.csv"], self.names())

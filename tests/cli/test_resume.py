@@ -408,6 +408,16 @@ class Destination(ResumeTest):
         self.assertEqual([1] + A + B, self.numbers("x.db"))
         self.assertEqual([("in/a.csv", 2), ("in/b.csv", 7)], self.facts_of("x.db", "file", "first_row"))
 
+    def test_rows_that_are_gone_with_their_table(self):
+        self.begin("x.db", "in")
+        self.sql("x.db", "DROP TABLE x;")
+        before = self.sql("x.db", ".dump")
+        for asked in (["--resume"], ["--if-exists", "append"]):
+            self.expect_fault("ingest", "in", "-o", "x.db", *asked, source="x.db", says="x_ledger tells of rows that are gone")
+            self.assertEqual(before, self.sql("x.db", ".dump"))
+        self.assertEqual(8, self.totals("in", "-o", "x.db", "--if-exists", "replace")["loaded"])
+        self.assertEqual((0, 2, 0), self.resume("x.db", "in"))
+
     def test_a_file_that_is_not_what_its_ledger_tells_of(self):
         self.add_c()
         for change in (b"n,text\n1,mine\n", None):

@@ -102,7 +102,7 @@ void sheaf__postgres_ledger_name(const char *table, char *name)
     enum { ENDING_BYTES = sizeof ending - 1, HASH_BYTES = 9 };
     size_t n = strlen(table);
     if (n + ENDING_BYTES > NAME_BYTES) {
-        n = cut(table, n, NAME_BYTES - ENDING_BYTES - HASH_BYTES);
+        n = sheaf__name_cut(table, n, NAME_BYTES - ENDING_BYTES - HASH_BYTES);
         snprintf(name + n, HASH_BYTES + 1, "_%08x", (unsigned)hash_of(table));
         memcpy(name, table, n);
         n += HASH_BYTES;

@@ -228,6 +228,12 @@ int sheaf__sqlite_ledger_put(sheaf__sqlite_ledger *self, sqlite3 *db,
     return sqlite3_reset(self->insert);
 }
 
+int sheaf__sqlite_ledger_last(const sheaf__sqlite_ledger *self, sqlite3 *db, int64_t *last)
+{
+    *last = 0;
+    return ask_number(db, sqlite3_mprintf("SELECT max(rowid) FROM \"%w\"", self->table), last);
+}
+
 int sheaf__sqlite_ledger_touch(const sheaf__sqlite_ledger *self, sqlite3 *db,
                                const sheaf__ledger_file *file, int64_t mtime_ns)
 {

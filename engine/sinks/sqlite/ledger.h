@@ -36,6 +36,9 @@ int sheaf__sqlite_next_row(sqlite3 *db, const char *table, uint64_t *row);
 int sheaf__sqlite_ledger_put(sheaf__sqlite_ledger *self, sqlite3 *db,
                              const sheaf__ledger_file *file);
 
+/* The rowid of the last entry that is there; 0: there is none. */
+int sheaf__sqlite_ledger_last(const sheaf__sqlite_ledger *self, sqlite3 *db, int64_t *last);
+
 /* A file that is there was given another time, and nothing else. */
 int sheaf__sqlite_ledger_touch(const sheaf__sqlite_ledger *self, sqlite3 *db,
                                const sheaf__ledger_file *file, int64_t mtime_ns);

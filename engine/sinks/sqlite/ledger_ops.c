@@ -1,4 +1,5 @@
 /* What the sink does with its ledger: held, record, forget, touch, checkpoint of sink.h. */
+#include "engine/core/error.h"
 #include "engine/sinks/sqlite/state.h"
 
 sheaf_status sheaf__sqlite_held(sheaf__sink *sink, sheaf__ledger *ledger, sheaf_error *err)
@@ -45,10 +46,51 @@ sheaf_status sheaf__sqlite_touch(sheaf__sink *sink, const sheaf__ledger_file *fi
                : sheaf__sqlite_refused(&self->connection, "cannot write the ledger", err);
 }
 
+/* What is behind the last row, and behind the last entry of the ledger. */
+typedef struct ends {
+    uint64_t next_row;
+    int64_t last_entry;
+} ends;
+
+static sheaf_status look_at_ends(const sheaf__sqlite_sink *self, ends *found, sheaf_error *err)
+{
+    sqlite3 *db = self->connection.db;
+    int code = sheaf__sqlite_next_row(db, self->table, &found->next_row);
+    if (code == SQLITE_OK)
+        code = sheaf__sqlite_ledger_last(&self->ledger, db, &found->last_entry);
+    return code == SQLITE_OK
+               ? SHEAF_OK
+               : sheaf__sqlite_refused(&self->connection, "cannot read the ledger", err);
+}
+
+static sheaf_status not_alone(const sheaf__sqlite_sink *self, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_ECHANGED,
+                    "another program wrote to the table, or its ledger, between two files");
+    sheaf__error_source(err, self->connection.path);
+    sheaf_error_hint(err, "--resume goes on behind the files that are committed");
+    return SHEAF_ECHANGED;
+}
+
+/*
+ * Between the commit and the next transaction another program may have written: then rows would not
+ * be where the ledger says, or a file be there twice.
+ */
 sheaf_status sheaf__sqlite_checkpoint(sheaf__sink *sink, sheaf_error *err)
 {
     sheaf__sqlite_sink *self = sheaf__sqlite_self(sink);
-    sheaf_status status = sheaf__sqlite_commit(&self->connection, err);
+    ends before;
+    ends after;
+    sheaf_status status = look_at_ends(self, &before, err);
+    if (status == SHEAF_OK)
+        status = sheaf__sqlite_commit(&self->connection, err);
     self->is_marked = false; /* all savepoints are over */
-    return status < 0 ? status : sheaf__sqlite_begin(&self->connection, err);
+    if (status == SHEAF_OK)
+        status = sheaf__sqlite_begin(&self->connection, err);
+    if (status == SHEAF_OK)
+        status = look_at_ends(self, &after, err);
+    if (status < 0)
+        return status;
+    bool alone = before.next_row == after.next_row && before.last_entry == after.last_entry;
+    return alone ? SHEAF_OK : not_alone(self, err);
 }

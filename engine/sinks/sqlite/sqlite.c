@@ -362,11 +362,21 @@ static sheaf_status find_table(sheaf__sqlite_sink *self, sheaf_error *err)
 static sheaf_status find_rows(sheaf__sqlite_sink *self, sheaf_error *err)
 {
     char kind[16];
+    char table[256];
     sheaf_status status = kind_of_table(self, self->table, kind, sizeof kind, err);
-    if (status < 0 || !kind[0])
+    if (status < 0)
         return status;
-    self->append = true;
-    return SHEAF_OK;
+    self->append = kind[0];
+    if (!self->append)
+        status = kind_of_table(self, self->ledger.table, kind, sizeof kind, err);
+    if (status < 0 || !kind[0] || self->append)
+        return status;
+    sheaf_text_escape(self->ledger.table, strlen(self->ledger.table), table, sizeof table);
+    sheaf_error_set(err, SHEAF_EEXIST, "the table %s tells of rows that are gone with their table",
+                    table);
+    sheaf__error_source(err, self->connection.path);
+    sheaf_error_hint(err, "drop it, too, or load anew: --if-exists replace");
+    return SHEAF_EEXIST;
 }
 
 /* Whether the tables may be made, with what if_exists says of those that are there. */
