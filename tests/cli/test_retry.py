@@ -183,6 +183,18 @@ class Table(RetryTest):
         self.assertEqual([b"3,11", b"7,8"], self.raws())
         self.assertEqual(b"2\n", self.sql("x.db", "SELECT count(*) FROM log;"))
 
+    def test_a_row_that_is_refused_when_it_is_there(self):
+        self.mend_table(MENDED.get)
+        self.sql("x.db", "CREATE TABLE log(a); CREATE TRIGGER t AFTER INSERT ON x WHEN NEW.a = 7 BEGIN "
+                         "INSERT INTO log VALUES(1); SELECT RAISE(FAIL, 'no'); END;")
+        self.assertEqual(3, self.retry("x.db", code=SKIPPED)["loaded"])
+        before = self.sql_rows("x.db", "x")
+        self.assertNotIn("7", [row[0] for row in before])
+        self.assertEqual(0, self.retry("x.db", code=SKIPPED)["loaded"])
+        self.assertEqual(before, self.sql_rows("x.db", "x"))
+        self.assertEqual([b"7,8"], self.raws())
+        self.assertEqual(b"0\n", self.sql("x.db", "SELECT count(*) FROM log;"))
+
     def test_a_refusal_that_ends_the_transaction(self):
         self.mend_table(MENDED.get)
         self.sql("x.db", "CREATE TRIGGER t BEFORE INSERT ON x WHEN NEW.a = 7 BEGIN SELECT RAISE(ROLLBACK, 'no'); END;")

@@ -221,17 +221,33 @@ static sheaf_status refuse_row(const sheaf__sqlite_sink *self, const sheaf__rows
     return status;
 }
 
+/*
+ * A row that the table refuses leaves nothing: by RAISE(FAIL) a trigger would keep what it, and the
+ * row, had done by then, and the row would be there as well as set aside.
+ */
+static sheaf_status write_one(sheaf__sqlite_sink *self, const sheaf__rows *rows, size_t row,
+                              sheaf_error *err)
+{
+    sqlite3 *db = self->connection.db;
+    if (sqlite3_exec(db, "SAVEPOINT sheaf_row", NULL, NULL, NULL) != SQLITE_OK)
+        return SHEAF_EDATABASE;
+    int code = sheaf__sqlite_rows_insert(&self->rows, rows->columns, row, row + 1);
+    sheaf_status status = sheaf__sqlite_appended(db, code, err);
+    if (status == SHEAF_OK)
+        self->base.rows += (uint64_t)sqlite3_changes64(db);
+    if (status == SHEAF_EDATABASE)
+        return status; /* for refused() to tell why */
+    const char *end = status == SHEAF_OK ? "RELEASE sheaf_row"
+                                         : "ROLLBACK TO sheaf_row; RELEASE sheaf_row";
+    return sqlite3_exec(db, end, NULL, NULL, NULL) == SQLITE_OK ? status : SHEAF_EDATABASE;
+}
+
 /* What the table refuses is to be known of each row. */
 static sheaf_status write_each(sheaf__sqlite_sink *self, const sheaf__rows *rows, sheaf_error *err)
 {
-    sqlite3 *db = self->connection.db;
     sheaf_status status = SHEAF_OK;
-    for (size_t row = 0; row < rows->n_rows && status == SHEAF_OK; row++) {
-        int code = sheaf__sqlite_rows_insert(&self->rows, rows->columns, row, row + 1);
-        status = sheaf__sqlite_appended(db, code, err);
-        if (status == SHEAF_OK)
-            self->base.rows += (uint64_t)sqlite3_changes64(db);
-    }
+    for (size_t row = 0; row < rows->n_rows && status == SHEAF_OK; row++)
+        status = write_one(self, rows, row, err);
     return status == SHEAF_EDATABASE ? refused(self, "cannot insert a row", err) : status;
 }
 
