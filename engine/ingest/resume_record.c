@@ -65,7 +65,10 @@ static void fill(const sheaf__load *load, sheaf__ledger_file *entry,
     entry->loaded_by = sheaf_version();
 }
 
-/* It and its entry are committed, before the next one is written. */
+/*
+ * It and its entry are committed, before the next one is written. What is told of a file that is
+ * left out is committed with what comes behind it: alone it would be a commit of nothing.
+ */
 static sheaf_status commit_file(sheaf__load *load, const sheaf__load_file *file, sheaf_error *err)
 {
     sheaf__ledger_file *entry = &note_of(load, file)->entry;
@@ -78,8 +81,9 @@ static sheaf_status commit_file(sheaf__load *load, const sheaf__load_file *file,
         status = sheaf__merge_verify(load, load->sink->rows, err);
     if (status == SHEAF_OK)
         status = load->sink->ops->record(load->sink, entry, err);
-    if (status == SHEAF_OK)
-        status = load->sink->ops->checkpoint(load->sink, err);
+    if (status < 0 || !file->is_loaded)
+        return status;
+    status = load->sink->ops->checkpoint(load->sink, err);
     if (status == SHEAF_OK)
         load->summary->files_committed++;
     return status;

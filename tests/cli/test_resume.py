@@ -456,6 +456,19 @@ class Destination(ResumeTest):
                 self.assertIn(run.code, (CLEAN, FAULT), run)
 
 
+class PerFileLeavesOut(ResumeTest):
+    def test_files_that_are_left_out_are_no_commit(self):
+        self.write("bad/1.csv", "n,text\n1\n2\n")
+        self.write("bad/2.csv", "n,text\n3\n4\n")
+        arguments = ("-o", "x.db", "--commit", "per-file", "--text", "--on-error", "quarantine")
+        with self.assert_directory_unchanged():
+            run = self.expect(FAULT, "ingest", "bad", *arguments)
+        self.assertNotIn("are committed", run.error_text)
+        run = self.expect(SKIPPED, "ingest", "bad/1.csv", "in/a.csv", "bad/2.csv", *arguments)
+        self.assertEqual(A, self.numbers("x.db"))
+        self.assertEqual(b"ESHAPE\n\nESHAPE\n", self.sql("x.db", "SELECT left_out FROM x_ledger ORDER BY rowid;"))
+
+
 class PerFile(ResumeTest):
     def test_each_file_is_safe_once_it_is_there(self):
         self.write("in/z.csv", "n,text\n1,a\n2\n")
