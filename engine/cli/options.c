@@ -438,8 +438,11 @@ static int parse_options(arguments *args, int argc, char **argv)
         if (!info)
             return usage("there is no option", shown,
                          "sheaf --help lists them; ./-x names a file called -x");
-        if (asked != COMMAND_NONE && !(info->commands & 1 << asked))
-            return usage("this command has no option", shown, "sheaf COMMAND --help lists its own");
+        if (asked != COMMAND_NONE && !(info->commands & 1 << asked)) {
+            char name[64]; /* what getopt has just read may be the option's value */
+            snprintf(name, sizeof name, "--%s", info->name);
+            return usage("this command has no option", name, "sheaf COMMAND --help lists its own");
+        }
         int failure = apply(args, info, optarg);
         if (failure >= 0)
             return failure;

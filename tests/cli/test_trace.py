@@ -288,6 +288,21 @@ class Failures(TraceTest):
             with self.subTest(name=name), self.assert_directory_unchanged():
                 self.expect(USAGE, "retry", "x.csv.quarantine.jsonl", "-o", "y.csv", "--trace", name)
 
+    def test_a_command_that_has_none_says_so(self):
+        self.write("a.csv", "n\n1\n")
+        self.assertIn("'--trace'", self.expect(USAGE, "show", "a.csv:1", "--trace", "t.json").error_text)
+
+    def test_it_is_neither_standard_output_nor_a_list(self):
+        self.write("a.csv", "n,m\n1,2\n")
+        self.write("list", "a.csv\n")
+        self.write("out", "")
+        for name in ("out", "./out", "/dev/stdout"):
+            with self.subTest(name=name), self.assert_directory_unchanged(), open(self.path("out"), "wb") as out:
+                run = self.sheaf("cat", "a.csv", "--trace", name, stdout=out)
+                self.assertEqual(USAGE, run.code)
+        with self.assert_directory_unchanged():
+            self.expect(USAGE, "cat", "@list", "--trace", "list")
+
     def test_one_that_cannot_be_written_in_the_end_changes_nothing_else(self):
         disk = self.mount_small_disk("64k")
         os.mkdir(self.path("many"))
