@@ -85,7 +85,7 @@ def lenient_records(text, delimiter):
     """By the rules of libcsv without CSV_STRICT; [] for a blank line."""
     end = rf"(?=[{re.escape(delimiter)}\r\n]|\Z)"
     # Inside quotes, a quote that neither has a twin nor ends the field is a part of it.
-    quoted = re.compile(rf'"((?:[^"]|""|"(?!"){end.replace("?=", "?!")})*+)"{end}')
+    quoted = re.compile(rf'"((?:[^"]|""|"(?!"){end.replace("?=", "?!")})*)"{end}')
     unquoted = re.compile(rf"[^{re.escape(delimiter)}\r\n]*")
     line_end = re.compile(r"\r\n|\r|\n|\Z")
     records, record, at = [], [], 0
