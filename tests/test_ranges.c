@@ -255,7 +255,7 @@ static size_t random_text(char *text)
 Test(ranges, of_random_texts_are_read_as_the_whole)
 {
     static char text[TEXT_MAX];
-    for (int i = 0; i < ROUNDS(250); i++) {
+    for (int i = 0; i < ROUNDS(160); i++) {
         size_t n = random_text(text);
         size_t sizes[] = {1 + below(8), 9 + below(56), 65 + below(400)};
         compare(text, n, sizes, 3);

@@ -1,7 +1,7 @@
 """kill -9 at any moment, then the same command again: nothing lost, nothing doubled, nothing left over.
 
 What must be there in the end is what an undisturbed run gives: rows in their order, the ledger, and what was set
-aside. SHEAF_KILLS says how many runs are killed of each kind (20); the moments are spread over the time that a run
+aside. SHEAF_KILLS says how many runs are killed of each kind (15); the moments are spread over the time that a run
 takes. Where there is strace(1), a run is also killed at every single write, fsync, rename, ...
 """
 
@@ -15,9 +15,10 @@ import signal
 import subprocess
 import time
 
+import harness
 from harness import CLEAN, FAULT, SHEAF, SKIPPED, SheafTest
 
-KILLS = int(os.environ.get("SHEAF_KILLS", "20"))
+KILLS = int(os.environ.get("SHEAF_KILLS") or harness.rounds(15))
 SEED = int(os.environ.get("SHEAF_SEED", "0"))
 
 # What is done: to begin with, and then, again and again.
