@@ -444,18 +444,18 @@ static sheaf_status plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_er
     return is_file ? seed_columns(load, err) : ask_types(load, err);
 }
 
-/* Now, or what is to stand there instead, for who wants the same bytes again. */
-static void note_time(struct sheaf__resume *self)
+/* Now, or what is to stand there instead, for who wants the same bytes again. OK, EINVAL. */
+static sheaf_status note_time(struct sheaf__resume *self, sheaf_error *err)
 {
     struct tm utc;
     const char *told = getenv("SOURCE_DATE_EPOCH");
-    char *end = NULL;
-    long long seconds = told ? strtoll(told, &end, 10) : 0;
-    bool is_told = told && end > told && !*end && seconds >= 0 && seconds <= LAST_SECOND;
-    time_t at = is_told ? (time_t)seconds : time(NULL);
-    if (!gmtime_r(&at, &utc) ||
-        strftime(self->loaded_at, sizeof self->loaded_at, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        self->loaded_at[0] = '\0';
+    long long seconds = told ? strtoll(told, NULL, 10) : (long long)time(NULL);
+    if (told && (!*told || told[strspn(told, "0123456789")] || seconds > LAST_SECOND))
+        return refuse("SOURCE_DATE_EPOCH is no number of seconds since 1970",
+                      "unset it, or: SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)", err);
+    time_t at = (time_t)seconds;
+    strftime(self->loaded_at, sizeof self->loaded_at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &utc));
+    return SHEAF_OK;
 }
 
 sheaf_status sheaf__resume_plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_error *err)
@@ -467,7 +467,6 @@ sheaf_status sheaf__resume_plan(sheaf__load *load, const sheaf_ingest *ingest, s
     if (!load->resume)
         return sheaf__error_memory(err, "a ledger");
     struct sheaf__resume *self = load->resume;
-    note_time(self);
     self->per_file = load->options->commit == SHEAF_COMMIT_PER_FILE;
     self->files = calloc(load->n_files + 1, sizeof *self->files);
     sheaf_status status = sheaf__ledger_init(&self->held, err);
@@ -475,6 +474,8 @@ sheaf_status sheaf__resume_plan(sheaf__load *load, const sheaf_ingest *ingest, s
         status = sheaf__error_memory(err, "a ledger");
     if (status == SHEAF_OK)
         status = find_held(load, ingest, &keeps, err);
+    if (status == SHEAF_OK && keeps)
+        status = note_time(self, err);
     if (status == SHEAF_OK && keeps) {
         self->is_forgotten = calloc(self->held.n_files + 1, sizeof *self->is_forgotten);
         status = self->is_forgotten ? plan(load, ingest, err)

@@ -313,9 +313,9 @@ typedef struct sheaf_ingest_options {
      * A destination may keep a ledger: which files it holds, each with its path, size, time, a hash
      * of its content, its first row, and all that was counted of it (sheaf_file_report); written
      * with the rows, both or neither. Its time of loading is that of SOURCE_DATE_EPOCH, if the
-     * environment has it (reproducible-builds.org/specs/source-date-epoch). A database always does:
-     * the table NAME_ledger. A file does, "x.csv" in "x.csv.ledger.jsonl", if that is asked for
-     * (ledger, resume, or APPEND), and from then on.
+     * environment has it (reproducible-builds.org/specs/source-date-epoch; EINVAL: no number). A
+     * database always does: the table NAME_ledger. A file does, "x.csv" in "x.csv.ledger.jsonl", if
+     * that is asked for (ledger, resume, or APPEND), and from then on.
      *
      * resume: go on with a load. As if_exists APPEND, but rows that no ledger tells of are refused
      * (EEXIST). Files that the ledger tells of are not read: those of the same real path, size and

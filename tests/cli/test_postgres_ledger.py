@@ -9,23 +9,10 @@ import unittest
 
 from harness import CLEAN, FAULT, SKIPPED, USAGE, wait_until
 from postgres import PostgresTest, literal, quoted
-from test_ledger import COLUMNS
+from test_ledger import COLUMNS, TwoFiles
 
 
-class LedgerTest(PostgresTest):
-    """Rows in two files, both older than the clock's last tick."""
-
-    def setUp(self):
-        super().setUp()
-        self.write_rows("in/a.csv", 5)
-        self.write_rows("in/b.csv", 3, start=100)
-        for name in ("in/a.csv", "in/b.csv"):
-            self.age(name)
-
-    def age(self, name, seconds=100):
-        then = time.time_ns() - seconds * 10**9
-        os.utime(self.path(name), ns=(then, then))
-
+class LedgerTest(TwoFiles, PostgresTest):
     def ledger(self, table="t"):
         """Its entries, a dictionary each, in order."""
         return json.loads(self.psql("SELECT coalesce(json_agg(row_to_json(l) ORDER BY entry), '[]') FROM "
