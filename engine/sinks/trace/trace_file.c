@@ -118,7 +118,10 @@ sheaf_status sheaf_trace_open(const sheaf_trace_options *options, sheaf_trace **
         free(made);
         return status;
     }
-    made->output.is_fleeting = true; /* the disk would take longer than a short run */
+    /* The disk would take longer than a short run; ext4 writes a file when its new name is taken
+     * from another by rename(2) (auto_da_alloc), but not when they exchange their names. */
+    made->output.is_fleeting = true;
+    made->output.keeps_old = true;
     sheaf__trace_init(&made->base, own.events_max);
     *trace = &made->base;
     return SHEAF_OK;
@@ -223,21 +226,32 @@ static char *add_name(char *at, const char *name)
     return at + strlen(at);
 }
 
+/* Room for a line, in the buffer itself; and where what was written there ends. */
+static char *begin_line(trace_file *self)
+{
+    if (SHEAF__OUTPUT_BUFFER_BYTES - self->output.n_buffered < LINE_BYTES)
+        sheaf__output_flush_some(&self->output);
+    return (char *)self->output.buffer + self->output.n_buffered;
+}
+
+static void end_line(trace_file *self, const char *at)
+{
+    self->output.n_buffered = (size_t)(at - (const char *)self->output.buffer);
+}
+
 static bool put_event(trace_file *self, size_t row, const sheaf__trace_record *record)
 {
-    char line[LINE_BYTES];
     const sheaf_trace_event *event = &record->event;
-    char *at = add_number(add(line, ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":"), row);
+    char *at = add_number(add(begin_line(self), ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":"), row);
     at = add_time(add(at, ",\"ts\":"), record->begun_ns - self->base.begun_ns);
     at = add_time(add(at, ",\"dur\":"), record->ended_ns - record->begun_ns);
     at = add_name(add(at, ",\"name\":\""), event->name);
     at = add(at, "\",\"args\":{");
     if (event->file) {
-        at = add(at, "\"file\":");
-        sheaf__output_put(&self->output, line, (size_t)(at - line));
+        end_line(self, add(at, "\"file\":"));
         if (!put_string(self, event->file))
             return false;
-        at = add(line, ",");
+        at = add(begin_line(self), ",");
     }
     if (event->first_byte != SHEAF_UNKNOWN)
         at = add(add_number(add(at, "\"first_byte\":"), event->first_byte), ",");
@@ -246,8 +260,7 @@ static bool put_event(trace_file *self, size_t row, const sheaf__trace_record *r
     if (event->records != SHEAF_UNKNOWN)
         at = add(add_number(add(at, "\"records\":"), event->records), ",");
     at -= at[-1] == ',';
-    at = add(at, "}}");
-    sheaf__output_put(&self->output, line, (size_t)(at - line));
+    end_line(self, add(at, "}}"));
     return true;
 }
 
