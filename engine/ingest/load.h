@@ -318,7 +318,10 @@ bool sheaf__load_reads_twice(const sheaf__load *load);
 bool sheaf__load_may_split(const sheaf__load *load, const sheaf_file *file);
 /* How a file is read; `counted`: what is read is progress. */
 sheaf__reader_options sheaf__load_options_for(const sheaf__load_file *file, bool counted);
-size_t sheaf__load_range_bytes(const sheaf__load *load, const sheaf_file *file); /* as stored */
+
+/* Of a file that is split, as stored: a range in its middle; its first, and the smallest. */
+size_t sheaf__load_range_bytes(const sheaf__load *load, const sheaf_file *file);
+size_t sheaf__load_small_range_bytes(const sheaf__load *load, const sheaf_file *file);
 
 /* Worker hooks: the parser is the worker's local. */
 sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_error *err);
@@ -508,8 +511,10 @@ typedef struct sheaf__rows_cursor {
     sheaf_future *next;   /* reads what is behind the chunk, if the file is not split */
     sheaf_future **ahead; /* read ranges of it: a ring of load->window */
     size_t n_ahead;
-    uint64_t n_taken;          /* ranges, from the file's second one on */
-    uint64_t n_asked;          /* of them */
+    uint64_t n_taken;  /* ranges, from the file's second one on */
+    uint64_t n_asked;  /* of them */
+    uint64_t taken_to; /* where the next one begins, as stored */
+    uint64_t asked_to;
     sheaf__load_file *file;    /* whose ranges these are */
     sheaf__reader_position at; /* where the chunk ends */
     sheaf_file_report report;
@@ -517,6 +522,9 @@ typedef struct sheaf__rows_cursor {
 } sheaf__rows_cursor;
 
 /* ---- ranges.c ---- */
+
+/* Before the ranges of cursor->file. */
+void sheaf__ranges_begin(sheaf__rows_cursor *cursor);
 
 /* Of a split file: let as many ranges be read as the window has room for. */
 sheaf_status sheaf__ranges_ask(sheaf__rows_cursor *cursor, sheaf_error *err);

@@ -343,7 +343,7 @@ static sheaf_status enter_file(sheaf__rows_cursor *cursor, sheaf_error *err)
         return status;
     cursor->file = cursor->chunk->file;
     cursor->at = cursor->chunk->end;
-    cursor->n_asked = cursor->n_taken = 0;
+    sheaf__ranges_begin(cursor);
     status = sheaf__load_check_header(cursor->load, cursor->chunk, err);
     sheaf__resume_begin_file(cursor->load, cursor->file);
     if (status == SHEAF_OK)

@@ -1,8 +1,10 @@
 /*
  * A large file in ranges, each read by whatever worker is free: see load.h.
  *
- * The ranges of a file divide it evenly: a record belongs to the range in which it begins; in a
- * BGZF file, in whose blocks it begins, and blocks belong to the range in which they do. What a
+ * A record belongs to the range in which it begins; in a BGZF file, in whose blocks it begins, and
+ * blocks belong to the range in which they do. The first range is a small one, because all others
+ * wait for it; towards the end each is the share of one worker in what is left, so that all are
+ * done at about the same time (guided self-scheduling: Polychronopoulos and Kuck, 1987). What a
  * range's worker has guessed is verified here, one after the other: its first record must begin
  * where the last record before it ended. A range that began elsewhere is read again from there; so
  * is one with a fault, because only then are its line and its record known.
@@ -12,27 +14,34 @@
 #include "engine/core/error.h"
 #include "engine/ingest/load.h"
 
-/* How many ranges there are behind the file's first. */
-static uint64_t count_ranges(const sheaf__rows_cursor *cursor)
-{
-    const sheaf_file *file = cursor->file->found;
-    return (file->size_bytes - 1) / sheaf__load_range_bytes(cursor->load, file);
-}
-
 static bool is_in_blocks(const sheaf__rows_cursor *cursor)
 {
     return cursor->at.counts.compression != SHEAF__COMPRESSION_NONE;
 }
 
-/*
- * The i-th of them. Text is read from a byte before it: if a line ends there, one begins with the
- * range.
- */
-static sheaf__range range_at(const sheaf__rows_cursor *cursor, uint64_t i)
+void sheaf__ranges_begin(sheaf__rows_cursor *cursor)
 {
-    size_t n_bytes = sheaf__load_range_bytes(cursor->load, cursor->file->found);
-    uint64_t begin = (i + 1) * n_bytes;
-    bool is_last = i + 1 == count_ranges(cursor);
+    cursor->n_asked = cursor->n_taken = 0;
+    cursor->asked_to = cursor->taken_to = sheaf__load_small_range_bytes(cursor->load,
+                                                                        cursor->file->found);
+}
+
+/* Where the range ends that begins there. */
+static uint64_t end_of(const sheaf__rows_cursor *cursor, uint64_t begin)
+{
+    const sheaf__load *load = cursor->load;
+    const sheaf_file *file = cursor->file->found;
+    uint64_t left = file->size_bytes - begin;
+    uint64_t n_bytes = left / (uint64_t)load->summary->workers;
+    uint64_t least = sheaf__load_small_range_bytes(load, file);
+    uint64_t most = sheaf__load_range_bytes(load, file);
+    n_bytes = n_bytes < least ? least : n_bytes > most ? most : n_bytes;
+    return n_bytes < left ? begin + n_bytes : file->size_bytes;
+}
+
+/* Text is read from a byte before it: if a line ends there, one begins with the range. */
+static sheaf__range range_at(const sheaf__rows_cursor *cursor, uint64_t begin, uint64_t end)
+{
     return (sheaf__range){
         .file = cursor->file,
         .from = {.offset_bytes = is_in_blocks(cursor) ? SHEAF_UNKNOWN : begin - 1,
@@ -40,7 +49,7 @@ static sheaf__range range_at(const sheaf__rows_cursor *cursor, uint64_t i)
                  .n_columns = cursor->at.n_columns,
                  .counts = {.stored_bytes = begin, .compression = cursor->at.counts.compression},
                  .block_bytes = begin},
-        .end_bytes = is_last ? UINT64_MAX : begin + n_bytes,
+        .end_bytes = end == cursor->file->found->size_bytes ? UINT64_MAX : end,
         .guess = true};
 }
 
@@ -48,13 +57,15 @@ sheaf_status sheaf__ranges_ask(sheaf__rows_cursor *cursor, sheaf_error *err)
 {
     sheaf__load *load = cursor->load;
     sheaf_status status = SHEAF_OK;
-    uint64_t n_ranges = cursor->chunk->fault ? 0 : count_ranges(cursor);
-    while (status == SHEAF_OK && cursor->n_asked < n_ranges && cursor->n_ahead < load->window &&
+    uint64_t size_bytes = cursor->chunk->fault ? 0 : cursor->file->found->size_bytes;
+    while (status == SHEAF_OK && cursor->asked_to < size_bytes && cursor->n_ahead < load->window &&
            (cursor->n_ahead == 0 || sheaf__budget_has_room(load))) {
-        sheaf__range range = range_at(cursor, cursor->n_asked);
+        uint64_t end = end_of(cursor, cursor->asked_to);
+        sheaf__range range = range_at(cursor, cursor->asked_to, end);
         status = sheaf__ask_range(load, &range, &cursor->ahead[cursor->n_asked % load->window],
                                   err);
         if (status == SHEAF_OK) {
+            cursor->asked_to = end;
             cursor->n_asked++;
             cursor->n_ahead++;
         }
@@ -150,9 +161,11 @@ sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next,
     sheaf_status status = SHEAF_OK;
     *next = NULL;
     while (status == SHEAF_OK && !*next && cursor->n_ahead > 0) {
-        sheaf__range range = range_at(cursor, cursor->n_taken);
+        uint64_t end = end_of(cursor, cursor->taken_to);
+        sheaf__range range = range_at(cursor, cursor->taken_to, end);
         sheaf__chunk *chunk;
         sheaf_future *future = cursor->ahead[cursor->n_taken % load->window];
+        cursor->taken_to = end;
         cursor->n_taken++;
         cursor->n_ahead--;
         load->summary->ranges += load->pass == SHEAF__PASS_ROWS;
@@ -192,4 +205,5 @@ void sheaf__ranges_drop(sheaf__rows_cursor *cursor)
         (void)await(cursor, SHEAF_UNKNOWN, future, &chunk, &ignored);
         sheaf__chunk_release(chunk);
     }
+    cursor->taken_to = cursor->asked_to;
 }

@@ -23,7 +23,9 @@ enum {
     CHUNK_SLACK_BYTES = 16 << 10,
     DENSE_RATIO = 16,           /* so much more than a range of text takes may one of blocks, */
     DENSE_BYTES_MIN = 64 << 10, /* and as much as a block */
-    RANGE_REJECTS_MIN = 64 << 10
+    RANGE_REJECTS_MIN = 64 << 10,
+    SMALL_RANGES = 8, /* make a usual one; but they are not that small: */
+    SMALL_RANGE_MIN = 64 << 10
 };
 
 sheaf_status sheaf__load_init_worker(sheaf_worker *worker, void *load, sheaf_error *err)
@@ -341,6 +343,15 @@ size_t sheaf__load_range_bytes(const sheaf__load *load, const sheaf_file *file)
     return plain ? load->range_bytes : load->blocks_range_bytes;
 }
 
+size_t sheaf__load_small_range_bytes(const sheaf__load *load, const sheaf_file *file)
+{
+    size_t usual = sheaf__load_range_bytes(load, file);
+    size_t small = usual / SMALL_RANGES;
+    if (small < SMALL_RANGE_MIN)
+        small = SMALL_RANGE_MIN;
+    return small < usual ? small : usual;
+}
+
 bool sheaf__load_may_split(const sheaf__load *load, const sheaf_file *file)
 {
     return load->range_bytes > 0 && file->kind == SHEAF_FILE_REGULAR &&
@@ -422,7 +433,7 @@ sheaf_status sheaf__load_first(sheaf_worker *worker, void *argument, void **resu
         sheaf__load_close_file(file);
         file->fd = sheaf__reader_share(chunk->reader);
         chunk->split = true;
-        sheaf__reader_limit(chunk->reader, sheaf__load_range_bytes(file->load, file->found));
+        sheaf__reader_limit(chunk->reader, sheaf__load_small_range_bytes(file->load, file->found));
     }
     if (status == SHEAF_OK)
         status = surveys_stream ? survey(worker, chunk, true, err) : read_rows(worker, chunk, err);
