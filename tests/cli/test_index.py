@@ -153,6 +153,12 @@ class Refused(IndexTest):
                 self.expect_fault("ingest", "n.csv", "-o", "x.db", "--index", twins[0], "--index", twins[1],
                                   says="two indexes are asked for")
 
+    def test_a_column_twice(self):
+        self.write("n.csv", "a,b\n1,2\n")
+        for columns in ("b,b", "a,b,a"):
+            with self.assert_directory_unchanged():
+                self.expect_fault("ingest", "n.csv", "-o", "x.db", "--index", columns, says="twice")
+
     def test_a_load_that_fails_leaves_none(self):
         self.write("in/c.csv", "n,text\n1,2,3\n")
         with self.assert_directory_unchanged():

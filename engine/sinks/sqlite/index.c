@@ -45,6 +45,23 @@ static sheaf_status refuse_twins(const char *name, sheaf_error *err)
     return SHEAF_EINVAL;
 }
 
+static sheaf_status check_twice(const sheaf_index *index, sheaf_error *err)
+{
+    char shown[SHOWN_BYTES];
+    for (size_t i = 0; i < index->n_columns; i++)
+        for (size_t k = 0; k < i; k++) {
+            const char *name = index->columns[i];
+            if (strcmp(name, index->columns[k]) != 0)
+                continue;
+            sheaf_text_escape(name, strlen(name), shown, sizeof shown);
+            sheaf_error_set(err, SHEAF_EINVAL, "an index is asked for with the column '%s' twice",
+                            shown);
+            sheaf_error_hint(err, "once is enough: name each column of an index once");
+            return SHEAF_EINVAL;
+        }
+    return SHEAF_OK;
+}
+
 sheaf_status sheaf__sqlite_indexes_init(sheaf__sqlite_indexes *self, const sheaf_index *items,
                                         size_t n, const char *table, sheaf_error *err)
 {
@@ -54,6 +71,8 @@ sheaf_status sheaf__sqlite_indexes_init(sheaf__sqlite_indexes *self, const sheaf
         self->names[i] = name_of(&items[i], table);
         if (!self->names[i])
             return sheaf__error_memory(err, "an index");
+        if (check_twice(&items[i], err) < 0)
+            return SHEAF_EINVAL;
         for (size_t k = 0; k < i; k++)
             if (strcasecmp(self->names[i], self->names[k]) == 0)
                 return refuse_twins(self->names[i], err);

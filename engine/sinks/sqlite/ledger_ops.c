@@ -8,9 +8,13 @@ sheaf_status sheaf__sqlite_held(sheaf__sink *sink, sheaf__ledger *ledger, sheaf_
     if (!self->append)
         return SHEAF_OK;
     int code = sheaf__sqlite_ledger_read(&self->ledger, self->connection.db, self->table, ledger);
-    return code == SQLITE_OK
-               ? SHEAF_OK
-               : sheaf__sqlite_refused(&self->connection, "cannot read the ledger", err);
+    if (code == SQLITE_OK)
+        return SHEAF_OK;
+    sheaf_status status = sheaf__sqlite_refused(&self->connection, "cannot read the ledger", err);
+    if (code == SQLITE_ERROR) /* a column that it has not */
+        sheaf_error_hint(err, "another version of sheaf has made it, or it is none: --if-exists "
+                              "replace loads all anew");
+    return status;
 }
 
 sheaf_status sheaf__sqlite_record(sheaf__sink *sink, const sheaf__ledger_file *file,
