@@ -388,6 +388,31 @@ static sheaf_status seed_columns(sheaf__load *load, sheaf_error *err)
     return SHEAF_OK;
 }
 
+static bool is_selected(const sheaf__load *load, const char *column)
+{
+    const sheaf__name_list *select = &load->typing.rules.select;
+    size_t i = 0;
+    while (i < select->n && strcmp(select->items[i], column) != 0)
+        i++;
+    return i < select->n;
+}
+
+/*
+ * A column that is selected and that the table has need not be in the files that are new: of them
+ * it is null. Not where their own columns decide which there are.
+ */
+static sheaf_status seed_selected(sheaf__load *load, sheaf_error *err)
+{
+    const sheaf__ledger *held = &load->resume->held;
+    if (load->typing.rules.columns != SHEAF_COLUMNS_UNION)
+        return SHEAF_OK;
+    for (size_t i = 0; i < held->n_columns; i++)
+        if (is_selected(load, held->columns[i].name) &&
+            sheaf__schema_seed(&load->schema, held->columns[i].name, held->columns[i].n_name) < 0)
+            return sheaf__error_memory(err, "the columns");
+    return SHEAF_OK;
+}
+
 sheaf_status sheaf__resume_check_columns(const sheaf__load *load, sheaf_error *err)
 {
     const sheaf__names *table = load->schema.table;
@@ -441,7 +466,10 @@ static sheaf_status plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_er
         return SHEAF_END;
     if (self->is_closed)
         return refuse_new(load, ingest, err);
-    return is_file ? seed_columns(load, err) : ask_types(load, err);
+    if (is_file)
+        return seed_columns(load, err);
+    status = seed_selected(load, err);
+    return status == SHEAF_OK ? ask_types(load, err) : status;
 }
 
 /* Now, or what is to stand there instead, for who wants the same bytes again. OK, EINVAL. */

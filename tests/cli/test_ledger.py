@@ -195,13 +195,13 @@ class Entries(LedgerTest):
                 self.expect(USAGE, "ingest", "in", "-o", destination, *option)
 
     def test_one_that_lacks_a_column_is_refused_until_all_is_loaded_anew(self):
-        self.run_sheaf("ingest", "in", "-o", "x.db")
+        self.succeed("ingest", "in", "-o", "x.db")
         self.sql("x.db", "ALTER TABLE x_ledger DROP COLUMN boms;")
         for option in ("--resume", "--if-exists=append"):
             with self.assert_directory_unchanged():
                 run = self.expect_fault("ingest", "in", "-o", "x.db", option, says="no such column: boms")
                 self.assertIn(b"--if-exists replace", run.err)
-        self.run_sheaf("ingest", "in", "-o", "x.db", "--if-exists", "replace")
+        self.succeed("ingest", "in", "-o", "x.db", "--if-exists", "replace")
         self.assertEqual(2, len(self.ledger()))
 
     def test_a_replaced_table_has_a_new_one(self):

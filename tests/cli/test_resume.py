@@ -469,6 +469,19 @@ class PerFileLeavesOut(ResumeTest):
         self.assertEqual(b"ESHAPE\n\nESHAPE\n", self.sql("x.db", "SELECT left_out FROM x_ledger ORDER BY rowid;"))
 
 
+class Selected(ResumeTest):
+    def test_a_column_that_only_the_table_has_is_null_of_new_files(self):
+        self.succeed("ingest", "in", "-o", "x.db", "--select", "n,text")
+        self.write("in/c.csv", "other,n\n1,200\n")
+        self.succeed("ingest", "in", "-o", "x.db", "--select", "n,text", "--resume")
+        self.assertEqual(A + B + [200], self.numbers("x.db"))
+        self.assertEqual(b"1\n", self.sql("x.db", "SELECT count(*) FROM x WHERE text IS NULL;"))
+        self.write("in/d.csv", "n\n201\n")
+        with self.assert_directory_unchanged():
+            self.expect_fault("ingest", "in", "-o", "x.db", "--select", "n,texts", "--resume",
+                              says="no file has a column 'texts'")
+
+
 class PerFile(ResumeTest):
     def test_each_file_is_safe_once_it_is_there(self):
         self.write("in/z.csv", "n,text\n1,a\n2\n")
