@@ -56,11 +56,20 @@ class Parquet(Cases, ColumnarTest):
 
     def test_what_repeats_itself_is_in_a_dictionary(self):
         n = 50_000
-        columns = [[f"v{i % 100}" for i in range(n)], [str(i) for i in range(n)], [str(i % 1000) for i in range(n)]]
+        rng = random.Random(75)
+        sums = [f"{rng.randrange(9000) / 100:.2f}" for _ in range(n)]  # new ones come often at first, and hardly any later
+        columns = [[f"v{i % 100}" for i in range(n)], [str(i) for i in range(n)], [str(i % 1000) for i in range(n)], sums, [f"sum {each}" for each in sums]]
         self.write_columns("x.csv", columns)
         self.check(columns)
         encodings = [row[0] for row in self.chunks("encodings")]
-        self.assertEqual([True, False, True], ["DICTIONARY" in each for each in encodings], encodings)
+        self.assertEqual([True, False, True, True, True], ["DICTIONARY" in each for each in encodings], encodings)
+
+    def test_what_hardly_repeats_itself_is_not_in_a_dictionary_of_a_short_file_either(self):
+        columns = [[str(i) for i in range(5000)], [f"v{i % 2000}" for i in range(5000)], [f"v{i % 2500}" for i in range(5000)]]
+        self.write_columns("x.csv", columns)
+        self.check(columns)
+        encodings = [row[0] for row in self.chunks("encodings")]
+        self.assertEqual([False, True, False], ["DICTIONARY" in each for each in encodings], encodings)
 
     def test_each_compression(self):
         n = 60_000

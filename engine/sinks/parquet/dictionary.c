@@ -7,12 +7,16 @@
 enum {
     BLOCK = 1024,        /* values between two looks at whether it is worth it */
     WORTH_SHARE = 4,     /* a quarter of what was seen may be new */
+    EARLY = 8192,        /* and so many more, as long as most may come again */
     NUMBERS_MAX = 32768, /* more of them do not stay in the cache */
+    SLOTS_BITS_MIN = 12, /* room for a block, and half of it free */
     STEPS_MAX = 128
 };
 
 #define GOLDEN UINT64_C(0x9E3779B97F4A7C15) /* the golden ratio's fraction */
 #define OTHER UINT64_C(0xD6E8FEB86659FD93)
+
+#define NUMBER_MASK UINT64_C(0xFFFFFFFF)
 
 __extension__ typedef unsigned __int128 uint128;
 
@@ -20,15 +24,16 @@ void sheaf__dictionary_end(sheaf__dictionary *dictionary)
 {
     free(dictionary->indexes);
     free(dictionary->firsts);
+    free(dictionary->hashes);
     free(dictionary->slots);
     *dictionary = (sheaf__dictionary){0};
 }
 
 /* ---- room ---- */
 
-static size_t numbers_max(size_t n_values)
+static size_t numbers_max(size_t n_values, size_t n_more)
 {
-    size_t max = BLOCK + n_values / WORTH_SHARE;
+    size_t max = n_more + n_values / WORTH_SHARE;
     return max < NUMBERS_MAX ? max : NUMBERS_MAX;
 }
 
@@ -53,32 +58,63 @@ static bool make_room(sheaf__dictionary *dictionary, size_t n, size_t n_slots)
     if (n_slots > dictionary->slots_capacity) {
         dictionary->slots_capacity = 0;
         if (!resize(&dictionary->slots, n_slots * sizeof *dictionary->slots) ||
-            !resize(&dictionary->firsts, n_slots / 2 * sizeof *dictionary->firsts))
+            !resize(&dictionary->firsts, n_slots / 2 * sizeof *dictionary->firsts) ||
+            !resize(&dictionary->hashes, n_slots / 2 * sizeof *dictionary->hashes))
             return false;
         dictionary->slots_capacity = n_slots;
     }
     return true;
 }
 
-/* Empty tables for n values: *shift brings a hash to a slot. */
-static bool begin(sheaf__dictionary *dictionary, size_t n, unsigned *shift)
+/* The fewest bits of a hash by which a table has room for n numbers and half of it is free. */
+static unsigned bits_for(size_t n, unsigned bits)
 {
-    size_t n_slots = 1024;
-    unsigned bits = 10;
-    for (; n_slots < 2 * (numbers_max(n) + BLOCK); bits++)
-        n_slots *= 2;
-    *shift = 64 - bits;
+    while ((size_t)1 << bits < 2 * n)
+        bits++;
+    return bits;
+}
+
+static void clear_slots(sheaf__dictionary *dictionary, unsigned bits)
+{
+    dictionary->shift = 64 - bits;
+    memset(dictionary->slots, 0, sizeof *dictionary->slots << bits);
+}
+
+/* Empty tables for n values: a small one first, since most columns have few that differ. */
+static bool begin(sheaf__dictionary *dictionary, size_t n)
+{
+    unsigned bits = bits_for(numbers_max(n, EARLY) + BLOCK, SLOTS_BITS_MIN);
     dictionary->n = 0;
-    dictionary->failed = !make_room(dictionary, n, n_slots);
+    dictionary->failed = !make_room(dictionary, n, (size_t)1 << bits);
     if (dictionary->failed)
         return false;
-    memset(dictionary->slots, 0, n_slots * sizeof *dictionary->slots);
+    clear_slots(dictionary, SLOTS_BITS_MIN);
     return true;
 }
 
-static bool is_worth_it(const sheaf__dictionary *dictionary, size_t n_seen)
+static bool is_worth_it(const sheaf__dictionary *dictionary, size_t n_seen, size_t n_all)
 {
-    return dictionary->n <= numbers_max(n_seen);
+    return dictionary->n <= numbers_max(n_seen, n_seen < n_all ? EARLY : BLOCK);
+}
+
+/* Make room for the next block. False: there are too many steps to a value. */
+static bool grow(sheaf__dictionary *dictionary)
+{
+    unsigned bits_now = 64 - dictionary->shift;
+    unsigned bits = bits_for(dictionary->n + BLOCK, bits_now);
+    if (bits == bits_now)
+        return true;
+    clear_slots(dictionary, bits);
+    size_t mask = ((size_t)1 << bits) - 1;
+    for (size_t i = 0; i < dictionary->n; i++) {
+        uint64_t hash = dictionary->hashes[i];
+        size_t slot = (size_t)(hash >> dictionary->shift);
+        for (unsigned steps = 0; dictionary->slots[slot] > 0; slot = (slot + 1) & mask)
+            if (++steps > STEPS_MAX)
+                return false;
+        dictionary->slots[slot] = hash << 32 | (i + 1);
+    }
+    return true;
 }
 
 /* ---- values of a fixed size ---- */
@@ -90,36 +126,46 @@ static inline uint64_t load(const uint8_t *values, size_t i, size_t n_bytes)
     return value;
 }
 
-/* The slots keep the number alone: to compare is as cheap as to look at a part of the hash. */
+/* Number the values from `begin` to `end`. False: there are too many steps to one. */
+static inline bool number_block(sheaf__dictionary *dictionary, const uint8_t *values, size_t begin,
+                                size_t end, size_t n_bytes)
+{
+    uint64_t *slots = dictionary->slots;
+    uint64_t *hashes = dictionary->hashes;
+    unsigned shift = dictionary->shift;
+    size_t mask = ((size_t)1 << (64 - shift)) - 1;
+    size_t n = dictionary->n;
+    for (size_t i = begin; i < end; i++) {
+        uint64_t hash = load(values, i, n_bytes) * GOLDEN; /* the same for no other value */
+        size_t slot = (size_t)(hash >> shift);
+        uint64_t found;
+        unsigned steps = 0;
+        while ((found = slots[slot]) > 0 &&
+               ((found ^ hash << 32) > NUMBER_MASK || hashes[(found & NUMBER_MASK) - 1] != hash)) {
+            slot = (slot + 1) & mask;
+            if (++steps > STEPS_MAX)
+                return false;
+        }
+        if (found == 0) {
+            dictionary->firsts[n] = (uint32_t)i;
+            hashes[n] = hash;
+            slots[slot] = found = hash << 32 | ++n;
+        }
+        dictionary->indexes[i] = (uint32_t)(found & NUMBER_MASK) - 1;
+    }
+    dictionary->n = n;
+    return true;
+}
+
 static inline bool number_fixed(sheaf__dictionary *dictionary, const uint8_t *values, size_t n_all,
                                 size_t n_bytes)
 {
-    unsigned shift;
-    if (n_all == 0 || !begin(dictionary, n_all, &shift))
+    if (n_all == 0 || !begin(dictionary, n_all))
         return false;
-    uint64_t *slots = dictionary->slots;
-    uint32_t *firsts = dictionary->firsts;
-    size_t mask = ((size_t)1 << (64 - shift)) - 1;
-    size_t n = 0;
     for (size_t block = 0; block < n_all; block += BLOCK) {
         size_t end = n_all - block < BLOCK ? n_all : block + BLOCK;
-        for (size_t i = block; i < end; i++) {
-            uint64_t value = load(values, i, n_bytes);
-            size_t slot = (size_t)(value * GOLDEN >> shift);
-            unsigned steps = 0;
-            while (slots[slot] > 0 && load(values, firsts[slots[slot] - 1], n_bytes) != value) {
-                slot = (slot + 1) & mask;
-                if (++steps > STEPS_MAX)
-                    return false;
-            }
-            if (slots[slot] == 0) {
-                firsts[n] = (uint32_t)i;
-                slots[slot] = ++n;
-            }
-            dictionary->indexes[i] = (uint32_t)slots[slot] - 1;
-        }
-        dictionary->n = n;
-        if (!is_worth_it(dictionary, end))
+        if (!grow(dictionary) || !number_block(dictionary, values, block, end, n_bytes) ||
+            !is_worth_it(dictionary, end, n_all))
             return false;
     }
     return true;
@@ -180,16 +226,17 @@ static inline bool is_same(const texts *all, size_t a, size_t b)
            (n == 0 || memcmp(all->text + all->ends[a], all->text + all->ends[b], n) == 0);
 }
 
-#define NUMBER_MASK UINT64_C(0xFFFFFFFF)
+static inline uint64_t hash_at(const texts *all, size_t i)
+{
+    size_t n = (size_t)(all->ends[i + 1] - all->ends[i]);
+    return n > 0 ? hash_text(all->text + all->ends[i], n) : 0;
+}
 
 /* The number of one text, a new one if need be; false: there are too many steps to it. */
-static inline bool number_text(sheaf__dictionary *dictionary, const texts *all, size_t i,
-                               unsigned shift)
+static inline bool number_text(sheaf__dictionary *dictionary, const texts *all, size_t i)
 {
-    uint64_t hash = all->ends[i + 1] > all->ends[i]
-                        ? hash_text(all->text + all->ends[i],
-                                    (size_t)(all->ends[i + 1] - all->ends[i]))
-                        : 0;
+    uint64_t hash = hash_at(all, i);
+    unsigned shift = dictionary->shift;
     size_t mask = ((size_t)1 << (64 - shift)) - 1;
     size_t slot = (size_t)(hash >> shift);
     uint64_t tag = hash << 32;
@@ -197,6 +244,7 @@ static inline bool number_text(sheaf__dictionary *dictionary, const texts *all, 
         uint64_t found = dictionary->slots[slot];
         if (found == 0) {
             dictionary->firsts[dictionary->n] = (uint32_t)i;
+            dictionary->hashes[dictionary->n] = hash;
             found = dictionary->slots[slot] = tag | ++dictionary->n;
         } else if ((found & ~NUMBER_MASK) != tag ||
                    !is_same(all, i, dictionary->firsts[(found & NUMBER_MASK) - 1])) {
@@ -212,15 +260,16 @@ bool sheaf__dictionary_of_texts(sheaf__dictionary *dictionary, const uint8_t *te
                                 const int32_t *ends, size_t n)
 {
     const texts all = {.text = text, .ends = ends};
-    unsigned shift;
-    if (n == 0 || !begin(dictionary, n, &shift))
+    if (n == 0 || !begin(dictionary, n))
         return false;
     for (size_t block = 0; block < n; block += BLOCK) {
         size_t end = n - block < BLOCK ? n : block + BLOCK;
+        if (!grow(dictionary))
+            return false;
         for (size_t i = block; i < end; i++)
-            if (!number_text(dictionary, &all, i, shift))
+            if (!number_text(dictionary, &all, i))
                 return false;
-        if (!is_worth_it(dictionary, end))
+        if (!is_worth_it(dictionary, end, n))
             return false;
     }
     return true;
