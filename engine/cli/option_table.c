@@ -14,6 +14,8 @@ const option_info options[] = {
     {OPTION_COMMIT, "commit", "per-load|per-file", FOR_INGEST, "what is all or nothing (per-load)"},
     {OPTION_INDEX, "index", "COL[,COL...]", FOR_INGEST,
      "an SQLite table gets, behind its rows; once for each"},
+    {OPTION_CONNECTIONS, "connections", "N", FOR_INGEST,
+     "to PostgreSQL, that write at once (1)"},
     {OPTION_LEDGER, "ledger", NULL, FOR_INGEST, "keep one beside a file, too: DEST.ledger.jsonl"},
     {OPTION_FORMAT, "format", "csv|tsv|jsonl|arrow", FOR_OUTPUT | FOR_CAT,
      "of what goes to stdout (csv)"},

@@ -313,6 +313,12 @@ static int apply_amount(arguments *args, const option_info *info, const char *va
                          "leave it out to use every processor");
         args->ingest.workers = (int)number;
         return -1;
+    case OPTION_CONNECTIONS:
+        if (!parse_count(value, 64, &number))
+            return usage("--connections takes a number from 1 to 64, not", value,
+                         "leave it out for one");
+        args->ingest.connections = (int)number;
+        return -1;
     case OPTION_MAX_RECORD:
         if (!parse_size(value, &args->ingest.record_bytes_max))
             return usage("--max-record takes a size up to 1G, not", value, "--max-record 256M");
@@ -382,6 +388,7 @@ static int apply(arguments *args, const option_info *info, char *value)
         return apply_bench(args, info, value);
     switch (info->id) {
     case 'j':
+    case OPTION_CONNECTIONS:
     case OPTION_MAX_RECORD:
     case OPTION_MEMORY:
     case OPTION_MAX_ERRORS:

@@ -249,6 +249,9 @@ sheaf_status sheaf__ingest_create(const sheaf_ingest_options *options, bool is_s
         status = copy_encodings(made, err);
     if (status == SHEAF_OK)
         status = copy_indexes(made, err);
+    if (status == SHEAF_OK)
+        status = sheaf__sink_set_connections(&made->target, options->connections,
+                                             options->commit == SHEAF_COMMIT_PER_FILE, err);
     if (status < 0) {
         sheaf_ingest_destroy(made);
         return status;

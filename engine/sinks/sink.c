@@ -195,6 +195,28 @@ sheaf_status sheaf__sink_set_indexes(sheaf__sink_target *target, const sheaf_ind
     return status;
 }
 
+sheaf_status sheaf__sink_set_connections(sheaf__sink_target *target, int connections, bool per_file,
+                                         sheaf_error *err)
+{
+    enum { CONNECTIONS_MAX = 64 };
+    sheaf_status status = SHEAF_OK;
+    target->connections = connections;
+    if (connections < 0 || connections > CONNECTIONS_MAX)
+        return sheaf_error_set(err, SHEAF_EINVAL, "there may be 1 to %d connections, not %d",
+                               CONNECTIONS_MAX, connections);
+    if (connections > 1 && target->kind != SHEAF__SINK_POSTGRES) {
+        status = refuse_option("several connections are asked for, but the destination is not a "
+                               "PostgreSQL database",
+                               target->path, err);
+        sheaf_error_hint(err, "-o postgresql://... has connections");
+    } else if (connections > 1 && per_file) {
+        status = refuse_option("several connections publish their rows together, not file by file",
+                               target->path, err);
+        sheaf_error_hint(err, "--commit per-file goes with one connection");
+    }
+    return status;
+}
+
 static bool is_arrow(const sheaf__sink_target *target)
 {
     return target->format == SHEAF__ARROW_STREAM || target->format == SHEAF__ARROW_FILE;

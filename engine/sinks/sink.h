@@ -196,6 +196,7 @@ typedef struct sheaf__sink_target {
     bool append; /* instead: to the table of a database that is there */
     const sheaf_index *indexes;
     size_t n_indexes;
+    int connections; /* to a server, at once; 0: one */
     sheaf__codec compression; /* of a Parquet file's pages */
     const atomic_bool
         *stop; /* a write that is interrupted while this is true ends with ECANCELLED */
@@ -218,6 +219,10 @@ sheaf_status sheaf__sink_set_compression(sheaf__sink_target *target, const char 
 /* Indexes that its table is to have; whoever gives them keeps them. EINVAL: it has none. */
 sheaf_status sheaf__sink_set_indexes(sheaf__sink_target *target, const sheaf_index *indexes,
                                      size_t n, sheaf_error *err);
+
+/* How many connections may write at once; 0: one. EINVAL: it has none, or not so many. */
+sheaf_status sheaf__sink_set_connections(sheaf__sink_target *target, int connections, bool per_file,
+                                         sheaf_error *err);
 
 /* Whether a destination has types, and is therefore to be given columns. */
 bool sheaf__sink_has_types(const sheaf__sink_target *target);

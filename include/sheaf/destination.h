@@ -31,6 +31,16 @@
  * advisory lock until its transaction ends. File by file another one may come between: then the
  * first one ends (ECHANGED). An empty table needs no ledger to be appended to.
  *
+ * Several connections: the first one writes into the table, each other one into a stage, an
+ * unlogged table NAME_sheaf_stage_N; in the end the first one publishes them in its transaction
+ * (INSERT ... SELECT, DROP TABLE). The same rows are there then, or none, but not in the order of
+ * the files, and those of the stages were written twice by the server. So it pays where one
+ * connection is the limit: a network that is far or slow, a server with idle processors, a table
+ * whose rows are cheap to insert. Where the server is on the same machine, or inserting is the
+ * limit (indexes, triggers), one connection is faster. A run that was killed while it published
+ * leaves stages, which the next one into the same table with several connections drops. A table
+ * with a rule for INSERT takes one connection (EINVAL), and who may create no table, too.
+ *
  * Arrow IPC ("x.arrow" a file, "x.arrows" a stream, the same on standard output): columns of the
  * types that <sheaf/type.h> has: Null, Bool, Int64, Float64, Date32, Timestamp and Time64 of
  * microseconds, Utf8; all may be null. A record batch has 65,536 rows, fewer where they would take

@@ -347,6 +347,11 @@ typedef struct sheaf_ingest_options {
      * takes one after the other. Its file is none of the destination's, nor the quarantine: EINVAL.
      */
     sheaf_trace *trace;
+    /*
+     * Into PostgreSQL (others: EINVAL), so many connections write at once, at most 64; 0 and 1: one
+     * does. It does not go with PER_FILE (EINVAL). <sheaf/destination.h> says when it pays.
+     */
+    int connections;
 } sheaf_ingest_options;
 
 /*

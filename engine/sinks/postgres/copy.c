@@ -238,6 +238,7 @@ sheaf_status sheaf__postgres_put_rows(sheaf__postgres_rows *rows, const sheaf__c
 bool sheaf__postgres_put_head(sheaf__postgres_rows *rows)
 {
     static const char head[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0"; /* 11 bytes, flags, no more */
+    _Static_assert(sizeof head == SHEAF__POSTGRES_HEAD_BYTES, "the head's size");
     if (!sheaf__postgres_reserve(rows, sizeof head))
         return false;
     memcpy(rows->bytes + rows->n_bytes, head, sizeof head);

@@ -24,6 +24,8 @@ typedef struct sheaf__postgres_rows {
 
 void sheaf__postgres_rows_end(sheaf__postgres_rows *rows);
 
+enum { SHEAF__POSTGRES_HEAD_BYTES = 19 };
+
 /* What every COPY begins and ends with. False: there is no memory. */
 bool sheaf__postgres_put_head(sheaf__postgres_rows *rows);
 bool sheaf__postgres_put_tail(sheaf__postgres_rows *rows);

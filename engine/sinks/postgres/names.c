@@ -96,20 +96,33 @@ static uint32_t hash_of(const char *text)
     return hash;
 }
 
-void sheaf__postgres_ledger_name(const char *table, char *name)
+/* A table's name and an ending; where it is cut, a hash of all of it comes between. */
+static void name_with(const char *table, const char *ending, char *name)
 {
-    static const char ending[] = "_ledger";
-    enum { ENDING_BYTES = sizeof ending - 1, HASH_BYTES = 9 };
+    enum { HASH_BYTES = 9 };
     size_t n = strlen(table);
-    if (n + ENDING_BYTES > NAME_BYTES) {
-        n = sheaf__name_cut(table, n, NAME_BYTES - ENDING_BYTES - HASH_BYTES);
+    size_t n_ending = strlen(ending);
+    if (n + n_ending > NAME_BYTES) {
+        n = sheaf__name_cut(table, n, NAME_BYTES - n_ending - HASH_BYTES);
         snprintf(name + n, HASH_BYTES + 1, "_%08x", (unsigned)hash_of(table));
         memcpy(name, table, n);
         n += HASH_BYTES;
     } else {
         memcpy(name, table, n);
     }
-    memcpy(name + n, ending, sizeof ending);
+    memcpy(name + n, ending, n_ending + 1);
+}
+
+void sheaf__postgres_ledger_name(const char *table, char *name)
+{
+    name_with(table, "_ledger", name);
+}
+
+void sheaf__postgres_stage_name(const char *table, size_t number, char *name)
+{
+    char ending[40];
+    snprintf(ending, sizeof ending, "_sheaf_stage_%zu", number);
+    name_with(table, ending, name);
 }
 
 /* ---- columns ---- */
@@ -128,6 +141,17 @@ bool sheaf__postgres_column_names(const sheaf__names *columns, sheaf_arena *aren
 
 /* ---- SQL ---- */
 
+void sheaf__postgres_put_literal(FILE *sql, const char *text)
+{
+    fputs("E'", sql);
+    for (; *text; text++) {
+        if (*text == '\'' || *text == '\\')
+            fputc(*text, sql);
+        fputc(*text, sql);
+    }
+    fputc('\'', sql);
+}
+
 void sheaf__postgres_put_name(FILE *sql, const char *name)
 {
     fputc('"', sql);
@@ -137,6 +161,14 @@ void sheaf__postgres_put_name(FILE *sql, const char *name)
         fputc(*name, sql);
     }
     fputc('"', sql);
+}
+
+void sheaf__postgres_put_names(FILE *sql, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        fputs(i > 0 ? ", " : "", sql);
+        sheaf__postgres_put_name(sql, names[i]);
+    }
 }
 
 void sheaf__postgres_put_table(FILE *sql, const char *schema, const char *name)

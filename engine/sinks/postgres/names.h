@@ -37,6 +37,9 @@ void sheaf__postgres_quarantine_name(const char *table, char *name);
  */
 void sheaf__postgres_ledger_name(const char *table, char *name);
 
+/* And of the number-th table that its rows wait in, while several connections write them. */
+void sheaf__postgres_stage_name(const char *table, size_t number, char *name);
+
 /*
  * Names for columns that PostgreSQL can hold and tell apart: names[i] in the arena. Of a longer one
  * the first 63 bytes are taken (whole characters), NUL becomes U+2400; one that is taken then, or
@@ -48,8 +51,11 @@ void sheaf__postgres_ledger_name(const char *table, char *name);
 bool sheaf__postgres_column_names(const sheaf__names *columns, sheaf_arena *arena,
                                   const char **names, uint64_t *n_renamed);
 
-/* Write a name as SQL takes it: in quotes, those in it doubled. And a table's. */
+/* Write a name as SQL takes it: in quotes, those in it doubled. And a list of them, a table's, and
+ * a text. */
 void sheaf__postgres_put_name(FILE *sql, const char *name);
+void sheaf__postgres_put_names(FILE *sql, const char *const *names, size_t n);
 void sheaf__postgres_put_table(FILE *sql, const char *schema, const char *name);
+void sheaf__postgres_put_literal(FILE *sql, const char *text);
 
 #endif

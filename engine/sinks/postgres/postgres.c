@@ -11,6 +11,9 @@
  * one COPY at a time: the latter two wait (rejects.h, ledger.h). A file that may have to be taken
  * back begins behind a savepoint; there the COPY before it ends.
  *
+ * With several connections all but the first write into stages, which the first publishes before
+ * the commit (stages.h).
+ *
  * What is created: boolean, bigint, double precision, date, timestamp, timestamp with time zone,
  * time and text; a column without any value is text.
  */
@@ -23,12 +26,14 @@
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
 #include "engine/sinks/postgres/copy.h"
+#include "engine/sinks/postgres/lane.h"
 #include "engine/sinks/postgres/ledger.h"
 #include "engine/sinks/postgres/names.h"
 #include "engine/sinks/postgres/rejects.h"
 #include "engine/sinks/postgres/relation.h"
 #include "engine/sinks/postgres/session.h"
 #include "engine/sinks/postgres/sql.h"
+#include "engine/sinks/postgres/stages.h"
 #include "engine/sinks/postgres/table.h"
 #include "engine/sinks/postgres/uri.h"
 #include "engine/sinks/sink.h"
@@ -43,14 +48,13 @@ typedef struct postgres_sink {
     bool appends;
     char oid[16];                     /* of the table, if it exists */
     sheaf__postgres_columns existing; /* if it does */
-    char *copy;                       /* the statement; NULL: there is no column */
+    sheaf__postgres_lane lane;        /* that the rows go by, */
+    sheaf__postgres_stages *stages;   /* or some of them; NULL: there is one connection */
     sheaf__fit *fits;                 /* of each column */
     size_t n_columns;
     const char **names;
-    sheaf__postgres_rows rows; /* that were not sent yet */
-    uint64_t n_copied;         /* rows of the COPY that is under way */
-    bool has_savepoint;        /* there is one */
-    bool wants_savepoint;      /* another one is to be made before anything else is written */
+    sheaf__postgres_rows rows; /* that were not sent yet, behind a head */
+    uint64_t n_rows;           /* in there */
     uint64_t rows_marked;
     bool has_changes;      /* since the transaction began there may be */
     int64_t columns_mark;  /* file by file: of the table's columns */
@@ -67,12 +71,14 @@ static postgres_sink *self_of(sheaf__sink *sink)
 /* ---- open ---- */
 
 /* Whether the tables may be written, with what if_exists says of those that are there. */
-static sheaf_status prepare(postgres_sink *self, sheaf_if_exists if_exists, sheaf_error *err)
+static sheaf_status prepare(postgres_sink *self, const sheaf__sink_target *target, sheaf_error *err)
 {
+    sheaf_if_exists if_exists = target->if_exists;
     sheaf__postgres_relation found;
     bool may_stay = if_exists == SHEAF_IF_EXISTS_APPEND;
     sheaf_status status = SHEAF_OK;
-    if (if_exists != SHEAF_IF_EXISTS_FAIL) /* who comes second then finds the first one's table */
+    /* Who comes second then finds the first one's table; and nobody in its stages. */
+    if (if_exists != SHEAF_IF_EXISTS_FAIL || target->connections > 1)
         status = sheaf__postgres_ledger_lock(&self->session, &self->table, err);
     if (status == SHEAF_OK)
         status = sheaf__postgres_make_way(&self->session, &self->table, self->table.name, if_exists,
@@ -151,14 +157,12 @@ static sheaf_status make_copy(postgres_sink *self, sheaf_error *err)
     if (sheaf__postgres_sql_begin(&sql)) {
         fputs("COPY ", sql.out);
         sheaf__postgres_put_table(sql.out, self->table.schema, self->table.name);
-        for (size_t i = 0; i < self->n_columns; i++) {
-            fputs(i > 0 ? ", " : " (", sql.out);
-            sheaf__postgres_put_name(sql.out, self->names[i]);
-        }
+        fputs(" (", sql.out);
+        sheaf__postgres_put_names(sql.out, self->names, self->n_columns);
         fputs(") FROM STDIN (FORMAT binary)", sql.out);
-        self->copy = sheaf__postgres_sql_end(&sql);
+        self->lane.copy = sheaf__postgres_sql_end(&sql);
     }
-    return self->copy ? SHEAF_OK : sheaf__error_memory(err, "a statement");
+    return self->lane.copy ? SHEAF_OK : sheaf__error_memory(err, "a statement");
 }
 
 static sheaf_status too_many_columns(const postgres_sink *self, size_t n_columns, sheaf_error *err)
@@ -181,6 +185,18 @@ static bool name_columns(postgres_sink *self, const sheaf__names *columns)
         self->names[i] = sheaf__arena_copy(self->arena, columns->items[i].bytes,
                                            columns->items[i].n_bytes);
     return columns->n_items == 0 || self->names[columns->n_items - 1];
+}
+
+static sheaf_status begin_stages(postgres_sink *self, const sheaf_type *types, sheaf_error *err)
+{
+    const char **named = sheaf_arena_new(self->arena, const char *, self->n_columns);
+    if (!named)
+        return sheaf__error_memory(err, "the column names");
+    for (size_t i = 0; i < self->n_columns; i++)
+        named[i] = self->appends ? sheaf__postgres_columns_type(&self->existing, self->names[i])
+                                 : declared(types[i]);
+    sheaf__postgres_shape shape = {&self->table, self->names, named, self->n_columns};
+    return sheaf__postgres_stages_begin(self->stages, &shape, self->appends ? self->oid : "", err);
 }
 
 static sheaf_status postgres_begin(sheaf__sink *sink, const sheaf__names *columns,
@@ -210,62 +226,19 @@ static sheaf_status postgres_begin(sheaf__sink *sink, const sheaf__names *column
     self->has_changes |= !self->appends;
     if (!self->appends)
         status = create_table(self, types, err);
-    return status < 0 ? status : make_copy(self, err);
+    if (status == SHEAF_OK)
+        status = make_copy(self, err);
+    return status < 0 || !self->stages ? status : begin_stages(self, types, err);
 }
 
 /* ---- rows ---- */
 
-static sheaf_status set_savepoint(postgres_sink *self, sheaf_error *err)
-{
-    const char *sql = self->has_savepoint ? "RELEASE SAVEPOINT sheaf_file; SAVEPOINT sheaf_file"
-                                          : "SAVEPOINT sheaf_file";
-    if (!self->wants_savepoint)
-        return SHEAF_OK;
-    self->wants_savepoint = false;
-    self->has_savepoint = true;
-    return sheaf__postgres_run(&self->session, sql, "cannot begin a file", err);
-}
-
-static sheaf_status begin_copy(postgres_sink *self, sheaf_error *err)
-{
-    if (self->session.is_copying)
-        return SHEAF_OK;
-    self->rows.n_bytes = 0;
-    self->n_copied = 0;
-    self->has_changes = true;
-    if (!sheaf__postgres_put_head(&self->rows))
-        return sheaf__error_memory(err, "rows");
-    sheaf_status status = set_savepoint(self, err);
-    return status < 0 ? status
-                      : sheaf__postgres_copy_begin(&self->session, self->copy,
-                                                   "cannot write into the table", err);
-}
-
 static sheaf_status send_rows(postgres_sink *self, sheaf_error *err)
 {
-    sheaf_status status = sheaf__postgres_copy_put(&self->session, self->rows.bytes,
-                                                   self->rows.n_bytes, err);
-    self->rows.n_bytes = 0;
-    return status;
-}
-
-static sheaf_status end_copy(postgres_sink *self, sheaf_error *err)
-{
-    uint64_t n_written;
-    if (!self->session.is_copying)
-        return SHEAF_OK;
-    if (!sheaf__postgres_put_tail(&self->rows))
-        return sheaf__error_memory(err, "rows");
-    sheaf_status status = send_rows(self, err);
-    if (status == SHEAF_OK)
-        status = sheaf__postgres_copy_end(&self->session, "cannot write rows", &n_written, err);
-    if (status < 0 || n_written == self->n_copied)
-        return status;
-    sheaf_error_set(err, SHEAF_EDATABASE, "the table took %llu of %llu rows",
-                    (unsigned long long)n_written, (unsigned long long)self->n_copied);
-    sheaf__error_source(err, self->session.shown);
-    sheaf_error_hint(err, "a trigger of the table leaves rows out: nothing was committed");
-    return SHEAF_EDATABASE;
+    uint64_t n_rows = self->n_rows;
+    self->n_rows = 0;
+    return self->stages ? sheaf__postgres_stages_put(self->stages, &self->rows, n_rows, err)
+                        : sheaf__postgres_lane_put(&self->lane, &self->rows, n_rows, err);
 }
 
 /* What is no row of the table, and was not to be seen before: of a column that was added, or is
@@ -291,15 +264,18 @@ static sheaf_status postgres_write(sheaf__sink *sink, const sheaf__rows *rows, s
     postgres_sink *self = self_of(sink);
     size_t row;
     size_t column;
-    sheaf_status status = begin_copy(self, err);
+    sheaf_status status = self->stages ? SHEAF_OK : sheaf__postgres_lane_begin(&self->lane, err);
+    self->has_changes = true;
     if (status < 0)
         return status;
+    if (self->rows.n_bytes == 0 && !sheaf__postgres_put_head(&self->rows))
+        return sheaf__error_memory(err, "rows");
     status = sheaf__postgres_put_rows(&self->rows, rows->columns, self->fits, &row, &column);
     if (status == SHEAF_ENOMEM)
         return sheaf__error_memory(err, "rows");
     if (status == SHEAF_END)
         return refuse_value(self, rows, row, column, err);
-    self->n_copied += rows->n_rows;
+    self->n_rows += rows->n_rows;
     sink->rows += rows->n_rows;
     return self->rows.n_bytes >= PUT_BYTES || rows->flush ? send_rows(self, err) : SHEAF_OK;
 }
@@ -307,9 +283,14 @@ static sheaf_status postgres_write(sheaf__sink *sink, const sheaf__rows *rows, s
 /* End whatever is under way, so that something else can be. */
 static sheaf_status settle(postgres_sink *self, sheaf_error *err)
 {
-    sheaf_status status = end_copy(self, err);
+    uint64_t n_rows = self->n_rows;
+    self->n_rows = 0;
+    sheaf_status status = self->stages ? sheaf__postgres_stages_borrow(self->stages, err)
+                                       : SHEAF_OK;
+    if (status == SHEAF_OK)
+        status = sheaf__postgres_lane_end(&self->lane, &self->rows, n_rows, err);
     if (status == SHEAF_OK && self->rejects.n_rows > 0)
-        status = set_savepoint(self, err);
+        status = sheaf__postgres_lane_savepoint(&self->lane, err);
     self->has_changes |= self->rejects.n_rows > 0;
     return status < 0 ? status : sheaf__postgres_rejects_flush(&self->rejects, &self->session, err);
 }
@@ -328,7 +309,9 @@ static sheaf_status postgres_mark(sheaf__sink *sink, sheaf_error *err)
 {
     postgres_sink *self = self_of(sink);
     sheaf_status status = settle(self, err);
-    self->wants_savepoint = true;
+    self->lane.wants_savepoint = true;
+    if (self->stages)
+        sheaf__postgres_stages_mark(self->stages);
     self->rows_marked = sink->rows;
     sheaf__postgres_rejects_mark(&self->rejects);
     return status;
@@ -338,12 +321,14 @@ static sheaf_status postgres_take_back(sheaf__sink *sink, bool *done, sheaf_erro
 {
     postgres_sink *self = self_of(sink);
     sheaf_status status = SHEAF_OK;
-    if (!self->wants_savepoint) {
-        status = end_copy(self, err);
-        if (status == SHEAF_OK)
-            status = sheaf__postgres_run(&self->session, "ROLLBACK TO SAVEPOINT sheaf_file",
-                                         "cannot take back the rows of a file", err);
+    if (self->stages) { /* what nobody has sent need not be taken back */
+        self->rows.n_bytes = self->n_rows = 0;
+        status = sheaf__postgres_stages_take_back(self->stages, err);
     }
+    uint64_t n_rows = self->n_rows;
+    self->n_rows = 0;
+    if (status == SHEAF_OK)
+        status = sheaf__postgres_lane_take_back(&self->lane, &self->rows, n_rows, err);
     *done = status == SHEAF_OK;
     sink->rows = self->rows_marked;
     sheaf__postgres_rejects_forget(&self->rejects);
@@ -372,7 +357,7 @@ static sheaf_status postgres_record(sheaf__sink *sink, const sheaf__ledger_file 
                                     sheaf_error *err)
 {
     postgres_sink *self = self_of(sink);
-    if (!self->copy && !self->appends) /* there is no table that it could tell of */
+    if (!self->lane.copy && !self->appends) /* there is no table that it could tell of */
         return SHEAF_OK;
     sheaf_status status = sheaf__postgres_ledger_put(&self->ledger, file, err);
     if (status == SHEAF_OK && sheaf__postgres_ledger_has_many(&self->ledger))
@@ -395,9 +380,15 @@ static sheaf_status postgres_commit(sheaf__sink *sink, sheaf_error *err)
 {
     postgres_sink *self = self_of(sink);
     sheaf_status status = settle_all(self, err);
+    if (status == SHEAF_OK && self->stages)
+        status = sheaf__postgres_stages_publish(self->stages, sink->rows, err);
     if (status == SHEAF_OK && self->has_changes)
         status = sheaf__postgres_commit(&self->session, err);
     self->has_changes = false;
+    if (status == SHEAF_OK) {
+        sheaf__postgres_stages_close(self->stages, true);
+        self->stages = NULL;
+    }
     return status;
 }
 
@@ -422,8 +413,8 @@ static sheaf_status check_columns(postgres_sink *self, sheaf_error *err)
 /* Another transaction, which has what the first one had: the locks, and what they guard. */
 static sheaf_status begin_again(postgres_sink *self, sheaf_error *err)
 {
-    bool has_table = self->copy || self->appends;
-    self->has_savepoint = self->wants_savepoint = false;
+    bool has_table = self->lane.copy || self->appends;
+    sheaf__postgres_lane_reset(&self->lane);
     sheaf_status status = sheaf__postgres_begin(&self->session, err);
     if (status == SHEAF_OK)
         status = sheaf__postgres_ledger_lock(&self->session, &self->table, err);
@@ -446,7 +437,7 @@ static sheaf_status postgres_checkpoint(sheaf__sink *sink, sheaf_error *err)
         return SHEAF_EDATABASE;
     }
     sheaf_status status = settle_all(self, err);
-    if (status == SHEAF_OK && !self->has_columns_mark && (self->copy || self->appends))
+    if (status == SHEAF_OK && !self->has_columns_mark && (self->lane.copy || self->appends))
         status = check_columns(self, err);
     if (status == SHEAF_OK)
         status = postgres_commit(sink, err);
@@ -455,18 +446,22 @@ static sheaf_status postgres_checkpoint(sheaf__sink *sink, sheaf_error *err)
 
 static void postgres_abort(sheaf__sink *sink)
 {
-    sheaf__postgres_close(&self_of(sink)->session);
+    postgres_sink *self = self_of(sink);
+    sheaf__postgres_stages_stop(self->stages);
+    sheaf__postgres_close(&self->session);
+    sheaf__postgres_stages_close(self->stages, false);
+    self->stages = NULL;
 }
 
 static void postgres_destroy(sheaf__sink *sink)
 {
     postgres_sink *self = self_of(sink);
-    sheaf__postgres_close(&self->session);
+    postgres_abort(sink);
     sheaf__postgres_rows_end(&self->rows);
     sheaf__postgres_rejects_end(&self->rejects);
     sheaf__postgres_ledger_end(&self->ledger);
     sheaf__arena_destroy(self->arena);
-    free(self->copy);
+    free(self->lane.copy);
     free(self);
 }
 
@@ -505,6 +500,7 @@ sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink 
     if (!self)
         return sheaf__error_memory(err, "a destination");
     self->base.ops = &ops;
+    self->lane.session = &self->session;
     self->base.wants_rows = true;
     self->base.wants_columns = self->base.takes_back = true;
     self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
@@ -515,7 +511,10 @@ sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink 
     if (status == SHEAF_OK)
         status = sheaf__postgres_connect(&self->session, target->path, target->stop, err);
     if (status == SHEAF_OK)
-        status = prepare(self, target->if_exists, err);
+        status = prepare(self, target, err);
+    if (status == SHEAF_OK && target->connections > 1)
+        status = sheaf__postgres_stages_open((size_t)target->connections, target->path,
+                                             &self->table, &self->lane, &self->stages, err);
     if (status < 0) {
         postgres_destroy(&self->base);
         return status;

@@ -87,7 +87,8 @@ static sheaf_status refused(const sheaf__postgres *session, const PGresult *resu
 
 static bool is_stopped(const sheaf__postgres *session)
 {
-    return session->stop && atomic_load_explicit(session->stop, memory_order_relaxed);
+    return (session->stop && atomic_load_explicit(session->stop, memory_order_relaxed)) ||
+           (session->given_up && atomic_load_explicit(session->given_up, memory_order_relaxed));
 }
 
 static sheaf_status cancelled(sheaf_error *err)
@@ -509,6 +510,16 @@ static void roll_back(sheaf__postgres *session)
     bool is_open = state == PQTRANS_INTRANS || state == PQTRANS_INERROR;
     if (is_open && sheaf__pq.sendQuery(connection, "ROLLBACK"))
         wait_briefly(connection);
+}
+
+void sheaf__postgres_close_with(sheaf__postgres *session, const char *sql)
+{
+    PGconn *connection = session->connection;
+    if (connection && sheaf__pq.status(connection) == CONNECTION_OK &&
+        sheaf__pq.transactionStatus(connection) == PQTRANS_IDLE &&
+        sheaf__pq.sendQuery(connection, sql))
+        wait_briefly(connection);
+    sheaf__postgres_close(session);
 }
 
 void sheaf__postgres_close(sheaf__postgres *session)

@@ -20,6 +20,7 @@
 typedef struct sheaf__postgres {
     PGconn *connection; /* NULL: there is none */
     const atomic_bool *stop;
+    const atomic_bool *given_up; /* the same, of those that belong together; or NULL */
     char shown[256];         /* what it is called, for errors: not escaped */
     bool is_copying;         /* the server takes rows */
     int64_t suspected_ns;    /* it has said something meanwhile that is no notice; 0: it has not */
@@ -40,6 +41,9 @@ sheaf_status sheaf__postgres_begin(sheaf__postgres *session, sheaf_error *err);
 
 /* End it, and what it was doing: nothing that was not committed stays. */
 void sheaf__postgres_close(sheaf__postgres *session);
+
+/* The same, but first a statement that there is not much time for: it may fail. */
+void sheaf__postgres_close_with(sheaf__postgres *session, const char *sql);
 
 /* Run statements without results. `what` says what cannot be done if they fail. */
 sheaf_status sheaf__postgres_run(sheaf__postgres *session, const char *sql, const char *what,

@@ -164,6 +164,13 @@ static const sheaf__postgres_column *find(const sheaf__postgres_columns *columns
     return NULL;
 }
 
+const char *sheaf__postgres_columns_type(const sheaf__postgres_columns *columns, const char *name)
+{
+    sheaf__name given = {.bytes = name, .n_bytes = strlen(name)};
+    const sheaf__postgres_column *column = find(columns, &given);
+    return column ? column->type : "text";
+}
+
 /* Those that the table has not, as many as there is room for. */
 static sheaf_status refuse_missing(const sheaf__postgres_columns *columns,
                                    const sheaf__names *names, sheaf_error *err)

@@ -26,6 +26,9 @@ sheaf_status sheaf__postgres_columns_read(sheaf__postgres *session, const char *
                                           sheaf_arena *arena, sheaf__postgres_columns *columns,
                                           sheaf_error *err);
 
+/* What the server calls the type of one that is there. */
+const char *sheaf__postgres_columns_type(const sheaf__postgres_columns *columns, const char *name);
+
 /*
  * It and its columns in one number: another one when anybody has altered or replaced it. (A number
  * that is written into a column is of the type that it had: the server sees its length alone.)
