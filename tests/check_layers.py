@@ -62,7 +62,8 @@ NEVER = {
 }
 
 # Beginning of a file's path -> the only files there that may know the pool, by its public face: the way to threads.
-POOL_DOORS = {"engine/sinks/": ("engine/sinks/pipeline.c",)}
+# (Connections to a server wait for it, which the workers that read must not do.)
+POOL_DOORS = {"engine/sinks/": ("engine/sinks/pipeline.c", "engine/sinks/postgres/stages.c")}
 
 # Outside programs and the command line see the public headers and their own folder, nothing else.
 PUBLIC_ONLY = ("engine/cli/", "tests/package/", "tests/examples/")
@@ -263,7 +264,7 @@ BAD = [
     ("readers/x.c", "static _Thread_local int hidden;\n", "_Thread_local belongs to nobody"),
     ("engine/merge.c", "pthread_create(&thread);\n", "pthread_create belongs to"),
     ("engine/sinks/x.c", '#include "engine/executor/pool.h"\n', "must not know engine/executor"),
-    ("engine/sinks/x.c", "#include <sheaf/executor.h>\n", "only engine/sinks/pipeline.c may know"),
+    ("engine/sinks/x.c", "#include <sheaf/executor.h>\n", "only engine/sinks/pipeline.c and engine/sinks/postgres/stages.c may know"),
     ("engine/sinks/x.c", '#include "engine/plan.h"\n', "readers/reader.h (by way of engine/plan.h)"),
     ("engine/merge.c", '#include "readers/reader.h"\n#include <sheaf/executor.h>\n', ":2: knows both"),
     ("engine/merge.c", '#include "engine/ingest/task.h"\n', "knows both"),

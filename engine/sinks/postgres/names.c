@@ -97,13 +97,13 @@ static uint32_t hash_of(const char *text)
 }
 
 /* A table's name and an ending; where it is cut, a hash of all of it comes between. */
-static void name_with(const char *table, const char *ending, char *name)
+static void name_with(const char *table, const char *ending, size_t n_max, char *name)
 {
     enum { HASH_BYTES = 9 };
     size_t n = strlen(table);
     size_t n_ending = strlen(ending);
-    if (n + n_ending > NAME_BYTES) {
-        n = sheaf__name_cut(table, n, NAME_BYTES - n_ending - HASH_BYTES);
+    if (n + n_ending > n_max) {
+        n = sheaf__name_cut(table, n, n_max - n_ending - HASH_BYTES);
         snprintf(name + n, HASH_BYTES + 1, "_%08x", (unsigned)hash_of(table));
         memcpy(name, table, n);
         n += HASH_BYTES;
@@ -115,14 +115,18 @@ static void name_with(const char *table, const char *ending, char *name)
 
 void sheaf__postgres_ledger_name(const char *table, char *name)
 {
-    name_with(table, "_ledger", name);
+    name_with(table, "_ledger", NAME_BYTES, name);
 }
 
+/*
+ * A table comes with a type, whose name is "_" and its own, cut at 63 bytes. If two transactions
+ * made the same one, the second would wait for the first, which waits for us.
+ */
 void sheaf__postgres_stage_name(const char *table, size_t number, char *name)
 {
     char ending[40];
     snprintf(ending, sizeof ending, "_sheaf_stage_%zu", number);
-    name_with(table, ending, name);
+    name_with(table, ending, NAME_BYTES - 1, name);
 }
 
 /* ---- columns ---- */

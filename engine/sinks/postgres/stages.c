@@ -10,7 +10,7 @@
 #include "engine/core/error.h"
 #include "engine/sinks/postgres/sql.h"
 
-enum { DROP_LOCK_MS = 1000 };
+enum { DROP_LOCK_MS = 1000, CREATE_LOCK_MS = 10000 };
 
 /* What a future is waited for guards: all but the future is its thread's while there is one. */
 typedef struct stage {
@@ -55,6 +55,10 @@ static void put_comment(FILE *sql, const sheaf__postgres_table *table)
     sheaf__postgres_put_literal(sql, text);
 }
 
+/*
+ * Nobody else should hold what it needs. If one of our own transactions does (by a trigger for
+ * events of the user's), waiting would be for ever: the server cannot see what we wait for.
+ */
 static sheaf_status create_stage(stage *self, sheaf_error *err)
 {
     const sheaf__postgres_table *of = self->stages->of;
@@ -63,7 +67,7 @@ static sheaf_status create_stage(stage *self, sheaf_error *err)
         return SHEAF_OK;
     if (!sheaf__postgres_sql_begin(&sql))
         return sheaf__error_memory(err, "a statement");
-    fputs("CREATE UNLOGGED TABLE ", sql.out);
+    fprintf(sql.out, "SET LOCAL lock_timeout = %d; CREATE UNLOGGED TABLE ", CREATE_LOCK_MS);
     sheaf__postgres_put_table(sql.out, of->schema, self->table);
     fprintf(sql.out, " %s; COMMENT ON TABLE ", self->stages->create_columns);
     sheaf__postgres_put_table(sql.out, of->schema, self->table);

@@ -63,7 +63,7 @@ sheaf_status sheaf__postgres_stages_borrow(sheaf__postgres_stages *stages, sheaf
 void sheaf__postgres_stages_mark(sheaf__postgres_stages *stages);
 sheaf_status sheaf__postgres_stages_take_back(sheaf__postgres_stages *stages, sheaf_error *err);
 
-/* All is put, n_rows of them: they are to be in the table, in the first connection's transaction. */
+/* All are put, n_rows: they are to be in the table, in the first connection's transaction. */
 sheaf_status sheaf__postgres_stages_publish(sheaf__postgres_stages *stages, uint64_t n_rows,
                                             sheaf_error *err);
 
