@@ -387,7 +387,8 @@ class Killed(ConnectionsTest):
         def terminate(process):
             pids = self.backends()
             if pids:
-                self.psql(f"SELECT pg_terminate_backend({chance.choice(pids)})", database="postgres")
+                self.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sheaf' AND "
+                          f"pid = {chance.choice(pids)}", database="postgres")
         self.end_often(KILLS if KILLS > 20 else max(2, KILLS // 4), ["--resume"], terminate)
 
 

@@ -13,7 +13,8 @@ enum {
     FIELD_BYTES = SHEAF__POSTGRES_FIELD_BYTES,
     EPOCH_DAYS = 10957,      /* 2000-01-01 */
     NUMERIC_HEAD_BYTES = 24, /* its length and head, and the digits that are cut at both ends */
-    DIGITS_STACK = 256
+    DIGITS_STACK = 256,
+    BLOCK_ROWS = 64 /* their bytes stay in the first cache while each column adds its own */
 };
 
 static const int64_t EPOCH_US = (int64_t)EPOCH_DAYS * 86400 * 1000000;
@@ -200,6 +201,144 @@ static char *put_value(char *to, const sheaf__column *column, const sheaf__fit *
     }
 }
 
+/*
+ * ---- rows whose values all fit, and whose sizes are known beforehand: column by column ----
+ *
+ * A loop for each column of a block of rows, each with a place of its own to write at: that
+ * takes about three quarters of the time that a switch for each value does.
+ */
+
+/* The bytes of a value, of those that always have as many; 0: none. */
+static size_t width_of(sheaf_type type)
+{
+    switch (type) {
+    case SHEAF_TYPE_BOOL:
+        return 1;
+    case SHEAF_TYPE_DATE:
+        return 4;
+    case SHEAF_TYPE_NULL:
+    case SHEAF_TYPE_TEXT:
+        return 0;
+    default:
+        return 8;
+    }
+}
+
+static bool is_plain(const sheaf__column *column, const sheaf__fit *fit)
+{
+    if (fit->not_null && column->n_nulls > 0)
+        return false;
+    if (column->type == SHEAF_TYPE_TEXT)
+        return column->valid && (fit->kind == SHEAF__FIT_ANY || fit->kind == SHEAF__FIT_TEXT);
+    if (column->type == SHEAF_TYPE_INT64)
+        return fit->kind == SHEAF__FIT_ANY || fit->kind == SHEAF__FIT_BIGINT;
+    return column->type != SHEAF_TYPE_NULL && column->valid;
+}
+
+static bool are_plain(const sheaf__columns *columns, const sheaf__fit *fits)
+{
+    for (size_t i = 0; i < columns->n_columns; i++)
+        if (!is_plain(&columns->items[i], &fits[i]))
+            return false;
+    return true;
+}
+
+typedef struct block {
+    size_t first;
+    size_t n;
+    char *at[BLOCK_ROWS]; /* where the next value of each row goes */
+} block;
+
+/* Give each row of the block its place. Returns where the last one ends. */
+static char *lay_out(block *rows, const sheaf__columns *columns, char *to)
+{
+    size_t sizes[BLOCK_ROWS];
+    size_t fixed = 2 + 4 * columns->n_columns;
+    for (size_t i = 0; i < columns->n_columns; i++)
+        fixed += width_of(columns->items[i].type);
+    for (size_t i = 0; i < rows->n; i++)
+        sizes[i] = fixed;
+    for (size_t c = 0; c < columns->n_columns; c++) {
+        const sheaf__column *column = &columns->items[c];
+        const int32_t *ends = column->type == SHEAF_TYPE_TEXT ? column->values : NULL;
+        size_t width = width_of(column->type);
+        for (size_t i = 0; column->n_nulls > 0 && i < rows->n; i++)
+            if (sheaf__column_is_null(column, rows->first + i))
+                sizes[i] -= ends ? (size_t)(ends[rows->first + i + 1] - ends[rows->first + i])
+                                 : width;
+        for (size_t i = 0; ends && i < rows->n; i++)
+            sizes[i] += (size_t)(ends[rows->first + i + 1] - ends[rows->first + i]);
+    }
+    for (size_t i = 0; i < rows->n; i++) {
+        rows->at[i] = put16(to, (uint16_t)columns->n_columns);
+        to += sizes[i];
+    }
+    return to;
+}
+
+/*
+ * All types of 8 bytes; shift: what their values count from. (What is written may be anything, for
+ * all that the compiler knows: so the loops keep what they need in variables of their own.)
+ */
+static void put_wide(block *rows, const sheaf__column *column, int64_t shift)
+{
+    const char *values = (const char *)column->values + rows->first * sizeof(uint64_t);
+    size_t n = rows->n;
+    size_t first = rows->first;
+    bool has_nulls = column->n_nulls > 0;
+    for (size_t i = 0; i < n; i++) {
+        char *to = rows->at[i];
+        uint64_t value;
+        memcpy(&value, values + i * sizeof value, sizeof value);
+        rows->at[i] = has_nulls && sheaf__column_is_null(column, first + i)
+                          ? put_null(to)
+                          : put64(put32(to, 8), value - (uint64_t)shift);
+    }
+}
+
+static void put_others(block *rows, const sheaf__column *column)
+{
+    static const sheaf__fit any = {.kind = SHEAF__FIT_ANY};
+    for (size_t i = 0; i < rows->n; i++)
+        rows->at[i] = put_value(rows->at[i], column, &any, rows->first + i);
+}
+
+static char *put_block(block *rows, const sheaf__columns *columns, char *to)
+{
+    char *end = lay_out(rows, columns, to);
+    for (size_t c = 0; c < columns->n_columns; c++) {
+        const sheaf__column *column = &columns->items[c];
+        switch (column->type) {
+        case SHEAF_TYPE_INT64:
+        case SHEAF_TYPE_FLOAT64:
+        case SHEAF_TYPE_TIME:
+            put_wide(rows, column, 0);
+            break;
+        case SHEAF_TYPE_TIMESTAMP:
+        case SHEAF_TYPE_TIMESTAMP_UTC:
+            put_wide(rows, column, EPOCH_US);
+            break;
+        default:
+            put_others(rows, column);
+        }
+    }
+    return end;
+}
+
+static char *put_plain(char *to, const char *enough, const sheaf__columns *columns, size_t *row)
+{
+    block rows;
+    for (; *row < columns->n_rows && to < enough; *row += rows.n) {
+        size_t left = columns->n_rows - *row;
+        rows.first = *row;
+        rows.n = left < BLOCK_ROWS ? left : BLOCK_ROWS;
+        to = put_block(&rows, columns, to);
+    }
+    return to;
+}
+
+/* ---- any rows ---- */
+
 /* So many bytes the rows take at most. */
 static size_t bytes_of(const sheaf__columns *columns, const sheaf__fit *fits)
 {
@@ -216,12 +355,16 @@ static size_t bytes_of(const sheaf__columns *columns, const sheaf__fit *fits)
 }
 
 sheaf_status sheaf__postgres_put_rows(sheaf__postgres_rows *rows, const sheaf__columns *columns,
-                                      const sheaf__fit *fits, size_t *row, size_t *column)
+                                      const sheaf__fit *fits, size_t enough, size_t *row,
+                                      size_t *column)
 {
     if (!sheaf__postgres_reserve(rows, bytes_of(columns, fits)))
         return SHEAF_ENOMEM;
     char *to = rows->bytes + rows->n_bytes;
-    for (*row = 0; *row < columns->n_rows; ++*row) {
+    const char *end = rows->bytes + (enough < rows->capacity ? enough : rows->capacity);
+    if (are_plain(columns, fits))
+        to = put_plain(to, end, columns, row);
+    for (; *row < columns->n_rows && to < end; ++*row) {
         to = put16(to, (uint16_t)columns->n_columns);
         for (*column = 0; *column < columns->n_columns; ++*column) {
             to = put_value(to, &columns->items[*column], &fits[*column], *row);

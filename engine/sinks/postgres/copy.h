@@ -31,12 +31,14 @@ bool sheaf__postgres_put_head(sheaf__postgres_rows *rows);
 bool sheaf__postgres_put_tail(sheaf__postgres_rows *rows);
 
 /*
- * Add rows; fits[i] says how a column is written, ANY by its own type.
+ * Add rows from *row on, until there are `enough` bytes (or somewhat more), or no more rows: *row
+ * is the next one. fits[i] says how a column is written, ANY by its own type.
  *
  * Returns    OK; ENOMEM; END with *row and *column: a value cannot be written so.
  */
 sheaf_status sheaf__postgres_put_rows(sheaf__postgres_rows *rows, const sheaf__columns *columns,
-                                      const sheaf__fit *fits, size_t *row, size_t *column);
+                                      const sheaf__fit *fits, size_t enough, size_t *row,
+                                      size_t *column);
 
 /* For a row that is none of a batch: room for so many bytes more, and what it is made of. */
 bool sheaf__postgres_reserve(sheaf__postgres_rows *rows, size_t n_bytes);

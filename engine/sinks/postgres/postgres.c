@@ -259,25 +259,36 @@ static sheaf_status refuse_value(const postgres_sink *self, const sheaf__rows *r
     return SHEAF_EDATABASE;
 }
 
-static sheaf_status postgres_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
+/* As many of the rows, from *row on, as are sent together: they are still in the cache then. */
+static sheaf_status put_some(postgres_sink *self, const sheaf__rows *rows, size_t *row,
+                             sheaf_error *err)
 {
-    postgres_sink *self = self_of(sink);
-    size_t row;
+    size_t first = *row;
     size_t column;
-    sheaf_status status = self->stages ? SHEAF_OK : sheaf__postgres_lane_begin(&self->lane, err);
-    self->has_changes = true;
-    if (status < 0)
-        return status;
     if (self->rows.n_bytes == 0 && !sheaf__postgres_put_head(&self->rows))
         return sheaf__error_memory(err, "rows");
-    status = sheaf__postgres_put_rows(&self->rows, rows->columns, self->fits, &row, &column);
+    sheaf_status status = sheaf__postgres_put_rows(&self->rows, rows->columns, self->fits,
+                                                   PUT_BYTES, row, &column);
     if (status == SHEAF_ENOMEM)
         return sheaf__error_memory(err, "rows");
     if (status == SHEAF_END)
-        return refuse_value(self, rows, row, column, err);
-    self->n_rows += rows->n_rows;
+        return refuse_value(self, rows, *row, column, err);
+    self->n_rows += *row - first;
+    return self->rows.n_bytes >= PUT_BYTES ? send_rows(self, err) : SHEAF_OK;
+}
+
+static sheaf_status postgres_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    sheaf_status status = self->stages ? SHEAF_OK : sheaf__postgres_lane_begin(&self->lane, err);
+    size_t row = 0;
+    self->has_changes = true;
+    while (status == SHEAF_OK && row < rows->n_rows)
+        status = put_some(self, rows, &row, err);
+    if (status == SHEAF_OK && rows->flush && self->n_rows > 0)
+        status = send_rows(self, err);
     sink->rows += rows->n_rows;
-    return self->rows.n_bytes >= PUT_BYTES || rows->flush ? send_rows(self, err) : SHEAF_OK;
+    return status;
 }
 
 /* End whatever is under way, so that something else can be. */
