@@ -7,7 +7,7 @@
 
 #include "engine/core/arena.h"
 #include "engine/sinks/sink.h"
-#include "engine/sinks/sqlite/sqlite.h"
+#include "engine/sinks/sqlite/state.h"
 #include "tests/support.h"
 
 TestSuite(sinks, .init = enter_directory, .fini = leave_directory, .timeout = 60);
@@ -137,10 +137,10 @@ static void commit_and_go_on(const char *sql, sheaf_status expected)
     sheaf__columns *columns = make_rows(pool);
     const sheaf__rows rows = {
         .n_rows = N_ROWS, .columns = columns, .n_columns = 1, .path = "x.csv"};
-    const char *table;
     sheaf_error err;
     sheaf__sink *sink = open_database(arena);
-    sqlite3_trace_v2(sheaf__sqlite_database(sink, &table), SQLITE_TRACE_STMT, on_statement, NULL);
+    sqlite3_trace_v2(sheaf__sqlite_self(sink)->connection.db, SQLITE_TRACE_STMT, on_statement,
+                     NULL);
     cr_assert_eq(sink->ops->write(sink, &rows, &err), SHEAF_OK);
     cr_assert_eq(sink->ops->record(sink, &entry, &err), SHEAF_OK);
     meanwhile = sql;

@@ -4,8 +4,8 @@
  *     open the sink and the quarantine -> unite the columns -> find out types, if the table is new
  *     -> read every record again: into the sink, or back -> verify the account -> commit
  *
- * One thread does all of it, and one record is in memory at a time: a quarantine is read as often
- * as it takes.
+ * One thread does all of it, and a piece is in memory at a time: a quarantine is read as often as
+ * it takes.
  */
 #include "engine/ingest/retry.h"
 
@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <sheaf/text.h>
 
 #include "engine/core/annotate.h"
 #include "engine/core/error.h"
@@ -24,7 +22,6 @@
 #include "engine/core/trace.h"
 #include "engine/ingest/file_options.h"
 #include "engine/sinks/trace/trace_file.h"
-#include "readers/convert/fill.h"
 #include "readers/convert/survey.h"
 
 enum { ARENA_CHUNK_BYTES = 16 << 10, COLUMNS_KEEP_BYTES = 1 << 20 };
@@ -91,52 +88,18 @@ static sheaf_status next(sheaf__retry *self, sheaf__held_record *record, sheaf_e
     return sheaf_error_set(err, SHEAF_ECANCELLED, "cancelled: nothing was committed");
 }
 
-/* Of a table that is there all files are known; else to read the whole file is what tells. */
+/* What a table has is known (END: nothing); else to read the whole file is what tells. */
 static sheaf_status meet_files(sheaf__retry *self, sheaf_error *err)
 {
     sheaf__held_record record;
     sheaf_status status = SHEAF_OK;
+    if (self->is_table)
+        return self->sink->ops->quarantine(self->sink, &self->held, err);
     while (status == SHEAF_OK && (status = next(self, &record, err)) == SHEAF_OK)
         self->summary->records++;
-    return status == SHEAF_END ? self->held->ops->rewind(self->held, err) : status;
-}
-
-/* Of what was too large to be kept, only the beginning is here, and may look good. */
-static bool is_cut(const sheaf__reject_file *file, const sheaf__held_record *record,
-                   sheaf_error *told)
-{
-    if (!record->is_over_limit || record->n_raw != file->record_bytes_max)
-        return false;
-    sheaf_error_set(told, SHEAF_ELIMIT, "only the first %zu bytes of the record were kept",
-                    record->n_raw);
-    told->line = record->line;
-    told->record = record->record;
-    return true;
-}
-
-/*
- * Read a record again: OK with a row, if it is good; END: it is still at fault, *told and *code say
- * why.
- */
-static sheaf_status read_again(sheaf__retry *self, const sheaf__held_record *record,
-                               sheaf_error *told, const char **code, sheaf_error *err)
-{
-    const sheaf__held_source *source = &self->sources[record->file_index];
-    sheaf__mended_from from = {.options = &source->options,
-                               .asked = &source->asked,
-                               .n_columns = source->file->n_columns,
-                               .line = record->line,
-                               .record = record->record};
-    *code = "limit";
-    self->mended.advice = NULL;
-    if (is_cut(source->file, record, told))
-        return SHEAF_END;
-    sheaf_status status = sheaf__mended_read(&self->mended, &from, record->raw, record->n_raw, told,
-                                             code, err);
-    if (status != SHEAF_OK)
-        return status;
-    status = sheaf__retry_row(self, source, record);
-    return status < 0 ? sheaf__error_memory(err, "a row") : SHEAF_OK;
+    if (status == SHEAF_END && self->summary->records > 0)
+        status = self->held->ops->rewind(self->held, err);
+    return status;
 }
 
 /* Types of a new table follow from all its values. */
@@ -150,45 +113,19 @@ static sheaf_status find_types(sheaf__retry *self, sheaf_error *err)
     if (self->is_table || !infers)
         return SHEAF_OK;
     while (status >= 0 && (status = next(self, &record, err)) == SHEAF_OK) {
-        status = read_again(self, &record, &told, &code, err);
+        sheaf__batch_clear(self->row, SIZE_MAX);
+        status = sheaf__retry_read(self, &record, &told, &code, err);
         if (status == SHEAF_OK)
             sheaf__survey(self->row, NULL, self->kinds);
     }
     for (size_t i = 0; i < self->table.n_items && status >= 0; i++)
         if (!self->asked[i])
             self->types[i] = sheaf__kinds_type(self->kinds[i]);
+    sheaf__batch_clear(self->row, SIZE_MAX);
     return status < 0 ? status : self->held->ops->rewind(self->held, err);
 }
 
-static sheaf_status write_row(sheaf__retry *self, sheaf_error *err)
-{
-    sheaf__table_view view = {.from = self->from,
-                              .types = self->types,
-                              .asked = self->asked,
-                              .n_columns = self->table.n_items};
-    sheaf__rows rows = {.n_rows = 1, .n_columns = self->table.n_items};
-    sheaf__misfit misfit;
-    sheaf__columns *columns = NULL;
-    sheaf_status status = SHEAF_OK;
-    if (self->sink->wants_columns) {
-        columns = sheaf__columns_take(self->columns);
-        status = columns ? sheaf__fill(columns, self->row, &view, &misfit) : SHEAF_ENOMEM;
-        if (status == SHEAF_END) /* its values were looked at before */
-            status = sheaf_error_set(err, SHEAF_ECHANGED, "the quarantine changed meanwhile");
-        else if (status < 0)
-            status = sheaf__error_memory(err, "a row");
-        rows.columns = columns;
-    } else {
-        rows.batch = self->row;
-        rows.from = self->from;
-    }
-    if (status == SHEAF_OK)
-        status = self->sink->ops->write(self->sink, &rows, err);
-    sheaf__columns_give(columns);
-    return status;
-}
-
-/* ---- what becomes of each ---- */
+/* ---- the records ---- */
 
 static sheaf_status too_many(const sheaf__retry *self, sheaf_error *err)
 {
@@ -197,83 +134,6 @@ static sheaf_status too_many(const sheaf__retry *self, sheaf_error *err)
                     self->summary->rejected, self->summary->records);
     sheaf_error_hint(err, "--max-errors allows more");
     return SHEAF_ELIMIT;
-}
-
-/* Its place in its file, and not in the text alone; its column; and how to go on. */
-static void place_fault(const sheaf__held_source *source, const sheaf__held_record *record,
-                        const char *advice, sheaf_error *told)
-{
-    const sheaf__reject_file *file = source->file;
-    bool is_known = record->offset_bytes != SHEAF_UNKNOWN && told->offset_bytes != SHEAF_UNKNOWN;
-    told->offset_bytes = is_known ? told->offset_bytes + record->offset_bytes : SHEAF_UNKNOWN;
-    sheaf__error_source(told, file->path);
-    if (told->field > 0 && told->field <= file->n_columns && file->columns[told->field - 1].bytes)
-        sheaf_text_escape(file->columns[told->field - 1].bytes,
-                          file->columns[told->field - 1].n_bytes, told->column,
-                          sizeof told->column);
-    if (advice)
-        sheaf_error_hint(told,
-                         "it stays in the quarantine: mend it there, or delete it; --fix %s "
-                         "repairs such records",
-                         advice);
-    else
-        sheaf_error_hint(told, "it stays in the quarantine: mend it there, or delete it");
-}
-
-static sheaf_status keep(sheaf__retry *self, const sheaf__held_record *record, sheaf_error *told,
-                         const char *code, sheaf_error *err)
-{
-    const sheaf_retry_options *options = self->options;
-    const sheaf__held_source *source = &self->sources[record->file_index];
-    place_fault(source, record, self->mended.advice, told);
-    sheaf__rejected rejected = {.path = source->file->path,
-                                .file = source->file,
-                                .code = code,
-                                .error = told,
-                                .line = record->line,
-                                .offset_bytes = record->offset_bytes,
-                                .raw = record->raw,
-                                .n_raw = record->n_raw};
-    sheaf_status status = self->held->ops->keep(self->held, record, &rejected, err);
-    if (status < 0)
-        return status;
-    self->summary->rejected++;
-    if (options->on_reject)
-        options->on_reject(options->context, &(sheaf_reject){.file = &source->as_file,
-                                                             .error = told,
-                                                             .code = code,
-                                                             .line = record->line,
-                                                             .offset_bytes = record->offset_bytes,
-                                                             .raw = record->raw,
-                                                             .n_raw = record->n_raw});
-    return SHEAF_OK;
-}
-
-/* END: its table refuses the row. */
-static sheaf_status load(sheaf__retry *self, const sheaf__held_record *record, sheaf_error *told,
-                         const char **code, sheaf_error *err)
-{
-    sheaf_repairs *sum = &self->summary->repairs;
-    const sheaf_repairs *done = &self->mended.repairs;
-    sheaf_status status = write_row(self, err);
-    if (status == SHEAF_END) {
-        sheaf__error_copy(told, err);
-        sheaf_error_clear(err);
-        told->line = record->line;
-        told->record = record->record;
-        *code = "table";
-        return SHEAF_END;
-    }
-    if (status == SHEAF_OK)
-        status = self->held->ops->drop(self->held, record, err);
-    if (status < 0)
-        return status;
-    self->summary->loaded++;
-    sum->records += done->records;
-    sum->padded += done->padded;
-    sum->trimmed += done->trimmed;
-    sum->unquoted += done->unquoted;
-    return SHEAF_OK;
 }
 
 /* Records of one file, one behind the other, that a trace is told of at once. */
@@ -301,8 +161,6 @@ static void trace_run(const sheaf__retry *self, run_of_records *run,
 static sheaf_status retry_all(sheaf__retry *self, sheaf_error *err)
 {
     sheaf__held_record record;
-    sheaf_error told;
-    const char *code;
     sheaf_status status;
     run_of_records traced = {0};
     self->summary->records = 0;
@@ -313,16 +171,14 @@ static sheaf_status retry_all(sheaf__retry *self, sheaf_error *err)
         self->summary->files += !source->is_met;
         source->is_met = true;
         self->sink->has_names |= source->file->dialect.header > 0;
-        status = read_again(self, &record, &told, &code, err);
-        if (status == SHEAF_OK)
-            status = load(self, &record, &told, &code, err);
-        if (status == SHEAF_END)
-            status = keep(self, &record, &told, code, err);
+        status = sheaf__retry_take(self, &record, err);
         if (status < 0)
             break;
     }
+    if (status == SHEAF_END)
+        status = sheaf__retry_flush(self, err);
     trace_run(self, &traced, NULL);
-    return status == SHEAF_END ? SHEAF_OK : status;
+    return status;
 }
 
 static sheaf_status verify(const sheaf__retry *self, sheaf_error *err)
@@ -375,8 +231,8 @@ static sheaf_status run_phases(sheaf__retry *self, sheaf_error *err)
     int64_t begun = sheaf_trace_now(traced);
     sheaf_status status = meet_files(self, err);
     sheaf__traced_phase(traced, &begun, "files");
-    if (status < 0 || self->summary->records == 0)
-        return status < 0 ? status : SHEAF_END;
+    if (status != SHEAF_OK)
+        return status;
     status = sheaf__retry_table(self, err);
     if (status == SHEAF_OK)
         status = find_types(self, err);
@@ -406,15 +262,15 @@ static sheaf_status open_all(sheaf__retry *self, sheaf_error *err)
     if (!self->arena || !self->columns || !self->row)
         return sheaf__error_memory(err, "a retry");
     sheaf_status status = sheaf__mended_init(&self->mended, err);
+    if (status == SHEAF_OK)
+        status = sheaf__retry_piece_create(&self->piece, err);
     if (status == SHEAF_OK && !self->is_table)
         status = sheaf__held_open_lines(path, &self->stop, &self->held, err);
     if (status == SHEAF_OK)
         status = sheaf__sink_open(&self->target, &self->sink, err);
-    if (status == SHEAF_EEXIST)
+    if (status == SHEAF_EEXIST && !self->is_table)
         sheaf_error_hint(err, "name another one; if an earlier retry was killed it may hold what "
                               "is still in the quarantine");
-    if (status == SHEAF_OK && self->is_table)
-        status = sheaf__held_open_table(self->sink, path, &self->held, err);
     return status;
 }
 
@@ -427,6 +283,7 @@ static void close_all(sheaf__retry *self, bool is_good)
         self->sink->ops->abort(self->sink);
     if (self->sink)
         self->sink->ops->destroy(self->sink);
+    sheaf__retry_piece_destroy(self->piece);
     sheaf__mended_end(&self->mended);
     sheaf__names_end(&self->table);
     sheaf__batch_destroy(self->row);

@@ -3,6 +3,7 @@
  *
  *     retry.c         the public function, and the order of its phases
  *     retry_table.c   which columns and types the table has, and a record's row in it
+ *     retry_piece.c   some records, read again and written at once, and what becomes of each
  *     mended.c        one text, read as a record
  */
 #ifndef SHEAF_INGEST_RETRY_H
@@ -32,6 +33,8 @@ typedef struct sheaf__held_source {
     const char *trace_path; /* as the trace has it */
 } sheaf__held_source;
 
+typedef struct sheaf__retry_piece sheaf__retry_piece;
+
 typedef struct sheaf__retry {
     const sheaf_retry_options *options;
     sheaf_ingest_options as_ingest; /* the same options, as far as they are */
@@ -46,10 +49,12 @@ typedef struct sheaf__retry {
     sheaf__names table;
     sheaf_type *types; /* of the table's columns */
     bool *asked;       /* whether each has to be of its type */
+    sheaf__fit *fits;  /* and what else, if there is a table */
     uint32_t *from;    /* each is its own */
     sheaf__kinds *kinds;
     sheaf__mended mended;
-    sheaf__batch *row; /* of the table */
+    sheaf__batch *row; /* of the table; or several */
+    sheaf__retry_piece *piece;
     sheaf__columns_pool *columns;
     sheaf__traced traced;
 } sheaf__retry;
@@ -61,8 +66,25 @@ typedef struct sheaf__retry {
  */
 sheaf_status sheaf__retry_table(sheaf__retry *self, sheaf_error *err);
 
-/* The fields of the record that was just read, each in its place of a row. OK, ENOMEM, ELIMIT. */
+/* The fields of the record that was just read, as one more row. OK, ENOMEM, ELIMIT. */
 sheaf_status sheaf__retry_row(sheaf__retry *self, const sheaf__held_source *source,
                               const sheaf__held_record *record);
+
+/*
+ * Read a record again: OK with one more row, if it is good; END: it is still at fault, *told and
+ * *code say why, and self->mended.advice what mends it.
+ */
+sheaf_status sheaf__retry_read(sheaf__retry *self, const sheaf__held_record *record,
+                               sheaf_error *told, const char **code, sheaf_error *err);
+
+/* ---- retry_piece.c ---- */
+
+sheaf_status sheaf__retry_piece_create(sheaf__retry_piece **piece, sheaf_error *err);
+void sheaf__retry_piece_destroy(sheaf__retry_piece *piece);
+
+/* One more record: into the sink, or back, with others; flush: now. */
+sheaf_status sheaf__retry_take(sheaf__retry *self, const sheaf__held_record *record,
+                               sheaf_error *err);
+sheaf_status sheaf__retry_flush(sheaf__retry *self, sheaf_error *err);
 
 #endif

@@ -92,18 +92,13 @@ static bool unite(sheaf__retry *self)
     return good;
 }
 
-static sheaf_status no_column(const sheaf__retry *self, const char *name, bool is_theirs,
-                              sheaf_error *err)
+static sheaf_status no_column(const sheaf__retry *self, const char *name, sheaf_error *err)
 {
     char shown[120];
     sheaf_text_escape(name, strlen(name), shown, sizeof shown);
-    if (is_theirs)
-        sheaf_error_set(err, SHEAF_EINVAL, "a type is asked for a column '%s' that no file has",
-                        shown);
-    else
-        sheaf_error_set(err, SHEAF_EDATABASE, "the table has no column '%s'", shown);
-    sheaf__error_source(err, self->options->quarantine);
-    return is_theirs ? SHEAF_EINVAL : SHEAF_EDATABASE;
+    sheaf_error_set(err, SHEAF_EINVAL, "a type is asked for a column '%s' that no file has", shown);
+    sheaf__error_source(err, self->held->path);
+    return SHEAF_EINVAL;
 }
 
 /* Types that are asked for: by the user, or by the table that is there. */
@@ -111,19 +106,21 @@ static sheaf_status ask_types(sheaf__retry *self, sheaf_error *err)
 {
     const sheaf_retry_options *options = self->options;
     for (size_t i = 0; i < self->table.n_items && self->is_table; i++) {
-        sheaf_status status = sheaf__held_column_type(self->held, self->table.items[i].bytes,
-                                                      &self->types[i], err);
-        if (status == SHEAF_END)
-            return no_column(self, self->table.items[i].bytes, false, err);
+        sheaf__asked_type of;
+        sheaf_status status = self->held->ops->column(self->held, self->table.items[i].bytes, &of,
+                                                      err);
         if (status < 0)
             return status;
-        self->asked[i] = self->types[i] != SHEAF_TYPE_TEXT;
+        self->types[i] = of.type;
+        self->fits[i] = of.fit;
+        self->asked[i] = of.type != SHEAF_TYPE_TEXT || sheaf__fit_is_narrow(&of.fit) ||
+                         of.fit.not_null;
     }
     for (size_t i = 0; i < options->n_types; i++) {
         const char *name = options->types[i].column;
         uint32_t place = sheaf__names_find(&self->table, name, strlen(name));
         if (place == SHEAF__NO_NAME)
-            return no_column(self, name, true, err);
+            return no_column(self, name, err);
         self->types[place] = options->types[i].type;
         self->asked[place] = true;
     }
@@ -149,7 +146,7 @@ static sheaf_status prepare_source(sheaf__retry *self, sheaf__held_source *sourc
     const sheaf__reject_file *file = source->file;
     sheaf_status status = sheaf__dialect_check(&file->dialect, err);
     if (status < 0) {
-        sheaf__error_source(err, self->options->quarantine);
+        sheaf__error_source(err, self->held->path);
         if (err)
             err->status = SHEAF_EQUARANTINE;
         return SHEAF_EQUARANTINE;
@@ -163,7 +160,7 @@ static sheaf_status prepare_source(sheaf__retry *self, sheaf__held_source *sourc
         uint32_t place = source->places[i];
         if (place != SHEAF__NO_NAME && self->asked[place])
             source->asked.items[source->asked.n++] = (sheaf__asked_column){
-                .column = (uint32_t)i, .type = self->types[place]};
+                .column = (uint32_t)i, .type = self->types[place], .fit = self->fits[place]};
     }
     source->options = sheaf__file_options(&self->as_ingest, "", &file->dialect);
     source->options.encoding = SHEAF__ENCODING_UTF_8;
@@ -182,13 +179,15 @@ sheaf_status sheaf__retry_table(sheaf__retry *self, sheaf_error *err)
     size_t n = self->table.n_items;
     self->types = sheaf_arena_new(self->arena, sheaf_type, n);
     self->asked = sheaf_arena_new(self->arena, bool, n);
+    self->fits = sheaf_arena_new(self->arena, sheaf__fit, n);
     self->from = sheaf_arena_new(self->arena, uint32_t, n);
     self->kinds = sheaf_arena_new(self->arena, sheaf__kinds, n);
-    if (!self->types || !self->asked || !self->from || !self->kinds)
+    if (!self->types || !self->asked || !self->fits || !self->from || !self->kinds)
         return sheaf__error_memory(err, "the columns");
     for (size_t i = 0; i < n; i++) {
         self->types[i] = SHEAF_TYPE_TEXT;
         self->asked[i] = false;
+        self->fits[i] = (sheaf__fit){.kind = SHEAF__FIT_ANY};
         self->from[i] = (uint32_t)i;
         self->kinds[i] = 0;
     }
@@ -230,7 +229,7 @@ sheaf_status sheaf__retry_row(sheaf__retry *self, const sheaf__held_source *sour
     const sheaf__batch *batch = self->mended.batch;
     sheaf__batch *row = self->row;
     size_t n = self->table.n_items;
-    sheaf__batch_clear(row, SIZE_MAX);
+    size_t first = row->n_cells;
     sheaf_status status = sheaf__batch_reserve(row, batch->n_bytes + strlen(source->path) + 48, n);
     if (status < 0)
         return status;
@@ -244,10 +243,11 @@ sheaf_status sheaf__retry_row(sheaf__retry *self, const sheaf__held_source *sour
         uint32_t place = source->places[i];
         if (place == SHEAF__NO_NAME)
             continue;
-        row->n_cells = place;
+        row->n_cells = first + place;
         put_cell(row, batch, &batch->cells[i]);
     }
-    row->n_cells = row->n_columns = n;
-    row->n_rows = 1;
+    row->n_cells = first + n;
+    row->n_columns = n;
+    row->n_rows++;
     return SHEAF_OK;
 }

@@ -4,8 +4,8 @@
  *     open      check that the destination can be written, before anything is read; take it
  *     begin     the columns are known, and for a sink that wants them their types: they stay so
  *     format    rows as the bytes that write would write: by whoever read them
- *     write     rows, in order, as often as there are any; END, where they are appended: the table
- *               refuses one, and does not take it
+ *     write     rows, in order, as often as there are any; END, with target.append: the table
+ *               refuses one of them, and takes none
  *     reject    a record that is none of the rows, between them
  *     commit    all of them are there: make them visible, at once
  *     abort     leave the destination as it was before open
@@ -77,6 +77,7 @@ static inline sheaf__text sheaf__rows_text(const sheaf__rows *rows, size_t row, 
 }
 
 typedef struct sheaf__reject_file sheaf__reject_file;
+typedef struct sheaf__held sheaf__held; /* quarantine/held.h */
 
 /* A record that was set aside. */
 typedef struct sheaf__rejected {
@@ -137,6 +138,12 @@ typedef struct sheaf__sink_ops {
      * none. NULL: a kind that never is.
      */
     sheaf_status (*settle)(sheaf__sink *sink, const char **path, sheaf_error *err);
+    /*
+     * What was set aside beside the rows of a table that is there (target.append), in the sink's
+     * transaction: to be closed (quarantine/held.h) before the sink is ended. OK; END: there is
+     * nothing; EQUARANTINE: it is none; EDATABASE, ENOMEM. NULL: this kind has no such table.
+     */
+    sheaf_status (*quarantine)(sheaf__sink *sink, sheaf__held **held, sheaf_error *err);
 } sheaf__sink_ops;
 
 /* The part that every sink begins with. */

@@ -2,10 +2,11 @@
  * A quarantine, read again: the records that were set aside, one after the other, and what becomes
  * of each.
  *
- *     open          a file of JSON lines (quarantine.h), or the table beside a sink's own
- *                   (sqlite/rejects.h), in that sink's transaction
- *     next          a record, until END; then perhaps rewind, and next again
- *     keep, drop    in the last pass: it is still at fault, or was loaded; one of them for each
+ *     open          a file of JSON lines (quarantine.h); or `quarantine`, an operation of a sink
+ *                   that sets records aside in a table: that table, in the sink's transaction
+ *     next          a record, until END; of lines then perhaps rewind, and next again
+ *     keep, drop    in the last pass: it is still at fault, or was loaded; one of them for each, in
+ *                   their order, at any time before settle
  *     settle        before the sink commits: what can fail
  *     commit        behind it
  *     close         always; without commit before, nothing has changed
@@ -33,10 +34,9 @@ typedef struct sheaf__held_record {
     int64_t id; /* the quarantine's own: a line, or a row */
 } sheaf__held_record;
 
-typedef struct sheaf__held sheaf__held;
-
 typedef struct sheaf__held_ops {
     sheaf_status (*next)(sheaf__held *held, sheaf__held_record *record, sheaf_error *err);
+    /* Only to read all of it tells which files it has. NULL of a table: it knows. */
     sheaf_status (*rewind)(sheaf__held *held, sheaf_error *err);
     sheaf_status (*keep)(sheaf__held *held, const sheaf__held_record *record,
                          const sheaf__rejected *rejected, sheaf_error *err);
@@ -44,11 +44,18 @@ typedef struct sheaf__held_ops {
     sheaf_status (*settle)(sheaf__held *held, sheaf_error *err);
     sheaf_status (*commit)(sheaf__held *held, sheaf_error *err);
     void (*close)(sheaf__held *held);
+    /*
+     * What a column takes of the table beside it. OK; EDATABASE: it has no such column, or cannot
+     * be read. NULL of lines: there is no table.
+     */
+    sheaf_status (*column)(sheaf__held *held, const char *name, sheaf__asked_type *asked,
+                           sheaf_error *err);
 } sheaf__held_ops;
 
-/* The part that both kinds begin with. */
+/* The part that all kinds begin with. */
 struct sheaf__held {
     const sheaf__held_ops *ops;
+    char *path;         /* what it, or its database, is called: for errors, without a password */
     sheaf_arena *arena; /* of the files */
     const sheaf__reject_file **files;
     size_t n_files;
@@ -60,19 +67,24 @@ struct sheaf__held {
 sheaf_status sheaf__held_open_lines(const char *path, const atomic_bool *stop, sheaf__held **held,
                                     sheaf_error *err);
 
-/* OK; END: there is no such table; EQUARANTINE: it is none; EDATABASE, ENOMEM. */
-sheaf_status sheaf__held_open_table(sheaf__sink *sink, const char *path, sheaf__held **held,
-                                    sheaf_error *err);
+/* ---- for the kinds ---- */
 
-/*
- * Of one that is a table: the type of a column of the table beside it (sqlite/append.h). OK; END:
- * it has no such column; EDATABASE.
- */
-sheaf_status sheaf__held_column_type(sheaf__held *held, const char *column, sheaf_type *type,
-                                     sheaf_error *err);
-
-/* For the kinds: another file. OK, ENOMEM. */
+/* Another file. OK, ENOMEM. */
 sheaf_status sheaf__held_add_file(sheaf__held *held, const sheaf__reject_file *file,
                                   sheaf_error *err);
+
+struct sheaf__held_json;
+
+/* The same, as a table has it: an object of JSON (reject_file.h). OK; EQUARANTINE, ENOMEM. */
+sheaf_status sheaf__held_add_header(sheaf__held *held, struct sheaf__held_json *json,
+                                    const char *text, sheaf_error *err);
+
+/* EQUARANTINE: there is no table that has the files; a record's file is not in it. */
+sheaf_status sheaf__held_no_files(const sheaf__held *held, const char *table, sheaf_error *err);
+sheaf_status sheaf__held_no_header(const sheaf__held *held, const char *table, const void *path,
+                                   size_t n_path, sheaf_error *err);
+
+/* EDATABASE: the table of the rows has no such column. */
+sheaf_status sheaf__held_no_column(const sheaf__held *held, const char *name, sheaf_error *err);
 
 #endif

@@ -6,7 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "engine/core/error.h"
+
+/* In an empty database. */
+struct sheaf__held_json {
+    sqlite3 *db;
+    sqlite3_stmt *find;
+};
 
 /* The members that are asked for, in this order. */
 enum member {
@@ -63,9 +71,8 @@ static char *select_members(sqlite3 *db)
     return sqlite3_str_finish(sql);
 }
 
-sheaf_status sheaf__held_json_open(sheaf__held_json *json, sheaf_error *err)
+static sheaf_status prepare(sheaf__held_json *json, sheaf_error *err)
 {
-    *json = (sheaf__held_json){0};
     if (sqlite3_open_v2(":memory:", &json->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
         return sheaf__error_memory(err, "a quarantine");
     char *sql = select_members(json->db);
@@ -79,11 +86,26 @@ sheaf_status sheaf__held_json_open(sheaf__held_json *json, sheaf_error *err)
                            sqlite3_errmsg(json->db));
 }
 
+sheaf_status sheaf__held_json_open(sheaf__held_json **json, sheaf_error *err)
+{
+    *json = calloc(1, sizeof **json);
+    if (!*json)
+        return sheaf__error_memory(err, "a quarantine");
+    sheaf_status status = prepare(*json, err);
+    if (status < 0) {
+        sheaf__held_json_close(*json);
+        *json = NULL;
+    }
+    return status;
+}
+
 void sheaf__held_json_close(sheaf__held_json *json)
 {
+    if (!json)
+        return;
     sqlite3_finalize(json->find);
     sqlite3_close(json->db);
-    *json = (sheaf__held_json){0};
+    free(json);
 }
 
 static sheaf_status bad(sheaf_error *err, const char *what, const char *name)

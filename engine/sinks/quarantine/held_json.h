@@ -6,19 +6,14 @@
 #ifndef SHEAF_SINKS_QUARANTINE_HELD_JSON_H
 #define SHEAF_SINKS_QUARANTINE_HELD_JSON_H
 
-#include <sqlite3.h>
-
 #include "engine/sinks/quarantine/held.h"
 
-/* What finds members, in an empty database. */
-typedef struct sheaf__held_json {
-    sqlite3 *db;
-    sqlite3_stmt *find;
-} sheaf__held_json;
+/* What finds members. */
+typedef struct sheaf__held_json sheaf__held_json;
 
 /* OK, ENOMEM; EDATABASE: this SQLite knows no JSON. */
-sheaf_status sheaf__held_json_open(sheaf__held_json *json, sheaf_error *err);
-void sheaf__held_json_close(sheaf__held_json *json); /* also of zeros */
+sheaf_status sheaf__held_json_open(sheaf__held_json **json, sheaf_error *err);
+void sheaf__held_json_close(sheaf__held_json *json); /* also of NULL */
 
 /*
  * A line, and a NUL behind it: a file, or a record, whose file is for the caller to find.

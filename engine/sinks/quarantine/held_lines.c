@@ -21,10 +21,9 @@ enum { ARENA_CHUNK_BYTES = 16 << 10, KEPT_BYTES = 1 << 20 };
 
 typedef struct lines {
     sheaf__held base;
-    char *path;
     FILE *in;
     struct stat opened;
-    sheaf__held_json json;
+    sheaf__held_json *json;
     sheaf_arena *texts; /* of the record */
     char *line;
     size_t line_capacity;
@@ -77,7 +76,7 @@ static sheaf_status read_line(lines *self, const char *line, size_t n_bytes,
     const sheaf__reject_file *file;
     const char *path;
     sheaf__arena_reset(self->texts, KEPT_BYTES);
-    sheaf_status status = sheaf__held_json_read(&self->json, line, n_bytes, self->base.arena,
+    sheaf_status status = sheaf__held_json_read(self->json, line, n_bytes, self->base.arena,
                                                 self->texts, &file, record, &path, err);
     *is_record = status == SHEAF_OK && !file;
     if (*is_record)
@@ -101,7 +100,7 @@ static sheaf_status lines_next(sheaf__held *held, sheaf__held_record *record, sh
             continue;
         sheaf_status status = read_line(self, line, n_line, record, &is_record, err);
         if (status < 0) {
-            sheaf__error_source(err, self->path);
+            sheaf__error_source(err, self->base.path);
             if (err && status == SHEAF_EQUARANTINE)
                 err->line = self->number;
             return status;
@@ -111,7 +110,7 @@ static sheaf_status lines_next(sheaf__held *held, sheaf__held_record *record, sh
             return SHEAF_OK;
     }
     if (ferror(self->in) || errno == ENOMEM)
-        return sheaf__error_system(err, errno, "cannot read the quarantine", self->path);
+        return sheaf__error_system(err, errno, "cannot read the quarantine", self->base.path);
     return SHEAF_END;
 }
 
@@ -145,12 +144,12 @@ static sheaf_status lines_drop(sheaf__held *held, const sheaf__held_record *reco
 static sheaf_status compare(const lines *self, sheaf_error *err)
 {
     struct stat now;
-    if (stat(self->path, &now) == 0 && now.st_dev == self->opened.st_dev &&
+    if (stat(self->base.path, &now) == 0 && now.st_dev == self->opened.st_dev &&
         now.st_ino == self->opened.st_ino && now.st_size == self->opened.st_size &&
         sheaf__nanoseconds(now.st_mtim) == sheaf__nanoseconds(self->opened.st_mtim))
         return SHEAF_OK;
     sheaf_error_set(err, SHEAF_ECHANGED, "the quarantine was changed while it was read");
-    sheaf__error_source(err, self->path);
+    sheaf__error_source(err, self->base.path);
     sheaf_error_hint(err, "run again when nobody writes to it: nothing was committed");
     return SHEAF_ECHANGED;
 }
@@ -177,14 +176,14 @@ static void lines_close(sheaf__held *held)
 {
     lines *self = self_of(held);
     sheaf__quarantine_destroy(self->to);
-    sheaf__held_json_close(&self->json);
+    sheaf__held_json_close(self->json);
     sheaf__arena_destroy(self->texts);
     sheaf__arena_destroy(held->arena);
     if (self->in)
         fclose(self->in); /* and with it goes the lock */
     free(held->files);
+    free(held->path);
     free(self->line);
-    free(self->path);
     free(self);
 }
 
@@ -193,16 +192,16 @@ static void lines_close(sheaf__held *held)
 static sheaf_status is_taken(const lines *self, sheaf_error *err)
 {
     sheaf_error_set(err, SHEAF_EAGAIN, "another retry reads this quarantine");
-    sheaf__error_source(err, self->path);
+    sheaf__error_source(err, self->base.path);
     sheaf_error_hint(err, "run again when that is done");
     return SHEAF_EAGAIN;
 }
 
 static sheaf_status open_file(lines *self, sheaf_error *err)
 {
-    int fd = open(self->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = open(self->base.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
-        return sheaf__error_system(err, errno, "cannot open the quarantine", self->path);
+        return sheaf__error_system(err, errno, "cannot open the quarantine", self->base.path);
     self->in = fdopen(fd, "rb");
     if (!self->in) {
         close(fd);
@@ -211,10 +210,10 @@ static sheaf_status open_file(lines *self, sheaf_error *err)
     if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return is_taken(self, err);
     if (fstat(fd, &self->opened) != 0)
-        return sheaf__error_system(err, errno, "cannot examine the quarantine", self->path);
+        return sheaf__error_system(err, errno, "cannot examine the quarantine", self->base.path);
     if (!S_ISREG(self->opened.st_mode)) {
         sheaf_error_set(err, SHEAF_EQUARANTINE, "the quarantine is no regular file");
-        sheaf__error_source(err, self->path);
+        sheaf__error_source(err, self->base.path);
         return SHEAF_EQUARANTINE;
     }
     return compare(self, err); /* another one may just have replaced it */
@@ -236,8 +235,8 @@ sheaf_status sheaf__held_open_lines(const char *path, const atomic_bool *stop, s
     self->base.ops = &ops;
     self->base.arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
     self->texts = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
-    self->path = strdup(path);
-    sheaf_status status = self->base.arena && self->texts && self->path
+    self->base.path = strdup(path);
+    sheaf_status status = self->base.arena && self->texts && self->base.path
                               ? open_file(self, err)
                               : sheaf__error_memory(err, "a quarantine");
     if (status == SHEAF_OK)
@@ -253,21 +252,5 @@ sheaf_status sheaf__held_open_lines(const char *path, const atomic_bool *stop, s
         return status;
     }
     *held = &self->base;
-    return SHEAF_OK;
-}
-
-/* ---- both kinds ---- */
-
-sheaf_status sheaf__held_add_file(sheaf__held *held, const sheaf__reject_file *file,
-                                  sheaf_error *err)
-{
-    size_t n = held->n_files;
-    if ((n & (n + 1)) == 0) { /* the room is doubled when it is full */
-        void *more = realloc(held->files, (n + 1) * 2 * sizeof(sheaf__reject_file *));
-        if (!more)
-            return sheaf__error_memory(err, "a quarantine");
-        held->files = more;
-    }
-    held->files[held->n_files++] = file;
     return SHEAF_OK;
 }

@@ -35,10 +35,10 @@ int sheaf__sqlite_lacks(sqlite3 *db, const char *table, const char *const *names
     return code == SQLITE_OK ? ended : code;
 }
 
-sheaf_status sheaf__sqlite_appended(sqlite3 *db, int code, sheaf_error *err)
+sheaf_status sheaf__sqlite_appended(sqlite3 *db, int code, size_t n_rows, sheaf_error *err)
 {
     char reason[200] = "a trigger or conflict clause ignores it";
-    bool is_ignored = code == SQLITE_OK && sqlite3_changes64(db) == 0;
+    bool is_ignored = code == SQLITE_OK && (uint64_t)sqlite3_changes64(db) < n_rows;
     if (code == SQLITE_OK && !is_ignored)
         return SHEAF_OK;
     /* A conflict clause may also have ended the transaction: then nothing can go on. */

@@ -14,11 +14,11 @@ int sheaf__sqlite_lacks(sqlite3 *db, const char *table, const char *const *names
                         const char **lacking);
 
 /*
- * A row was inserted, with this result code. OK; END with *err: the table refuses the row, by a
+ * Rows were inserted, with this result code. OK; END with *err: the table refuses one, by a
  * constraint or a trigger of its owner's, and the transaction goes on; else what inserting failed
- * with, and *err is not filled.
+ * with (EDATABASE), and *err is not filled.
  */
-sheaf_status sheaf__sqlite_appended(sqlite3 *db, int code, sheaf_error *err);
+sheaf_status sheaf__sqlite_appended(sqlite3 *db, int code, size_t n_rows, sheaf_error *err);
 
 /*
  * The type of a table's column, by what it is declared as: what sheaf declares, and any spelling of

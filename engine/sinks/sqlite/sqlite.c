@@ -5,7 +5,7 @@
  *     rows.c         the statement that inserts rows, and whose rows they are
  *     append.c       a table that is there
  *     index.c        indexes, behind the rows
- *     rejects.c      records that were set aside
+ *     rejects.c      records that were set aside; held.c: those of an earlier load, once more
  *     ledger.c       which files the table holds; ledger_ops.c: the sink's part in that
  */
 #include <inttypes.h>
@@ -20,7 +20,6 @@
 
 #include "engine/core/error.h"
 #include "engine/sinks/sqlite/append.h"
-#include "engine/sinks/sqlite/sqlite.h"
 #include "engine/sinks/sqlite/state.h"
 #include "engine/sinks/sqlite/types.h"
 #include "engine/table/database_names.h"
@@ -222,33 +221,25 @@ static sheaf_status refuse_row(const sheaf__sqlite_sink *self, const sheaf__rows
 }
 
 /*
- * A row that the table refuses leaves nothing: by RAISE(FAIL) a trigger would keep what it, and the
- * row, had done by then, and the row would be there as well as set aside.
+ * Rows of which the table refuses one leave nothing: by RAISE(FAIL) a trigger would keep what it,
+ * and the row, had done by then, and the row would be there as well as set aside.
  */
-static sheaf_status write_one(sheaf__sqlite_sink *self, const sheaf__rows *rows, size_t row,
-                              sheaf_error *err)
+static sheaf_status write_all_or_none(sheaf__sqlite_sink *self, const sheaf__rows *rows,
+                                      sheaf_error *err)
 {
     sqlite3 *db = self->connection.db;
-    if (sqlite3_exec(db, "SAVEPOINT sheaf_row", NULL, NULL, NULL) != SQLITE_OK)
-        return SHEAF_EDATABASE;
-    int code = sheaf__sqlite_rows_insert(&self->rows, rows->columns, row, row + 1);
-    sheaf_status status = sheaf__sqlite_appended(db, code, err);
-    if (status == SHEAF_OK)
-        self->base.rows += (uint64_t)sqlite3_changes64(db);
+    if (sqlite3_exec(db, "SAVEPOINT sheaf_rows", NULL, NULL, NULL) != SQLITE_OK)
+        return refused(self, "cannot insert a row", err);
+    int code = sheaf__sqlite_rows_insert(&self->rows, rows->columns, 0, rows->n_rows);
+    sheaf_status status = sheaf__sqlite_appended(db, code, rows->n_rows, err);
     if (status == SHEAF_EDATABASE)
-        return status; /* for refused() to tell why */
-    const char *end = status == SHEAF_OK ? "RELEASE sheaf_row"
-                                         : "ROLLBACK TO sheaf_row; RELEASE sheaf_row";
-    return sqlite3_exec(db, end, NULL, NULL, NULL) == SQLITE_OK ? status : SHEAF_EDATABASE;
-}
-
-/* What the table refuses is to be known of each row. */
-static sheaf_status write_each(sheaf__sqlite_sink *self, const sheaf__rows *rows, sheaf_error *err)
-{
-    sheaf_status status = SHEAF_OK;
-    for (size_t row = 0; row < rows->n_rows && status == SHEAF_OK; row++)
-        status = write_one(self, rows, row, err);
-    return status == SHEAF_EDATABASE ? refused(self, "cannot insert a row", err) : status;
+        return refused(self, "cannot insert a row", err);
+    const char *end = status == SHEAF_OK ? "RELEASE sheaf_rows"
+                                         : "ROLLBACK TO sheaf_rows; RELEASE sheaf_rows";
+    if (sqlite3_exec(db, end, NULL, NULL, NULL) != SQLITE_OK)
+        return refused(self, "cannot insert a row", err);
+    self->base.rows += status == SHEAF_OK ? rows->n_rows : 0;
+    return status;
 }
 
 static sheaf_status sqlite_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
@@ -257,7 +248,7 @@ static sheaf_status sqlite_write(sheaf__sink *sink, const sheaf__rows *rows, she
     if (rows->n_rows == 0)
         return SHEAF_OK;
     if (self->skips_refused)
-        return write_each(self, rows, err);
+        return write_all_or_none(self, rows, err);
     if (sheaf__sqlite_rows_insert(&self->rows, rows->columns, 0, rows->n_rows) != SQLITE_OK)
         return refuse_row(self, rows, NULL, err);
     uint64_t taken = (uint64_t)sqlite3_changes64(self->connection.db); /* no trigger's counts */
@@ -353,12 +344,6 @@ const char *sheaf__sqlite_describe(void)
     return sqlite3_libversion();
 }
 
-sqlite3 *sheaf__sqlite_database(sheaf__sink *sink, const char **table)
-{
-    *table = sheaf__sqlite_self(sink)->table;
-    return sheaf__sqlite_self(sink)->connection.db;
-}
-
 /* Rows are to go to a table that is there: is it? */
 static sheaf_status find_table(sheaf__sqlite_sink *self, sheaf_error *err)
 {
@@ -450,6 +435,7 @@ sheaf_status sheaf__sqlite_open(const sheaf__sink_target *target, sheaf__sink **
                                         .forget = sheaf__sqlite_forget,
                                         .touch = sheaf__sqlite_touch,
                                         .checkpoint = sheaf__sqlite_checkpoint,
+                                        .quarantine = sheaf__sqlite_quarantine,
                                         .commit = sqlite_commit,
                                         .abort = sqlite_abort,
                                         .destroy = sqlite_destroy};

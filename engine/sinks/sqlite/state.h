@@ -42,4 +42,8 @@ sheaf_status sheaf__sqlite_touch(sheaf__sink *sink, const sheaf__ledger_file *fi
                                  int64_t mtime_ns, sheaf_error *err);
 sheaf_status sheaf__sqlite_checkpoint(sheaf__sink *sink, sheaf_error *err);
 
+/* ---- held.c: what is in its quarantine, read again ---- */
+
+sheaf_status sheaf__sqlite_quarantine(sheaf__sink *sink, sheaf__held **held, sheaf_error *err);
+
 #endif

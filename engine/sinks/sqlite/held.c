@@ -11,17 +11,16 @@
 #include "engine/core/utf8.h"
 #include "engine/sinks/quarantine/held_json.h"
 #include "engine/sinks/sqlite/append.h"
-#include "engine/sinks/sqlite/sqlite.h"
+#include "engine/sinks/sqlite/state.h"
 
 enum { ARENA_CHUNK_BYTES = 16 << 10 };
 
 typedef struct table {
     sheaf__held base;
-    const char *path; /* the database's */
     sqlite3 *db;
-    const char *rows; /* the name of the table that it stands beside */
-    char *name;       /* the quarantine's */
-    char *files;      /* that of its files */
+    const char *rows;  /* the name of the table that it stands beside */
+    const char *name;  /* the quarantine's */
+    const char *files; /* that of its files */
     sqlite3_stmt *select;
     sqlite3_stmt *update;
     sqlite3_stmt *remove;
@@ -43,7 +42,7 @@ static sheaf_status refused(const table *self, const char *what, sheaf_error *er
         return sheaf__error_memory(err, "a quarantine");
     sheaf_text_escape(text, strlen(text), reason, sizeof reason);
     sheaf_error_set(err, SHEAF_EDATABASE, "%s: %s", what, reason);
-    sheaf__error_source(err, self->path);
+    sheaf__error_source(err, self->base.path);
     return SHEAF_EDATABASE;
 }
 
@@ -66,25 +65,10 @@ static sheaf_status execute(table *self, char *sql, sheaf_error *err)
 
 /* ---- its files ---- */
 
-static sheaf_status read_file(table *self, sheaf__held_json *json, const char *text, size_t n_bytes,
-                              sheaf_error *err)
-{
-    const sheaf__reject_file *file = NULL;
-    sheaf__held_record ignored;
-    const char *path;
-    sheaf_status status = sheaf__held_json_read(json, text, n_bytes, self->base.arena,
-                                                self->base.arena, &file, &ignored, &path, err);
-    if (status == SHEAF_OK && !file)
-        status = sheaf_error_set(err, SHEAF_EQUARANTINE, "here is no file");
-    if (status < 0)
-        sheaf__error_source(err, self->path);
-    return status < 0 ? status : sheaf__held_add_file(&self->base, file, err);
-}
-
 static sheaf_status read_files(table *self, sheaf_error *err)
 {
     sqlite3_stmt *query = NULL;
-    sheaf__held_json json;
+    sheaf__held_json *json;
     int code = SQLITE_DONE;
     sheaf_status status = sheaf__held_json_open(&json, err);
     if (status == SHEAF_OK)
@@ -93,12 +77,12 @@ static sheaf_status read_files(table *self, sheaf_error *err)
                          &query, err);
     while (status == SHEAF_OK && (code = sqlite3_step(query)) == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(query, 0);
-        status = read_file(self, &json, text ? text : "", text ? strlen(text) : 0, err);
+        status = sheaf__held_add_header(&self->base, json, text ? text : "", err);
     }
     if (status == SHEAF_OK && code != SQLITE_DONE)
         status = refused(self, "cannot read the quarantine", err);
     sqlite3_finalize(query);
-    sheaf__held_json_close(&json);
+    sheaf__held_json_close(json);
     return status;
 }
 
@@ -135,14 +119,7 @@ static sheaf_status find_file(table *self, sheaf__held_record *record, sheaf_err
         record->file = self->base.files[index];
         return SHEAF_OK;
     }
-    char shown[200];
-    char name[128];
-    sheaf_text_escape(path, n_path, shown, sizeof shown);
-    sheaf_text_escape(self->files, strlen(self->files), name, sizeof name);
-    sheaf_error_set(err, SHEAF_EQUARANTINE, "of the file '%s' there is no header in the table %s",
-                    shown, name);
-    sheaf__error_source(err, self->path);
-    return SHEAF_EQUARANTINE;
+    return sheaf__held_no_header(&self->base, self->files, path, n_path, err);
 }
 
 /* ---- its records ---- */
@@ -169,12 +146,15 @@ static sheaf_status table_next(sheaf__held *held, sheaf__held_record *record, sh
     return find_file(self, record, err);
 }
 
-static sheaf_status table_rewind(sheaf__held *held, sheaf_error *err)
+/* Whether any is left; the next one is the first. */
+static sheaf_status look(sheaf__held *held, sheaf_error *err)
 {
-    (void)err;
+    sheaf__held_record record;
+    self_of(held)->last = INT64_MIN;
+    sheaf_status status = table_next(held, &record, err);
     sqlite3_reset(self_of(held)->select);
     self_of(held)->last = INT64_MIN;
-    return SHEAF_OK;
+    return status;
 }
 
 static sheaf_status step(table *self, sqlite3_stmt *statement, sheaf_error *err)
@@ -226,9 +206,7 @@ static void end_statements(table *self)
 static sheaf_status table_settle(sheaf__held *held, sheaf_error *err)
 {
     table *self = self_of(held);
-    sheaf__held_record left;
-    (void)table_rewind(held, err);
-    sheaf_status status = table_next(held, &left, err);
+    sheaf_status status = look(held, err);
     end_statements(self);
     if (status == SHEAF_OK)
         return execute(self,
@@ -255,8 +233,7 @@ static void table_close(sheaf__held *held)
     end_statements(self);
     sheaf__arena_destroy(held->arena);
     free(held->files);
-    sqlite3_free(self->name);
-    sqlite3_free(self->files);
+    free(held->path);
     free(self);
 }
 
@@ -279,17 +256,6 @@ static sheaf_status exists(table *self, const char *name, bool *found, sheaf_err
     return code == SQLITE_ROW || code == SQLITE_DONE
                ? status
                : refused(self, "cannot read the database", err);
-}
-
-static sheaf_status no_files(const table *self, sheaf_error *err)
-{
-    char name[128];
-    sheaf_text_escape(self->files, strlen(self->files), name, sizeof name);
-    sheaf_error_set(err, SHEAF_EQUARANTINE,
-                    "there is no table %s: how the records are to be read is not known", name);
-    sheaf__error_source(err, self->path);
-    sheaf_error_hint(err, "load the files again, with this sheaf");
-    return SHEAF_EQUARANTINE;
 }
 
 static sheaf_status prepare_all(table *self, sheaf_error *err)
@@ -317,38 +283,52 @@ static sheaf_status prepare_all(table *self, sheaf_error *err)
 static sheaf_status open_table(table *self, sheaf_error *err)
 {
     bool found;
-    if (!self->base.arena || !self->name || !self->files)
+    if (!self->base.arena || !self->base.path)
         return sheaf__error_memory(err, "a quarantine");
     sheaf_status status = exists(self, self->name, &found, err);
     if (status < 0 || !found)
         return status < 0 ? status : SHEAF_END;
     status = exists(self, self->files, &found, err);
     if (status == SHEAF_OK && !found)
-        return no_files(self, err);
+        return sheaf__held_no_files(&self->base, self->files, err);
     if (status == SHEAF_OK)
         status = prepare_all(self, err);
-    return status < 0 ? status : read_files(self, err);
+    if (status == SHEAF_OK)
+        status = read_files(self, err);
+    return status < 0 ? status : look(&self->base, err);
 }
 
-sheaf_status sheaf__held_open_table(sheaf__sink *sink, const char *path, sheaf__held **held,
-                                    sheaf_error *err)
+static sheaf_status table_column(sheaf__held *held, const char *name, sheaf__asked_type *asked,
+                                 sheaf_error *err)
+{
+    table *self = self_of(held);
+    *asked = (sheaf__asked_type){.column = name, .by_table = true};
+    int code = sheaf__sqlite_type(self->db, self->rows, name, &asked->type);
+    if (code == SQLITE_NOTFOUND)
+        return sheaf__held_no_column(held, name, err);
+    return code == SQLITE_OK ? SHEAF_OK : refused(self, "cannot read the table", err);
+}
+
+sheaf_status sheaf__sqlite_quarantine(sheaf__sink *sink, sheaf__held **held, sheaf_error *err)
 {
     static const sheaf__held_ops ops = {.next = table_next,
-                                        .rewind = table_rewind,
                                         .keep = table_keep,
                                         .drop = table_drop,
                                         .settle = table_settle,
                                         .commit = table_commit,
-                                        .close = table_close};
+                                        .close = table_close,
+                                        .column = table_column};
+    const sheaf__sqlite_sink *of = sheaf__sqlite_self(sink);
     table *self = calloc(1, sizeof *self);
     if (!self)
         return sheaf__error_memory(err, "a quarantine");
     self->base.ops = &ops;
     self->base.arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
-    self->path = path;
-    self->db = sheaf__sqlite_database(sink, &self->rows);
-    self->name = sqlite3_mprintf("%s_quarantine", self->rows);
-    self->files = sqlite3_mprintf("%s_quarantine_files", self->rows);
+    self->base.path = strdup(of->connection.path);
+    self->db = of->connection.db;
+    self->rows = of->table;
+    self->name = of->rejects.table;
+    self->files = of->rejects.files;
     self->last = INT64_MIN;
     sheaf_status status = open_table(self, err);
     if (status != SHEAF_OK) {
@@ -357,14 +337,4 @@ sheaf_status sheaf__held_open_table(sheaf__sink *sink, const char *path, sheaf__
     }
     *held = &self->base;
     return SHEAF_OK;
-}
-
-sheaf_status sheaf__held_column_type(sheaf__held *held, const char *column, sheaf_type *type,
-                                     sheaf_error *err)
-{
-    table *self = self_of(held);
-    int code = sheaf__sqlite_type(self->db, self->rows, column, type);
-    if (code == SQLITE_NOTFOUND)
-        return SHEAF_END;
-    return code == SQLITE_OK ? SHEAF_OK : refused(self, "cannot read the table", err);
 }
