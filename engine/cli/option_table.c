@@ -150,6 +150,7 @@ static const char sources_text[] =
 
 static const char quarantine_text[] =
     "QUARANTINE   x.db: its table x_quarantine, the records go back into the table x\n"
+    "             postgresql://HOST/DATABASE --table x: the same there\n"
     "             x.csv.quarantine.jsonl, JSON lines: into DEST, which is new\n";
 
 static const char exit_text[] =

@@ -514,7 +514,8 @@ int arguments_parse(arguments *args, int argc, char **argv)
         return args->n_sources == 1
                    ? -1
                    : usage("retry takes one quarantine", NULL,
-                           "sheaf retry x.db; sheaf retry x.csv.quarantine.jsonl -o more.csv");
+                           "sheaf retry x.db; sheaf retry postgresql://... --table t; "
+                           "sheaf retry x.csv.quarantine.jsonl -o more.csv");
     if (args->command == COMMAND_INGEST && !args->ingest.destination)
         return usage("ingest needs a destination", NULL, "-o trips.db");
     if (args->command == COMMAND_BENCH) {

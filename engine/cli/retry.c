@@ -11,16 +11,13 @@ static bool is_cancelled(void *context)
     return signals_came();
 }
 
-static void print_text(const reporter *self, const sheaf_retry_summary *sum, FILE *out)
+static void print_text(const sheaf_retry_summary *sum, FILE *out)
 {
-    char path[512];
-    const char *quarantine = self->args->sources[0];
-    sheaf_text_escape(quarantine, strlen(quarantine), path, sizeof path);
     if (sum->records == 0) {
-        fprintf(out, "%s: nothing is set aside\n", path);
+        fprintf(out, "%s: nothing is set aside\n", sum->quarantine);
         return;
     }
-    fprintf(out, "%s", path);
+    fprintf(out, "%s", sum->quarantine);
     if (sum->destination[0])
         fprintf(out, " -> %s", sum->destination);
     fprintf(out, "   %" PRIu64 " %s of %" PRIu64 " %s   %.3f s\n", sum->loaded,
@@ -33,10 +30,10 @@ static void print_text(const reporter *self, const sheaf_retry_summary *sum, FIL
                 plural(sum->repairs.records, "record", "records"));
 }
 
-static void print_json(const reporter *self, const sheaf_retry_summary *sum, FILE *out)
+static void print_json(const sheaf_retry_summary *sum, FILE *out)
 {
     fputc('{', out);
-    print_json_text(out, "quarantine", self->args->sources[0]);
+    print_json_text(out, "quarantine", sum->quarantine);
     fputc(',', out);
     print_json_text(out, "destination", sum->destination);
     fprintf(out,
@@ -56,9 +53,9 @@ static void report(const reporter *self, const sheaf_retry_summary *sum)
     FILE *out = destination && strcmp(destination, "-") == 0 ? stderr : stdout;
     report_folded(self);
     if (args->json)
-        print_json(self, sum, out);
+        print_json(sum, out);
     else if (!args->quiet)
-        print_text(self, sum, out);
+        print_text(sum, out);
 }
 
 static int exit_of(sheaf_status status, const sheaf_retry_summary *sum)

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sheaf/text.h>
+
 #include "engine/core/annotate.h"
 #include "engine/core/error.h"
 #include "engine/core/options.h"
@@ -21,6 +23,7 @@
 #include "engine/core/system.h"
 #include "engine/core/trace.h"
 #include "engine/ingest/file_options.h"
+#include "engine/sinks/postgres/uri.h"
 #include "engine/sinks/trace/trace_file.h"
 #include "readers/convert/survey.h"
 
@@ -41,13 +44,27 @@ static sheaf_status refuse(sheaf_error *err, const char *what, const char *hint)
     return SHEAF_EINVAL;
 }
 
+/* What it is called, for people. */
+static void tell_quarantine(sheaf__retry *self)
+{
+    char shown[sizeof self->summary->quarantine];
+    const char *path = self->options->quarantine;
+    if (sheaf__sink_is_postgres(path)) {
+        sheaf__postgres_show_uri(path, shown, sizeof shown);
+        path = shown;
+    }
+    sheaf_text_escape(path, strlen(path), self->summary->quarantine,
+                      sizeof self->summary->quarantine);
+}
+
 /* Where the records are, and where they go. */
 static sheaf_status understand(sheaf__retry *self, sheaf_error *err)
 {
     const sheaf_retry_options *options = self->options;
     if (!options->quarantine || !options->quarantine[0])
         return sheaf_error_set(err, SHEAF_EINVAL, "a retry needs a quarantine");
-    self->is_table = is_database(options->quarantine);
+    self->is_table = is_database(options->quarantine) ||
+                     sheaf__sink_is_postgres(options->quarantine);
     if (self->is_table && (options->destination || options->format))
         return refuse(err, "what a database has set aside goes back into its table",
                       "leave out -o and --format");
@@ -56,6 +73,7 @@ static sheaf_status understand(sheaf__retry *self, sheaf_error *err)
                       "--type is for a new table");
     if (!self->is_table && (!options->destination || !options->destination[0]))
         return refuse(err, "a retry needs a destination", "-o more.csv; of x.db it is its table");
+    tell_quarantine(self);
     self->as_ingest = (sheaf_ingest_options){.typing = options->typing,
                                              .types = options->types,
                                              .n_types = options->n_types,

@@ -30,10 +30,13 @@ typedef struct sheaf_retry_options {
     size_t size; /* sizeof(sheaf_retry_options) */
 
     /*
-     * "x.db", "x.sqlite", "x.sqlite3": the quarantine of a table. Its records go behind the table's
-     * rows, in one transaction. The table must have their columns; a value that is not of its
-     * column's declared type (as with a type that is asked for in an ingest; what is not BOOLEAN,
-     * INTEGER, REAL, DATE, TIMESTAMP or TIME is text) is its record's fault, with the code "type".
+     * "x.db", "x.sqlite", "x.sqlite3", "postgresql://...": the quarantine of a table. Its records
+     * go behind the table's rows, in one transaction. The table must have their columns; a value
+     * that is not of its column's type (as with a type that is asked for in an ingest) is its
+     * record's fault, with the code "type". In SQLite that is the declared type, and what is not
+     * BOOLEAN, INTEGER, REAL, DATE, TIMESTAMP or TIME is text; in PostgreSQL it is what the column
+     * takes, as with SHEAF_IF_EXISTS_APPEND. Of a table of PostgreSQL only one retry or load can be
+     * at work, and nobody may be writing to the quarantine: EAGAIN.
      *
      * Anything else: a file of JSON lines. Its records go to `destination`, under the columns of
      * all files in it, united by name. Nobody else may retry the same file meanwhile, or change it.
@@ -46,7 +49,8 @@ typedef struct sheaf_retry_options {
      */
     const char *destination;
     const char *format; /* for "-" */
-    const char *table;  /* in a database; NULL: the file's name without its ending */
+    const char *table;  /* in a database; NULL: the file's name without its ending; PostgreSQL's
+                           has none */
 
     /* As in sheaf_ingest_options. The nulls of the run that set a record aside count, too. */
     sheaf_typing typing;            /* of a new table */
@@ -80,6 +84,7 @@ typedef struct sheaf_retry_summary {
     sheaf_repairs repairs;
     double seconds;
     char destination[512]; /* for people; escaped; "" if nothing was written */
+    char quarantine[512];  /* the same; without the password that it may have */
 } sheaf_retry_summary;
 
 /*
@@ -97,7 +102,7 @@ typedef struct sheaf_retry_summary {
  *
  * Returns    OK, whether or not records are still at fault; EINVAL for options; EQUARANTINE with a
  *            line: the quarantine is none, or is damaged there, or its format is not known; ENOENT,
- *            EEXIST, EIO, EDATABASE for either side; EAGAIN: another retry is at the file;
+ *            EEXIST, EIO, EDATABASE for either side; EAGAIN: another retry is at it;
  *            ECHANGED: somebody wrote to it; ELIMIT: more are at fault than may be; EPIPE;
  *            ECANCELLED;
  *            EACCOUNT; ENOMEM. After a failure nothing has changed, but for what is said above, and

@@ -31,40 +31,45 @@ static size_t count_fields(void)
 
 /* ---- one at a time ---- */
 
-sheaf_status sheaf__postgres_ledger_lock(sheaf__postgres *session,
-                                         const sheaf__postgres_table *table, sheaf_error *err)
+/* The number of a table's lock. */
+#define LOCK                                                                                       \
+    "pg_catalog.hashtextextended(pg_catalog.format('sheaf %I.%I', "                                \
+    "coalesce($1::text, pg_catalog.current_schema()), $2::text), 0)"
+
+static sheaf_status lock(sheaf__postgres *session, const sheaf__postgres_table *table,
+                         const char *sql, bool *done, sheaf_error *err)
 {
-    static const char sql[] =
-        "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.format("
-        "'sheaf %I.%I', coalesce($1::text, pg_catalog.current_schema()), $2::text), 0))";
     const char *parameters[] = {table->schema[0] ? table->schema : NULL, table->name};
     PGresult *result;
     sheaf_status status = sheaf__postgres_query(session, sql, 2, parameters,
                                                 "cannot wait for other loads", &result, err);
+    *done = status == SHEAF_OK && sheaf__pq.getvalue(result, 0, 0)[0] != 'f';
     sheaf__pq.clear(result);
     return status;
+}
+
+sheaf_status sheaf__postgres_ledger_lock(sheaf__postgres *session,
+                                         const sheaf__postgres_table *table, sheaf_error *err)
+{
+    bool done;
+    return lock(session, table, "SELECT pg_catalog.pg_advisory_xact_lock(" LOCK ")", &done, err);
+}
+
+sheaf_status sheaf__postgres_ledger_try_lock(sheaf__postgres *session,
+                                             const sheaf__postgres_table *table, sheaf_error *err)
+{
+    bool done;
+    sheaf_status status = lock(session, table,
+                               "SELECT pg_catalog.pg_try_advisory_xact_lock(" LOCK ")", &done, err);
+    if (status < 0 || done)
+        return status;
+    sheaf_error_set(err, SHEAF_EAGAIN, "another load or retry is at work on this table");
+    sheaf__error_source(err, session->shown);
+    sheaf_error_hint(err, "run again when that is done");
+    return SHEAF_EAGAIN;
 }
 
 /* ---- what is there ---- */
-
-/* Whether it is one of ours: others may call a table so. */
-static sheaf_status is_ours(sheaf__postgres *session, const sheaf__postgres_relation *found,
-                            bool *ours, sheaf_error *err)
-{
-    static const char sql[] =
-        "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.oid AND "
-        "attname IN ('entry', 'path', 'path_bytes', 'content', 'loaded_by') AND NOT attisdropped";
-    const char *oid = found->oid;
-    PGresult *result;
-    *ours = false;
-    if (!sheaf__postgres_is_table(found))
-        return SHEAF_OK;
-    sheaf_status status = sheaf__postgres_query(session, sql, 1, &oid, reading, &result, err);
-    if (status == SHEAF_OK)
-        *ours = strcmp(sheaf__pq.getvalue(result, 0, 0), "5") == 0;
-    sheaf__pq.clear(result);
-    return status;
-}
 
 static sheaf_status refuse_orphan(const sheaf__postgres_ledger *self,
                                   const sheaf__postgres *session, sheaf_error *err)
@@ -86,12 +91,13 @@ sheaf_status sheaf__postgres_ledger_open(sheaf__postgres_ledger *self, sheaf__po
     sheaf__postgres_relation found;
     bool ours;
     self->of = table;
-    sheaf__postgres_ledger_name(table->name, self->table);
+    sheaf__postgres_name_beside(table->name, "_ledger", self->table);
     sheaf_status status = sheaf__postgres_find(session, table, self->table, &found, err);
     self->may_create = status == SHEAF_OK && found.may_create;
     if (status < 0 || !found.oid[0])
         return status;
-    status = is_ours(session, &found, &ours, err);
+    status = sheaf__postgres_has_columns(
+        session, &found, "{entry,path,path_bytes,content,loaded_by}", 5, &ours, err);
     if (status < 0)
         return status;
     if (!ours)

@@ -32,9 +32,11 @@ typedef struct sheaf__postgres_ledger {
     uint64_t n_rows;
 } sheaf__postgres_ledger;
 
-/* Wait until no other load writes this table; its schema need not be known. */
+/* Wait until no other load writes this table; its schema need not be known. Or EAGAIN: one does. */
 sheaf_status sheaf__postgres_ledger_lock(sheaf__postgres *session,
                                          const sheaf__postgres_table *table, sheaf_error *err);
+sheaf_status sheaf__postgres_ledger_try_lock(sheaf__postgres *session,
+                                             const sheaf__postgres_table *table, sheaf_error *err);
 
 /*
  * Find the ledger of a table, which is there if `appends`; if it is replaced its ledger goes, too.

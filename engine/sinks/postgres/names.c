@@ -79,14 +79,6 @@ sheaf_status sheaf__postgres_parse_table(const char *text, sheaf__postgres_table
     return *end ? refuse_table(text, "there is more than one point", err) : SHEAF_OK;
 }
 
-void sheaf__postgres_quarantine_name(const char *table, char *name)
-{
-    static const char ending[] = "_quarantine";
-    size_t n = sheaf__name_cut(table, strlen(table), NAME_BYTES - (sizeof ending - 1));
-    memcpy(name, table, n);
-    memcpy(name + n, ending, sizeof ending);
-}
-
 /* FNV-1a (Fowler, Noll, Vo). */
 static uint32_t hash_of(const char *text)
 {
@@ -113,9 +105,9 @@ static void name_with(const char *table, const char *ending, size_t n_max, char 
     memcpy(name + n, ending, n_ending + 1);
 }
 
-void sheaf__postgres_ledger_name(const char *table, char *name)
+void sheaf__postgres_name_beside(const char *table, const char *ending, char *name)
 {
-    name_with(table, "_ledger", NAME_BYTES, name);
+    name_with(table, ending, NAME_BYTES, name);
 }
 
 /*

@@ -28,14 +28,11 @@ typedef struct sheaf__postgres_table {
 sheaf_status sheaf__postgres_parse_table(const char *text, sheaf__postgres_table *table,
                                          sheaf_error *err);
 
-/* The name of the quarantine of a table: its own, cut if it must be, and "_quarantine". */
-void sheaf__postgres_quarantine_name(const char *table, char *name);
-
 /*
- * And of its ledger: its own, and "_ledger". Two tables must not share one, so where the name is
- * cut a hash of all of it comes between.
+ * The name of a table that stands beside another one: that one's, and "_quarantine" or the like.
+ * Two tables must not share one, so where the name is cut a hash of all of it comes between.
  */
-void sheaf__postgres_ledger_name(const char *table, char *name);
+void sheaf__postgres_name_beside(const char *table, const char *ending, char *name);
 
 /* And of the number-th table that its rows wait in, while several connections write them. */
 void sheaf__postgres_stage_name(const char *table, size_t number, char *name);

@@ -25,7 +25,9 @@
 
 #include "engine/core/arena.h"
 #include "engine/core/error.h"
+#include "engine/sinks/postgres/append.h"
 #include "engine/sinks/postgres/copy.h"
+#include "engine/sinks/postgres/held.h"
 #include "engine/sinks/postgres/lane.h"
 #include "engine/sinks/postgres/ledger.h"
 #include "engine/sinks/postgres/names.h"
@@ -46,6 +48,7 @@ typedef struct postgres_sink {
     sheaf_arena *arena;
     sheaf__postgres_table table;
     bool appends;
+    bool skips_refused;               /* and a row that the table refuses is not the end */
     char oid[16];                     /* of the table, if it exists */
     sheaf__postgres_columns existing; /* if it does */
     sheaf__postgres_lane lane;        /* that the rows go by, */
@@ -70,21 +73,36 @@ static postgres_sink *self_of(sheaf__sink *sink)
 
 /* ---- open ---- */
 
+static sheaf_status prepare_aside(postgres_sink *self, sheaf__postgres_aside *aside,
+                                  const char *ending, sheaf_if_exists if_exists, sheaf_error *err)
+{
+    sheaf__postgres_relation found;
+    sheaf__postgres_name_beside(self->table.name, ending, aside->table);
+    sheaf_status status = sheaf__postgres_make_way(&self->session, &self->table, aside->table,
+                                                   if_exists, &found, err);
+    aside->exists = status == SHEAF_OK && found.oid[0];
+    return status;
+}
+
 /* Whether the tables may be written, with what if_exists says of those that are there. */
 static sheaf_status prepare(postgres_sink *self, const sheaf__sink_target *target, sheaf_error *err)
 {
-    sheaf_if_exists if_exists = target->if_exists;
     sheaf__postgres_relation found;
+    sheaf_if_exists if_exists = target->append ? SHEAF_IF_EXISTS_APPEND : target->if_exists;
     bool may_stay = if_exists == SHEAF_IF_EXISTS_APPEND;
     sheaf_status status = SHEAF_OK;
+    if (target->append)
+        status = sheaf__postgres_ledger_try_lock(&self->session, &self->table, err);
     /* Who comes second then finds the first one's table; and nobody in its stages. */
-    if (if_exists != SHEAF_IF_EXISTS_FAIL || target->connections > 1)
+    else if (if_exists != SHEAF_IF_EXISTS_FAIL || target->connections > 1)
         status = sheaf__postgres_ledger_lock(&self->session, &self->table, err);
     if (status == SHEAF_OK)
         status = sheaf__postgres_make_way(&self->session, &self->table, self->table.name, if_exists,
                                           &found, err);
     if (status < 0)
         return status;
+    if (target->append && !found.oid[0])
+        return sheaf__postgres_no_table(&self->session, &self->table, err);
     if (!found.may_create && !may_stay)
         return sheaf__postgres_refuse_schema(&self->session, &self->table, err);
     self->appends = may_stay && found.oid[0];
@@ -96,12 +114,11 @@ static sheaf_status prepare(postgres_sink *self, const sheaf__sink_target *targe
     if (status == SHEAF_OK && self->appends)
         status = sheaf__postgres_columns_ask(&self->existing, self->arena, &self->base.asked,
                                              &self->base.n_asked, err);
-    sheaf__postgres_quarantine_name(self->table.name, self->rejects.table);
     self->rejects.schema = self->table.schema;
     if (status == SHEAF_OK)
-        status = sheaf__postgres_make_way(&self->session, &self->table, self->rejects.table,
-                                          if_exists, &found, err);
-    self->rejects.exists = found.oid[0] != '\0';
+        status = prepare_aside(self, &self->rejects.records, "_quarantine", if_exists, err);
+    if (status == SHEAF_OK)
+        status = prepare_aside(self, &self->rejects.files, "_quarantine_files", if_exists, err);
     return status < 0 ? status
                       : sheaf__postgres_ledger_open(&self->ledger, &self->session, &self->table,
                                                     self->appends, if_exists, err);
@@ -113,7 +130,8 @@ static void set_labels(postgres_sink *self)
     char table[128];
     snprintf(both, sizeof both, "%s:%s", self->session.shown, self->table.name);
     sheaf_text_escape(both, strlen(both), self->base.label, sizeof self->base.label);
-    sheaf_text_escape(self->rejects.table, strlen(self->rejects.table), table, sizeof table);
+    sheaf_text_escape(self->rejects.records.table, strlen(self->rejects.records.table), table,
+                      sizeof table);
     snprintf(self->base.reject_label, sizeof self->base.reject_label, "the table %s", table);
 }
 
@@ -223,6 +241,7 @@ static sheaf_status postgres_begin(sheaf__sink *sink, const sheaf__names *column
     }
     if (!name_columns(self, columns))
         return sheaf__error_memory(err, "the column names");
+    self->rejects.names = self->names;
     self->has_changes |= !self->appends;
     if (!self->appends)
         status = create_table(self, types, err);
@@ -259,6 +278,29 @@ static sheaf_status refuse_value(const postgres_sink *self, const sheaf__rows *r
     return SHEAF_EDATABASE;
 }
 
+/* Rows of which the table refuses one leave nothing: END. */
+static sheaf_status write_all_or_none(postgres_sink *self, const sheaf__rows *rows,
+                                      sheaf_error *err)
+{
+    size_t row = 0;
+    size_t column;
+    self->rows.n_bytes = 0;
+    if (!sheaf__postgres_put_head(&self->rows))
+        return sheaf__error_memory(err, "rows");
+    sheaf_status status = sheaf__postgres_put_rows(&self->rows, rows->columns, self->fits, SIZE_MAX,
+                                                   &row, &column);
+    if (status == SHEAF_END) {
+        (void)refuse_value(self, rows, row, column, err);
+        return SHEAF_END;
+    }
+    if (status < 0 || !sheaf__postgres_put_tail(&self->rows))
+        return sheaf__error_memory(err, "rows");
+    status = sheaf__postgres_append(&self->session, self->lane.copy, &self->rows, rows->n_rows,
+                                    err);
+    self->base.rows += status == SHEAF_OK ? rows->n_rows : 0;
+    return status;
+}
+
 /* As many of the rows, from *row on, as are sent together: they are still in the cache then. */
 static sheaf_status put_some(postgres_sink *self, const sheaf__rows *rows, size_t *row,
                              sheaf_error *err)
@@ -280,8 +322,10 @@ static sheaf_status put_some(postgres_sink *self, const sheaf__rows *rows, size_
 static sheaf_status postgres_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
 {
     postgres_sink *self = self_of(sink);
-    sheaf_status status = self->stages ? SHEAF_OK : sheaf__postgres_lane_begin(&self->lane, err);
     size_t row = 0;
+    if (self->skips_refused)
+        return write_all_or_none(self, rows, err);
+    sheaf_status status = self->stages ? SHEAF_OK : sheaf__postgres_lane_begin(&self->lane, err);
     self->has_changes = true;
     while (status == SHEAF_OK && row < rows->n_rows)
         status = put_some(self, rows, &row, err);
@@ -300,9 +344,9 @@ static sheaf_status settle(postgres_sink *self, sheaf_error *err)
                                        : SHEAF_OK;
     if (status == SHEAF_OK)
         status = sheaf__postgres_lane_end(&self->lane, &self->rows, n_rows, err);
-    if (status == SHEAF_OK && self->rejects.n_rows > 0)
+    if (status == SHEAF_OK && sheaf__postgres_rejects_wait(&self->rejects))
         status = sheaf__postgres_lane_savepoint(&self->lane, err);
-    self->has_changes |= self->rejects.n_rows > 0;
+    self->has_changes |= sheaf__postgres_rejects_wait(&self->rejects);
     return status < 0 ? status : sheaf__postgres_rejects_flush(&self->rejects, &self->session, err);
 }
 
@@ -382,6 +426,21 @@ static sheaf_status postgres_touch(sheaf__sink *sink, const sheaf__ledger_file *
     postgres_sink *self = self_of(sink);
     self->has_changes = true;
     return sheaf__postgres_ledger_touch(&self->ledger, &self->session, file, mtime_ns, err);
+}
+
+/* ---- the quarantine ---- */
+
+static sheaf_status postgres_quarantine(sheaf__sink *sink, sheaf__held **held, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    const sheaf__postgres_held_in in = {.session = &self->session,
+                                        .table = &self->table,
+                                        .records = self->rejects.records.table,
+                                        .files = self->rejects.files.table,
+                                        .columns = &self->existing};
+    self->session.may_repeat = true;
+    self->has_changes = true;
+    return sheaf__postgres_held_open(&in, held, err);
 }
 
 /* ---- the end ---- */
@@ -501,6 +560,7 @@ sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink 
                                         .record = postgres_record,
                                         .touch = postgres_touch,
                                         .checkpoint = postgres_checkpoint,
+                                        .quarantine = postgres_quarantine,
                                         .commit = postgres_commit,
                                         .abort = postgres_abort,
                                         .destroy = postgres_destroy};
@@ -514,6 +574,7 @@ sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink 
     self->lane.session = &self->session;
     self->base.wants_rows = true;
     self->base.wants_columns = self->base.takes_back = true;
+    self->skips_refused = target->append;
     self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
     if (!self->arena)
         status = sheaf__error_memory(err, "a destination");

@@ -2,6 +2,7 @@
 #include "engine/sinks/postgres/relation.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <sheaf/text.h>
@@ -30,6 +31,17 @@ sheaf_status sheaf__postgres_refuse_schema(const sheaf__postgres *session,
     sheaf_text_escape(table->schema, strlen(table->schema), shown, sizeof shown);
     sheaf_error_set(err, SHEAF_EDATABASE, "no table may be created in the schema \"%s\"", shown);
     return say_another(session, err);
+}
+
+sheaf_status sheaf__postgres_no_table(const sheaf__postgres *session,
+                                      const sheaf__postgres_table *table, sheaf_error *err)
+{
+    char shown[128];
+    sheaf_text_escape(table->name, strlen(table->name), shown, sizeof shown);
+    sheaf_error_set(err, SHEAF_ENOENT, "the database has no table \"%s\"", shown);
+    sheaf__error_source(err, session->shown);
+    sheaf_error_hint(err, "--table NAME, or SCHEMA.NAME, names another one");
+    return SHEAF_ENOENT;
 }
 
 static sheaf_status has_no_schema(const sheaf__postgres *session, const char *schema,
@@ -69,6 +81,26 @@ sheaf_status sheaf__postgres_find(sheaf__postgres *session, sheaf__postgres_tabl
     }
     sheaf__pq.clear(result);
     return has_schema ? SHEAF_OK : has_no_schema(session, table->schema, err);
+}
+
+sheaf_status sheaf__postgres_has_columns(sheaf__postgres *session,
+                                         const sheaf__postgres_relation *found, const char *columns,
+                                         int n, bool *has, sheaf_error *err)
+{
+    static const char sql[] =
+        "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.oid AND "
+        "attname = ANY ($2::pg_catalog.text[]) AND NOT attisdropped";
+    const char *parameters[] = {found->oid, columns};
+    PGresult *result;
+    *has = false;
+    if (!sheaf__postgres_is_table(found))
+        return SHEAF_OK;
+    sheaf_status status = sheaf__postgres_query(session, sql, 2, parameters,
+                                                "cannot read the database", &result, err);
+    if (status == SHEAF_OK)
+        *has = strtol(sheaf__pq.getvalue(result, 0, 0), NULL, 10) == n;
+    sheaf__pq.clear(result);
+    return status;
 }
 
 /* ---- what is there ---- */

@@ -16,6 +16,11 @@ typedef struct sheaf__postgres_relation {
 /* Whether it is one that holds rows of its own. */
 bool sheaf__postgres_is_table(const sheaf__postgres_relation *found);
 
+/* Whether it is a table with these columns, n of them: others may call one as we do. */
+sheaf_status sheaf__postgres_has_columns(sheaf__postgres *session,
+                                         const sheaf__postgres_relation *found, const char *columns,
+                                         int n, bool *has, sheaf_error *err);
+
 /*
  * What has this name in the table's schema? The first time tells which schema is meant, too.
  *
@@ -42,5 +47,9 @@ sheaf_status sheaf__postgres_is_in_the_way(const sheaf__postgres *session, const
 /* The error of who may not create a table there. */
 sheaf_status sheaf__postgres_refuse_schema(const sheaf__postgres *session,
                                            const sheaf__postgres_table *table, sheaf_error *err);
+
+/* The error of who needs a table that is not there. */
+sheaf_status sheaf__postgres_no_table(const sheaf__postgres *session,
+                                      const sheaf__postgres_table *table, sheaf_error *err);
 
 #endif

@@ -60,14 +60,15 @@ static const char *hint_for(const char *state)
 }
 
 /* The server has refused, or is gone. `result` may be NULL. */
-static sheaf_status refused(const sheaf__postgres *session, const PGresult *result,
-                            const char *what, sheaf_error *err)
+static sheaf_status refused(sheaf__postgres *session, const PGresult *result, const char *what,
+                            sheaf_error *err)
 {
     char reason[260];
     char more[160] = "";
     const char *state = sheaf__pq.resultErrorField(result, PG_DIAG_SQLSTATE);
     const char *text = sheaf__pq.resultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *detail = sheaf__pq.resultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    snprintf(session->state, sizeof session->state, "%s", state ? state : "");
     bool lost = !session->connection || sheaf__pq.status(session->connection) == CONNECTION_BAD;
     if (!text)
         text = session->connection ? sheaf__pq.errorMessage(session->connection) : "out of memory";
@@ -424,9 +425,11 @@ static sheaf_status in_doubt(const sheaf__postgres *session, const char *transac
                     "the connection was lost while the rows were committed: it is not known "
                     "whether they were");
     sheaf__error_source(err, session->shown);
-    sheaf_error_hint(err,
-                     "run again with --resume: of files that were committed no row is loaded "
-                     "again; SELECT txid_status(%s) says committed or aborted",
+    sheaf_error_hint(err, "%s; SELECT txid_status(%s) says committed or aborted",
+                     session->may_repeat
+                         ? "run again: what was committed is not loaded again"
+                         : "run again with --resume: of files that were committed no row is loaded "
+                           "again",
                      transaction);
     return SHEAF_EDATABASE;
 }

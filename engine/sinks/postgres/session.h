@@ -21,8 +21,10 @@ typedef struct sheaf__postgres {
     PGconn *connection; /* NULL: there is none */
     const atomic_bool *stop;
     const atomic_bool *given_up; /* the same, of those that belong together; or NULL */
-    char shown[256];         /* what it is called, for errors: not escaped */
-    bool is_copying;         /* the server takes rows */
+    char shown[256];             /* what it is called, for errors: not escaped */
+    char state[6];               /* the SQLSTATE of its last refusal, or "" */
+    bool may_repeat;             /* whatever is committed is not done again by the same command */
+    bool is_copying;             /* the server takes rows */
     int64_t suspected_ns;    /* it has said something meanwhile that is no notice; 0: it has not */
     uint64_t n_notices;      /* that libpq has seen */
     uint64_t n_notices_then; /* so many there were when it was suspected */
