@@ -83,9 +83,9 @@ static sheaf_status commit_file(sheaf__load *load, const sheaf__load_file *file,
         status = load->sink->ops->record(load->sink, entry, err);
     if (status < 0 || !file->is_loaded)
         return status;
-    status = load->sink->ops->checkpoint(load->sink, err);
-    if (status == SHEAF_OK)
-        load->summary->files_committed++;
+    bool committed = false;
+    status = load->sink->ops->checkpoint(load->sink, &committed, err);
+    load->summary->files_committed += committed;
     return status;
 }
 

@@ -130,8 +130,11 @@ typedef struct sheaf__sink_ops {
                            const sheaf__ledger_file *file, bool *done, sheaf_error *err);
     sheaf_status (*touch)(sheaf__sink *sink, const sheaf__ledger_file *file, int64_t mtime_ns,
                           sheaf_error *err);
-    /* What was written so far is committed, and more may come. NULL: only all of it can be. */
-    sheaf_status (*checkpoint)(sheaf__sink *sink, sheaf_error *err);
+    /*
+     * What was written so far is committed, and more may come. After a failure *committed tells
+     * whether it was: then only the next transaction could not begin. NULL: only all of it can be.
+     */
+    sheaf_status (*checkpoint)(sheaf__sink *sink, bool *committed, sheaf_error *err);
     /*
      * Before commit, of a kind that may be a file: end it and bring it to the disk, so that of
      * commit only the renaming is left; *path: what it is called until then, or NULL: this one is

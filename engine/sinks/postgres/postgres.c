@@ -497,7 +497,7 @@ static sheaf_status begin_again(postgres_sink *self, sheaf_error *err)
     return status < 0 ? status : sheaf__postgres_ledger_check(&self->ledger, &self->session, err);
 }
 
-static sheaf_status postgres_checkpoint(sheaf__sink *sink, sheaf_error *err)
+static sheaf_status postgres_checkpoint(sheaf__sink *sink, bool *committed, sheaf_error *err)
 {
     postgres_sink *self = self_of(sink);
     bool has_ledger = self->ledger.exists || self->ledger.may_create;
@@ -511,6 +511,7 @@ static sheaf_status postgres_checkpoint(sheaf__sink *sink, sheaf_error *err)
         status = check_columns(self, err);
     if (status == SHEAF_OK)
         status = postgres_commit(sink, err);
+    *committed = status == SHEAF_OK;
     return status < 0 ? status : begin_again(self, err);
 }
 

@@ -80,7 +80,7 @@ static sheaf_status not_alone(const sheaf__sqlite_sink *self, sheaf_error *err)
  * Between the commit and the next transaction another program may have written: then rows would not
  * be where the ledger says, or a file be there twice.
  */
-sheaf_status sheaf__sqlite_checkpoint(sheaf__sink *sink, sheaf_error *err)
+sheaf_status sheaf__sqlite_checkpoint(sheaf__sink *sink, bool *committed, sheaf_error *err)
 {
     sheaf__sqlite_sink *self = sheaf__sqlite_self(sink);
     ends before;
@@ -88,6 +88,7 @@ sheaf_status sheaf__sqlite_checkpoint(sheaf__sink *sink, sheaf_error *err)
     sheaf_status status = look_at_ends(self, &before, err);
     if (status == SHEAF_OK)
         status = sheaf__sqlite_commit(&self->connection, err);
+    *committed = status == SHEAF_OK;
     self->is_marked = false; /* all savepoints are over */
     if (status == SHEAF_OK)
         status = sheaf__sqlite_begin(&self->connection, err);

@@ -40,7 +40,7 @@ sheaf_status sheaf__sqlite_forget(sheaf__sink *sink, const sheaf__ledger *ledger
                                   const sheaf__ledger_file *file, bool *done, sheaf_error *err);
 sheaf_status sheaf__sqlite_touch(sheaf__sink *sink, const sheaf__ledger_file *file,
                                  int64_t mtime_ns, sheaf_error *err);
-sheaf_status sheaf__sqlite_checkpoint(sheaf__sink *sink, sheaf_error *err);
+sheaf_status sheaf__sqlite_checkpoint(sheaf__sink *sink, bool *committed, sheaf_error *err);
 
 /* ---- held.c: what is in its quarantine, read again ---- */
 
