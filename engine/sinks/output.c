@@ -424,15 +424,30 @@ sheaf_status sheaf__output_status(const sheaf__output *output, sheaf_error *err)
     return output->failure;
 }
 
+static int exchange(const sheaf__output *output)
+{
+    return renameat2(AT_FDCWD, output->temporary, AT_FDCWD, output->path, RENAME_EXCHANGE);
+}
+
+/* A directory that somebody has made meanwhile may be exchanged, but not replaced. */
+static int refuse_directory(sheaf__output *output)
+{
+    struct stat st;
+    if (lstat(output->temporary, &st) != 0 || !S_ISDIR(st.st_mode) || exchange(output) != 0)
+        return 0;
+    output->has_old = false;
+    errno = EISDIR;
+    return -1;
+}
+
 /*
  * Give the file its name. Unless it may replace, it must not: somebody may have made one meanwhile.
  */
 static int rename_into_place(sheaf__output *output)
 {
-    if (output->keeps_old &&
-        renameat2(AT_FDCWD, output->temporary, AT_FDCWD, output->path, RENAME_EXCHANGE) == 0) {
+    if (output->keeps_old && exchange(output) == 0) {
         output->has_old = true;
-        return 0;
+        return refuse_directory(output);
     }
     bool is_new = output->keeps_old && errno == ENOENT;
     if (output->replace) {
@@ -510,7 +525,7 @@ sheaf_status sheaf__output_commit(sheaf__output *output, sheaf_error *err)
 void sheaf__output_undo(sheaf__output *output)
 {
     if (output->has_old)
-        renameat2(AT_FDCWD, output->temporary, AT_FDCWD, output->path, RENAME_EXCHANGE);
+        (void)exchange(output);
     else if (output->is_new)
         unlink(output->path);
     output->has_old = output->is_new = false;

@@ -3,6 +3,8 @@
 import collections
 import json
 import os
+import shutil
+import subprocess
 import time
 
 import harness
@@ -211,6 +213,22 @@ class Traces(TraceTest):
         self.traced("count", "a.csv")
         self.assertEqual(0o600, os.stat(self.path("t.json")).st_mode & 0o777)
         self.assertEqual(["a.csv", "t.json"], self.names())
+
+    def test_a_directory_that_is_made_in_its_place_meanwhile_stays_there(self):
+        for earlier in (False, True):
+            with self.subTest(earlier=earlier):
+                if earlier:
+                    self.write("t.json", "of a run before")
+                process = self.start("count", "-", "--trace", "t.json", stdin=subprocess.PIPE)
+                harness.wait_until(lambda: any(name.startswith(".sheaf-") for name in self.names()), "the trace")
+                if earlier:
+                    os.unlink(self.path("t.json"))
+                self.write("t.json/kept", "whatever")
+                run = self.finish(process, b"n\n1\n")
+                self.assertIn("cannot rename the file: Is a directory", run.error.text)
+                self.assertEqual(["t.json"], self.names())
+                self.assertEqual(b"whatever", self.read("t.json/kept"))
+                shutil.rmtree(self.path("t.json"))
 
     def test_names_may_hold_anything(self):
         os.mkdir(self.path("dir"))
