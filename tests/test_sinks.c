@@ -144,7 +144,9 @@ static void commit_and_go_on(const char *sql, sheaf_status expected)
     cr_assert_eq(sink->ops->write(sink, &rows, &err), SHEAF_OK);
     cr_assert_eq(sink->ops->record(sink, &entry, &err), SHEAF_OK);
     meanwhile = sql;
-    cr_assert_eq(sink->ops->checkpoint(sink, &err), expected, "%s", err.message);
+    bool committed = false;
+    cr_assert_eq(sink->ops->checkpoint(sink, &committed, &err), expected, "%s", err.message);
+    cr_assert(committed);
     cr_assert_null(meanwhile);
     sink->ops->abort(sink);
     sink->ops->destroy(sink);

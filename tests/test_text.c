@@ -382,6 +382,24 @@ Test(text, that_is_cleaned_keeps_its_backslashes)
     check_sizes(sheaf__text_clean, TEXT("a\\\x1b\xC3\xA9\xE2\x80\xAE\\"));
 }
 
+Test(text, whose_beginning_is_wanted_is_escaped_as_ever)
+{
+    static const char pieces[][5] = {"x",    "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+                                     "\xFF", "\n"};
+    uint64_t seed = 20261123;
+    for (int i = 0; i < 20000; i++) {
+        char bytes[64] = "";
+        while (strlen(bytes) < 40)
+            strcat(bytes, pieces[random_below(&seed, 6)]);
+        char wanted[100];
+        char found[100];
+        size_t size = 1 + random_below(&seed, 60);
+        sheaf_text_escape(bytes, strlen(bytes), wanted, size);
+        sheaf__text_escape_begin(bytes, strlen(bytes), found, size);
+        cr_assert_str_eq(found, wanted, "%d bytes", (int)size);
+    }
+}
+
 Test(text, that_is_too_long_keeps_its_end)
 {
     static const char path[] = "caf\xC3\xA9/\x1b[0m/\xE2\x82\xAC/\xE2\x80\xAE\xFF\\name.csv";

@@ -118,6 +118,12 @@ size_t sheaf__text_clean(const char *bytes, size_t n_bytes, char *text, size_t s
     return escape(bytes, n_bytes, text, size, put_clean);
 }
 
+void sheaf__text_escape_begin(const char *bytes, size_t n_bytes, char *text, size_t size)
+{
+    /* A byte makes one at least; half a sequence at the end makes more than there is room for. */
+    (void)sheaf_text_escape(bytes, n_bytes < size ? n_bytes : size, text, size);
+}
+
 void sheaf__text_escape_end(const char *bytes, size_t n_bytes, char *text, size_t size)
 {
     static const char dots[] = "...";

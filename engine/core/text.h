@@ -10,6 +10,9 @@
  */
 size_t sheaf__text_clean(const char *bytes, size_t n_bytes, char *text, size_t size);
 
+/* Escape what fits, and do not look at the rest, which may be long. */
+void sheaf__text_escape_begin(const char *bytes, size_t n_bytes, char *text, size_t size);
+
 /* Escape; of what does not fit keep the end, behind "...". size is at least 16. */
 void sheaf__text_escape_end(const char *bytes, size_t n_bytes, char *text, size_t size);
 

@@ -8,6 +8,7 @@
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
+#include "engine/core/text.h"
 #include "engine/ingest/leave.h"
 #include "engine/ingest/resume.h"
 
@@ -24,7 +25,7 @@ void sheaf__load_name_column(const sheaf__load *load, const sheaf__chunk *chunk,
             return;
         const sheaf__name *name = layout->names ? &layout->names[i]
                                                 : &schema->columns.items[layout->column_of[i]];
-        sheaf_text_escape(name->bytes, name->n_bytes, fault->column, sizeof fault->column);
+        sheaf__text_escape_begin(name->bytes, name->n_bytes, fault->column, sizeof fault->column);
     } else if (chunk->header) {
         sheaf__schema_show_name(schema, chunk->header, fault->field - 1, fault->column,
                                 sizeof fault->column);

@@ -7,6 +7,7 @@
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
+#include "engine/core/text.h"
 #include "engine/table/naming.h"
 
 enum { ARENA_CHUNK_BYTES = 64 << 10 };
@@ -250,7 +251,8 @@ void sheaf__schema_show_name(const sheaf__schema *schema, const sheaf__batch *he
     sheaf_status status = sheaf__naming_make(&naming, &schema->asked_names, header,
                                              &schema->columns);
     if (status == SHEAF_OK)
-        sheaf_text_escape(naming.own.items[i].bytes, naming.own.items[i].n_bytes, text, size);
+        sheaf__text_escape_begin(naming.own.items[i].bytes, naming.own.items[i].n_bytes, text,
+                                 size);
     sheaf__naming_end(&naming);
 }
 
