@@ -321,6 +321,19 @@ class AtOnce(LedgerTest):
         self.assertEqual(8, self.finish(second).json["loaded"])
         self.assertEqual(A + B, self.numbers())
 
+    def test_file_by_file_a_quarantine_that_a_retry_drops_between_is_made_anew(self):
+        for name in ("in/a.csv", "in/b.csv"):
+            self.write(name, self.read(name) + b"one,two,three\n")
+        first = self.start_waiting("in/a.csv", "-", "in/b.csv", "--commit", "per-file", "--on-error", "quarantine")
+        second = subprocess.Popen([self.cluster.programs / "psql", "-X", "-q", "-d", self.uri, "-c",
+                                   "SELECT pg_advisory_xact_lock(hashtextextended('sheaf public.t', 0)); "
+                                   "DROP TABLE t_quarantine, t_quarantine_files"], stdout=subprocess.DEVNULL)
+        wait_until(lambda: self.psql("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"), "it waits")
+        run = self.end(first)
+        self.assertEqual((SKIPPED, 0), (run.code, second.wait()), run)
+        self.assertEqual(["one,two,three"], [row[-2] for row in self.rows("t_quarantine")])
+        self.assertEqual(1, len(self.rows("t_quarantine_files")))
+
     def test_tables_of_their_own_do_not_wait(self):
         first = self.start_waiting("in", "-", "--resume")
         self.expect(CLEAN, "ingest", "in", "-o", self.uri, "--table", "u", "--resume")

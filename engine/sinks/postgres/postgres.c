@@ -73,17 +73,6 @@ static postgres_sink *self_of(sheaf__sink *sink)
 
 /* ---- open ---- */
 
-static sheaf_status prepare_aside(postgres_sink *self, sheaf__postgres_aside *aside,
-                                  const char *ending, sheaf_if_exists if_exists, sheaf_error *err)
-{
-    sheaf__postgres_relation found;
-    sheaf__postgres_name_beside(self->table.name, ending, aside->table);
-    sheaf_status status = sheaf__postgres_make_way(&self->session, &self->table, aside->table,
-                                                   if_exists, &found, err);
-    aside->exists = status == SHEAF_OK && found.oid[0];
-    return status;
-}
-
 /* Whether the tables may be written, with what if_exists says of those that are there. */
 static sheaf_status prepare(postgres_sink *self, const sheaf__sink_target *target, sheaf_error *err)
 {
@@ -114,11 +103,9 @@ static sheaf_status prepare(postgres_sink *self, const sheaf__sink_target *targe
     if (status == SHEAF_OK && self->appends)
         status = sheaf__postgres_columns_ask(&self->existing, self->arena, &self->base.asked,
                                              &self->base.n_asked, err);
-    self->rejects.schema = self->table.schema;
     if (status == SHEAF_OK)
-        status = prepare_aside(self, &self->rejects.records, "_quarantine", if_exists, err);
-    if (status == SHEAF_OK)
-        status = prepare_aside(self, &self->rejects.files, "_quarantine_files", if_exists, err);
+        status = sheaf__postgres_rejects_open(&self->rejects, &self->session, &self->table,
+                                              if_exists, err);
     return status < 0 ? status
                       : sheaf__postgres_ledger_open(&self->ledger, &self->session, &self->table,
                                                     self->appends, if_exists, err);
@@ -494,6 +481,9 @@ static sheaf_status begin_again(postgres_sink *self, sheaf_error *err)
                                         "cannot go on with the table", err);
     if (status == SHEAF_OK && has_table)
         status = check_columns(self, err);
+    if (status == SHEAF_OK && self->rejects.records.exists) /* a retry may have dropped it */
+        status = sheaf__postgres_rejects_open(&self->rejects, &self->session, &self->table,
+                                              SHEAF_IF_EXISTS_APPEND, err);
     return status < 0 ? status : sheaf__postgres_ledger_check(&self->ledger, &self->session, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/utf8.h"
+#include "engine/sinks/postgres/relation.h"
 #include "engine/sinks/postgres/sql.h"
 #include "engine/sinks/quarantine/reject_file.h"
 
@@ -26,6 +27,32 @@ static const column record_columns[N_COLUMNS] = {
 static const column file_columns[] = {{"file", "text"}, {"header", "text"}};
 
 enum { N_FILE_COLUMNS = sizeof file_columns / sizeof file_columns[0] };
+
+/* ---- open ---- */
+
+static sheaf_status find(sheaf__postgres_aside *aside, sheaf__postgres *session,
+                         sheaf__postgres_table *table, const char *ending,
+                         sheaf_if_exists if_exists, sheaf_error *err)
+{
+    sheaf__postgres_relation found;
+    sheaf__postgres_name_beside(table->name, ending, aside->table);
+    sheaf_status status = sheaf__postgres_make_way(session, table, aside->table, if_exists, &found,
+                                                   err);
+    aside->exists = status == SHEAF_OK && found.oid[0];
+    return status;
+}
+
+sheaf_status sheaf__postgres_rejects_open(sheaf__postgres_rejects *rejects,
+                                          sheaf__postgres *session, sheaf__postgres_table *table,
+                                          sheaf_if_exists if_exists, sheaf_error *err)
+{
+    rejects->schema = table->schema;
+    sheaf_status status = find(&rejects->records, session, table, "_quarantine", if_exists, err);
+    return status < 0 ? status
+                      : find(&rejects->files, session, table, "_quarantine_files", if_exists, err);
+}
+
+/* ---- records ---- */
 
 static void put_number(sheaf__postgres_rows *rows, uint64_t value, uint64_t unknown)
 {

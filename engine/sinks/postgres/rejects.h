@@ -37,6 +37,11 @@ typedef struct sheaf__postgres_rejects {
     const char *const *names;       /* of the columns, as the database has them; or NULL */
 } sheaf__postgres_rejects;
 
+/* Look for both tables, in each transaction anew; if_exists says what becomes of those there. */
+sheaf_status sheaf__postgres_rejects_open(sheaf__postgres_rejects *rejects,
+                                          sheaf__postgres *session, sheaf__postgres_table *table,
+                                          sheaf_if_exists if_exists, sheaf_error *err);
+
 /* OK, ENOMEM. */
 sheaf_status sheaf__postgres_rejects_put(sheaf__postgres_rejects *rejects,
                                          const sheaf__rejected *rejected, sheaf_error *err);
