@@ -292,6 +292,23 @@ class Table(RetryTest):
         finally:
             self.psql("DROP OWNED BY writer; DROP ROLE writer")
 
+    def test_records_that_a_policy_hides(self):
+        """They are not dropped with those that are to be seen, nor are the headers of their files."""
+        self.mend(MENDED.get)
+        for name in ("t_quarantine", "t_quarantine_files"):
+            self.psql(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON {name} USING (false)")
+        self.psql("CREATE ROLE reader LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO reader; "
+                  "ALTER TABLE t_quarantine DISABLE ROW LEVEL SECURITY")
+        try:
+            for name in ("t_quarantine_files", "t_quarantine"):
+                with self.assert_database_unchanged():
+                    run = self.expect(FAULT, "retry", self.cluster.uri(self.database, "reader"), "--table", "t", "-q")
+                self.assert_shows_error(run, says=f"row-level security may hide records of the table {name}")
+                self.psql("ALTER TABLE t_quarantine ENABLE ROW LEVEL SECURITY")
+        finally:
+            self.psql("DROP OWNED BY reader; DROP ROLE reader")
+        self.assertEqual(4, self.retry()["loaded"])  # its owner sees all
+
     def test_what_does_not_let_go_of_its_records(self):
         self.mend(MENDED.get)
         self.psql("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
