@@ -185,6 +185,16 @@ class Table(RetryTest):
         self.psql("DROP INDEX i; DROP TRIGGER g ON t")
         self.assertEqual(3, self.retry()["loaded"])
 
+    def test_refusals_by_a_limit_and_by_a_state_of_the_users_own(self):
+        """They are of the row: the others are loaded."""
+        self.mend(MENDED.get)
+        self.psql("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF NEW.a = 7 THEN "
+                  "RAISE EXCEPTION 'no sevens' USING ERRCODE = 'MY001'; END IF; IF NEW.a = 8 THEN RAISE EXCEPTION "
+                  "'index row requires 9 bytes' USING ERRCODE = 'program_limit_exceeded'; END IF; RETURN NEW; END$$;"
+                  "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()")
+        self.assertEqual(2, self.retry(code=SKIPPED)["loaded"])
+        self.assertEqual(["table"] * 2, self.codes())
+
     def test_refusals_among_many(self):
         """The first of two that cannot both be there is, and rows come in the order of their records."""
         n = 3000

@@ -7,15 +7,17 @@
 
 /*
  * What the server's last word says of the rows, and not of itself or of us: a value or a constraint
- * (classes 22, 23, 44), or what a trigger raises (P0, and 45, which SQL leaves to users).
+ * (classes 22, 23, 44), a row that is too big for a page or an index (54000), or what a trigger
+ * raises (P0, and 45, which SQL leaves to users; the standard has no classes from I on).
  */
 static bool is_refusal(const sheaf__postgres *session)
 {
-    static const char *const classes[] = {"22", "23", "44", "45", "P0"};
+    static const char *const classes[] = {"22", "23", "44", "45", "54000"};
+    const char *state = session->state;
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-        if (strncmp(session->state, classes[i], 2) == 0)
+        if (strncmp(state, classes[i], strlen(classes[i])) == 0)
             return true;
-    return false;
+    return state[0] >= 'I' && state[0] <= 'Z' && strncmp(state, "XX", 2) != 0;
 }
 
 static sheaf_status write_rows(sheaf__postgres *session, const char *copy,
