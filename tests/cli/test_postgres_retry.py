@@ -219,6 +219,18 @@ class Table(RetryTest):
                   "UPDATE t_quarantine SET raw = '3,11' WHERE raw = '3,33'")
         self.retry_fails("duplicate key")
 
+    def test_a_commit_may_wait_for_a_lock(self):
+        """A key that is checked then, while somebody has its row."""
+        self.mend(MENDED.get)
+        self.psql("CREATE TABLE p(a bigint PRIMARY KEY); INSERT INTO p SELECT generate_series(1, 20); "
+                  "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES p DEFERRABLE INITIALLY DEFERRED")
+        psql = subprocess.Popen([self.cluster.programs / "psql", "-X", "-q", "-d", self.uri, "-c",
+                                 "BEGIN; SELECT FROM p WHERE a = 3 FOR UPDATE; SELECT pg_sleep(2.5)"],
+                                stdout=subprocess.DEVNULL)
+        harness.wait_until(lambda: self.psql("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), "it has it")
+        self.assertEqual(4, self.retry()["loaded"])
+        self.assertEqual(0, psql.wait())
+
     def test_two_at_once(self):
         self.mend(MENDED.get)
         lock = ("SELECT pg_advisory_lock(hashtextextended(format('sheaf %I.%I', 'public', 't'), 0)); "

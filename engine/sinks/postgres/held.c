@@ -342,6 +342,7 @@ static sheaf_status drop_tables(table *self, sheaf_error *err)
     put_name(sql.out, self, self->in.records);
     fputs(", ", sql.out);
     put_name(sql.out, self, self->in.files);
+    fputs("; SET LOCAL lock_timeout TO DEFAULT", sql.out); /* the commit may wait */
     sheaf_status status = sheaf__postgres_sql_run(&sql, self->in.session, writing, &unwanted);
     if (status != SHEAF_EDATABASE) {
         if (status < 0)
