@@ -488,8 +488,9 @@ class Killed(RetryTest):
         seconds = time.monotonic() - begun
         self.drop()
         self.load("f.csv")
-        n_ended = 0
-        for _ in range(n):
+        n_done = n_ended = 0
+        while n_done < n or (n_ended == 0 and n_done < 20 * n):
+            n_done += 1
             process = self.start("retry", self.uri, "--table", "t", "-q", "--fix", "pad")
             time.sleep(rng.random() * seconds)
             end(process)
