@@ -17,7 +17,7 @@ from postgres import PostgresTest, literal
 
 KILLS = int(os.environ.get("SHEAF_KILLS") or harness.rounds(20))
 SEED = int(os.environ.get("SHEAF_SEED", "0"))
-COMMENT = 'sheaf: rows on their way into public.t'
+COMMENT = 'sheaf: rows on their way into t'
 
 
 class ConnectionsTest(PostgresTest):
@@ -243,6 +243,20 @@ class Ended(ConnectionsTest):
                   f"CREATE UNLOGGED TABLE u_sheaf_stage_2 (a int); COMMENT ON TABLE u_sheaf_stage_2 IS '{COMMENT}er'")
         self.load("big.csv", connections=2)
         self.assertEqual(["t_sheaf_stage_8", "u_sheaf_stage_1", "u_sheaf_stage_2"], self.stages())
+
+    def test_leftovers_in_a_schema_that_was_renamed_meanwhile(self):
+        self.write_big("big.csv", 3)
+        self.psql("CREATE SCHEMA s1; CREATE UNLOGGED TABLE s1.t_sheaf_stage_1 (a int); "
+                  f"COMMENT ON TABLE s1.t_sheaf_stage_1 IS '{COMMENT}'; ALTER SCHEMA s1 RENAME TO s2")
+        self.load("big.csv", connections=3, table="s2.t")
+        self.assertEqual([], [name for name in self.stages() if name.startswith("t_sheaf")])
+
+    def test_a_table_of_that_name_is_somebody_s(self):
+        self.write_big("big.csv", 3)
+        self.psql("CREATE TABLE t_sheaf_stage_1 (a int)")
+        run = self.load("big.csv", connections=2, code=FAULT)
+        self.assertIn("--connections 1", run.error_text)
+        self.assertEqual(["t_sheaf_stage_1"], self.stages())
 
     def test_another_load_waits_and_drops_nothing_of_a_live_one(self):
         process = self.start_in_the_middle()

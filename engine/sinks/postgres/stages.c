@@ -48,10 +48,11 @@ static sheaf_status run_on_stage(sheaf__postgres *session, const stage *self, co
                                   err);
 }
 
+/* A schema may be renamed meanwhile: which one it is in says where the rows go. */
 static void put_comment(FILE *sql, const sheaf__postgres_table *table)
 {
-    char text[64 + 2 * SHEAF__POSTGRES_NAME_BYTES];
-    snprintf(text, sizeof text, "sheaf: rows on their way into %s.%s", table->schema, table->name);
+    char text[64 + SHEAF__POSTGRES_NAME_BYTES];
+    snprintf(text, sizeof text, "sheaf: rows on their way into %s", table->name);
     sheaf__postgres_put_literal(sql, text);
 }
 
@@ -76,6 +77,9 @@ static sheaf_status create_stage(stage *self, sheaf_error *err)
     sheaf_status status = sheaf__postgres_sql_run(
         &sql, &self->session, "cannot create a table for the rows of a connection", err);
     self->exists = status == SHEAF_OK;
+    if (status == SHEAF_EDATABASE)
+        sheaf_error_hint(err, "--connections 1 needs no table beside its own; if there is one of "
+                              "this name that nobody needs, drop it");
     return status;
 }
 
@@ -122,6 +126,8 @@ static sheaf_status drop_leftovers(stage *self, sheaf_error *err)
     for (int i = 0; i < n && status == SHEAF_OK; i++)
         status = sheaf__postgres_run_on(&self->session, "DROP TABLE ", of->schema,
                                         sheaf__pq.getvalue(result, i, 0), "", what, err);
+    if (status == SHEAF_EDATABASE)
+        sheaf_error_hint(err, "drop it as its owner, or: --connections 1");
     sheaf__pq.clear(result);
     return status;
 }
