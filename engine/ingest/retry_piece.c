@@ -11,9 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sheaf/text.h>
-
 #include "engine/core/error.h"
+#include "engine/core/text.h"
 #include "engine/ingest/retry.h"
 #include "readers/convert/fill.h"
 
@@ -181,9 +180,9 @@ static void place_fault(const sheaf__held_source *source, const sheaf__held_reco
     told->offset_bytes = is_known ? told->offset_bytes + record->offset_bytes : SHEAF_UNKNOWN;
     sheaf__error_source(told, file->path);
     if (told->field > 0 && told->field <= file->n_columns && file->columns[told->field - 1].bytes)
-        sheaf_text_escape(file->columns[told->field - 1].bytes,
-                          file->columns[told->field - 1].n_bytes, told->column,
-                          sizeof told->column);
+        sheaf__text_escape_begin(file->columns[told->field - 1].bytes,
+                                 file->columns[told->field - 1].n_bytes, told->column,
+                                 sizeof told->column);
     if (advice)
         sheaf_error_hint(told,
                          "it stays in the quarantine: mend it there, or delete it; --fix %s "
