@@ -25,6 +25,15 @@ static bool same(const struct stat *st, const sheaf_file *found)
            (uint64_t)st->st_size == found->size_bytes;
 }
 
+/* Of a file that is no source: the destination, by another program's hand. */
+static sheaf_status cut(const char *path, sheaf_error *err)
+{
+    sheaf_error_set(err, SHEAF_ECHANGED, "the file was cut while it was read");
+    sheaf__error_source(err, path);
+    sheaf_error_hint(err, "run again when nobody else writes to it: nothing was written");
+    return SHEAF_ECHANGED;
+}
+
 static sheaf_status changed(const sheaf_file *found, const char *how, sheaf_error *err)
 {
     sheaf_error_set(err, SHEAF_ECHANGED, "the file was %s while it was loaded", how);
@@ -68,7 +77,7 @@ static sheaf_status read_block(const sheaf__content_piece *piece, int fd, uint64
         if (n == 0 && piece->found)
             return changed(piece->found, "cut", err);
         if (n == 0)
-            return sheaf__error_system(err, EIO, "the file is shorter than it was", piece->path);
+            return cut(piece->path, err);
         done += (size_t)n;
     }
     return SHEAF_OK;

@@ -1,10 +1,13 @@
 """Going on with a load: what is there is not read again, what is new is loaded, what changed is told."""
 
 import csv
+import fcntl
 import io
 import json
 import os
+import struct
 import subprocess
+import termios
 
 from harness import CLEAN, FAULT, SKIPPED, USAGE, wait_until
 from test_ledger import LedgerTest
@@ -201,16 +204,21 @@ class Refused(ResumeTest):
                 self.assertIn("keeps no ledger", run.error_text)
 
 
+def unread(pipe):
+    """How many bytes nobody has read yet."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, struct.pack("i", 0)))[0]
+
+
 class Beside(ResumeTest):
     """Another run, or program, has to do with the destination at the same time."""
 
     def start(self, *args, **options):
-        """Wait until it has come so far that it reads what is fed to it."""
+        """Wait until it has come so far that it has read what is fed to it: what the destination holds, before."""
         process = super().start(*args, **options)
         if options.get("stdin") == subprocess.PIPE:
             process.stdin.write(b"n,text\n")
             process.stdin.flush()
-            wait_until(lambda: any(name.endswith(".tmp") for name in os.listdir(self.dir)), "it has begun")
+            wait_until(lambda: not unread(process.stdin), "it has begun")
         return process
 
     def end(self, process):
