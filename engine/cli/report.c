@@ -174,6 +174,7 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
     note(out, &any, sum->columns_renamed, "column renamed for the database",
          "columns renamed for the database");
     note_left_out(out, &any, sum);
+    note(out, &any, sum->starts_over, "start over: a type was wider than its samples", "");
     note(out, &any, passed.other, "file of another ending passed over",
          "files of other endings passed over");
     note(out, &any, passed.hidden, "hidden name passed over", "hidden names passed over");
@@ -273,6 +274,7 @@ static void print_summary_json(const reporter *self, const sheaf_summary *sum, F
         {"columns", sum->columns},
         {"ranges", sum->ranges},
         {"ranges_reread", sum->ranges_reread},
+        {"starts_over", sum->starts_over},
         {"columns_renamed", sum->columns_renamed},
         {"columns_left_out", sum->columns_left_out},
         {"files_cut", sum->files_cut},

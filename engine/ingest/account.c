@@ -91,8 +91,10 @@ sheaf_status sheaf__account_file(sheaf__load_file *file, sheaf_file_report *repo
     count_file(load->summary, report);
     file->left_out = is_left_out(report);
     atomic_fetch_add_explicit(load->files_done, 1, memory_order_relaxed);
-    if (load->options->on_file)
+    if (load->options->on_file && file->index >= load->told->files) {
+        load->told->files = file->index + 1;
         load->options->on_file(load->options->context, report);
+    }
     return SHEAF_OK;
 }
 

@@ -22,6 +22,7 @@
 #include "engine/core/error.h"
 #include "engine/core/options.h"
 #include "engine/core/system.h"
+#include "engine/ingest/presume.h"
 #include "engine/ingest/rejects.h"
 #include "engine/ingest/resume.h"
 #include "engine/sinks/trace/trace_file.h"
@@ -403,6 +404,8 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
     sheaf__resume_number(load);
     if (status == SHEAF_OK)
         status = sheaf__merge_rows(load, err);
+    if (status == SHEAF_OK)
+        status = sheaf__presume_verify(load, err);
     sheaf__traced_phase(traced, &begun, "rows");
     if (status == SHEAF_OK && !sink->wants_rows && !load->digests)
         status = sheaf__load_settle(load, err);
@@ -471,8 +474,9 @@ static sheaf_status ask_for_table(sheaf_ingest *ingest, sheaf__load *load, sheaf
     return SHEAF_OK;
 }
 
-static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_summary *summary,
-                        sheaf_error *err)
+/* *presumes: whether types may be presumed; then, whether that has to be begun anew without. */
+static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, bool *presumes,
+                        sheaf_summary *summary, sheaf_error *err)
 {
     sheaf__load load;
     sheaf_status status = sheaf__load_init(&load, ingest, files, summary, err);
@@ -489,6 +493,7 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
             status = sheaf__resume_plan(&load, ingest, err);
         if (status == SHEAF_OK)
             status = sheaf__load_choose_sizes(&load, err);
+        load.presumes = *presumes && sheaf__load_may_presume(&load);
         if (status == SHEAF_OK)
             status = sheaf__load_open_quarantine(&load, ingest, err);
         if (status == SHEAF_OK)
@@ -505,8 +510,22 @@ static sheaf_status run(sheaf_ingest *ingest, const sheaf_files *files, sheaf_su
         summary->columns_renamed = load.sink->columns_renamed;
         load.sink->ops->destroy(load.sink);
     }
+    *presumes = load.starts_over;
     sheaf__load_end(&load);
     return status;
+}
+
+/* Types were presumed, wrongly: the destination is as it was, and so is everything else. */
+static sheaf_status run_again(sheaf_ingest *ingest, const sheaf_files *files,
+                              sheaf_summary *summary, sheaf_error *err)
+{
+    bool presumes = false;
+    *summary = (sheaf_summary){.starts_over = 1};
+    sheaf_error_clear(err);
+    atomic_store(&ingest->records_done, 0);
+    atomic_store(&ingest->files_done, 0);
+    atomic_store(&ingest->shared->read_bytes, 0);
+    return run(ingest, files, &presumes, summary, err);
 }
 
 sheaf_status sheaf_ingest_run(sheaf_ingest *ingest, const sheaf_files *files,
@@ -525,7 +544,10 @@ sheaf_status sheaf_ingest_run(sheaf_ingest *ingest, const sheaf_files *files,
     atomic_store(&ingest->files, sheaf_files_count(files));
     atomic_store(&ingest->size_bytes, size_of_all(ingest, files));
     int64_t begun = sheaf__now_ns();
-    sheaf_status status = run(ingest, files, summary, err);
+    bool presumes = true;
+    sheaf_status status = run(ingest, files, &presumes, summary, err);
+    if (status < 0 && presumes)
+        status = run_again(ingest, files, summary, err);
     if (status < 0 && summary->files_committed > 0)
         sheaf_error_hint(err, "%" PRIu64 " files before it are committed: --resume goes on there",
                          summary->files_committed);

@@ -50,7 +50,7 @@ static bool keeps(const sheaf__load *load, const sheaf__chunk *chunk)
     if (load->kept_max == 0 || file->found->kind != SHEAF_FILE_REGULAR)
         return false;
     if (load->pass == SHEAF__PASS_HEADERS)
-        return !chunk->split;
+        return !chunk->split && !chunk->is_sampled;
     return load->pass == SHEAF__PASS_SURVEY && chunk->split &&
            !atomic_load_explicit(&file->keeps_nothing, memory_order_relaxed);
 }

@@ -149,6 +149,7 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
                                      ingest->target.kind == SHEAF__SINK_FILE,
                           .summary = summary,
                           .shared = ingest->shared,
+                          .told = &ingest->told,
                           .typing = ingest->typing,
                           .infers = infers(ingest),
                           .surveys = sheaf__ingest_surveys(ingest),
@@ -164,6 +165,7 @@ sheaf_status sheaf__load_init(sheaf__load *load, sheaf_ingest *ingest, const she
     sheaf__traced_begin(&load->traced, ingest->options.trace);
     SHEAF__ATOMIC(load->budget);
     SHEAF__ATOMIC(load->kept_bytes);
+    SHEAF__ATOMIC(load->planned_bytes);
     SHEAF__ATOMIC(load->guess);
     sheaf__freelist_init(&load->readers);
     sheaf__freelist_init(&load->batches);

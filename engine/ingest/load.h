@@ -14,6 +14,7 @@
  *     headers.c     which columns files may have, and which the table has
  *     added.c       columns that tell where a row comes from
  *     keep.c        rows that are kept meanwhile, so that their file is not read again
+ *     presume.c     types from samples, of files that are too large for that
  *     digest.c      the digest of all rows, if it is wanted
  *     rejects.c     records that were set aside
  *     reject_file.c what is to be known of their file, to read them again
@@ -84,6 +85,7 @@ typedef struct sheaf__load_file {
     bool header_read;
     bool left_out; /* as its report said */
     bool late;     /* it is surveyed when all headers are known: it is split, or see types_decide */
+    bool presumed; /* its types are those of samples of it */
     bool is_loaded; /* all of it was written */
     bool here;      /* among files that processes read: this one only we can open */
     int fd;         /* of a file that is split, while its ranges are read; -1: there is none */
@@ -113,6 +115,9 @@ struct sheaf__chunk {
     sheaf__reader_position shift; /* to be added to their lines, records and offsets */
     sheaf_error *fault;           /* behind the rows; NULL without one */
     bool misjudged;               /* that is the fault: most of the file's records have one */
+    bool misfit;                  /* a value is not of its column's type, nor at fault */
+    bool is_sampled;              /* of a header: the survey need not read all of the file */
+    bool is_presumed;             /* nor has it */
     bool lost;                    /* with its process: the fault is all there is */
     bool flush;                   /* a stream has no more for now: let its rows be seen */
     size_t held_bytes;            /* of the budget */
@@ -129,6 +134,16 @@ typedef struct sheaf__budget_of_rows {
     uint64_t n_asked;         /* the merge's thread only, like the next */
     size_t expected_bytes;    /* of each that is under way */
 } sheaf__budget_of_rows;
+
+/*
+ * How far the callbacks of an ingest were called: a load that starts over comes by the same files
+ * and records again, in the same order.
+ */
+typedef struct sheaf__told {
+    size_t files;          /* the index behind the last */
+    size_t reject_files;   /* the same of records that were set aside; and in that file: */
+    uint64_t reject_bytes; /* the offset behind the last one's first byte */
+} sheaf__told;
 
 /* What a run shares with the processes that read for it. */
 typedef struct sheaf__shared {
@@ -176,6 +191,7 @@ struct sheaf__load {
     bool appends;                 /* rows come behind others */
     bool commits;                 /* the destination keeps them */
     sheaf__shared *shared;
+    sheaf__told *told;
     sheaf_executor *executor;
     sheaf_executor *stream_executor; /* threads, beside processes; made when needed */
     sheaf_executor *sink_executor;   /* the same, for the sink's work: begun when there is some */
@@ -185,6 +201,7 @@ struct sheaf__load {
     bool wants_rows;    /* the sink does */
     bool wants_columns; /* it wants them typed */
     bool surveys;       /* all values are to be looked at before the first row */
+    bool presumes;      /* but those of large files need not: see presume.c */
     bool wants_places;  /* the table has lines or records as columns */
     bool infers;        /* types are found out; else they are text, or asked for */
     bool digests;       /* the digest of the rows is wanted */
@@ -215,7 +232,11 @@ struct sheaf__load {
     size_t survey_end; /* files to be surveyed stand before here */
     size_t kept_max;   /* bytes of rows that surveys may keep; 0: they keep none */
 
+    size_t n_presumed; /* files of which samples had to do; the merge's thread only */
+    bool starts_over;  /* they did not, and that is why the load has failed; the same */
+
     atomic_size_t kept_bytes;      /* that they keep; any thread */
+    atomic_size_t planned_bytes;   /* and are meant to keep; the same */
     _Atomic(sheaf__guess *) guess; /* what they begin with, or NULL; set once, by any thread */
 
     sheaf__freelist readers; /* any thread */
@@ -244,6 +265,7 @@ struct sheaf_ingest {
     sheaf_column *columns; /* of the table, once all headers and types are known */
     size_t n_columns;
     sheaf__sink_target target;
+    sheaf__told told; /* the run's thread only */
     sheaf__shared own_shared;
     sheaf__shared *shared; /* it, or a page that worker processes see too */
     int shared_fd;         /* of that page, or -1 */
@@ -522,6 +544,10 @@ typedef struct sheaf__rows_cursor {
 } sheaf__rows_cursor;
 
 /* ---- ranges.c ---- */
+
+/* A range of a file that is to be guessed, of which `at` is some place; its bytes as stored. */
+sheaf__range sheaf__range_at(sheaf__load_file *file, const sheaf__reader_position *at,
+                             uint64_t begin, uint64_t end);
 
 /* Before the ranges of cursor->file. */
 void sheaf__ranges_begin(sheaf__rows_cursor *cursor);

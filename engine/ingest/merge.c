@@ -15,6 +15,7 @@
 #include "engine/ingest/added.h"
 #include "engine/ingest/keep.h"
 #include "engine/ingest/leave.h"
+#include "engine/ingest/presume.h"
 #include "engine/ingest/rejects.h"
 #include "engine/ingest/resume.h"
 
@@ -96,8 +97,12 @@ static void take_kinds(sheaf__load *load, sheaf__chunk *chunk)
 /* ---- phase one: headers ---- */
 
 /* What ends the run, unless a file before has a fault that does: who looks further? */
-static sheaf_status end_with(sheaf__load *load, sheaf__chunk *fault)
+static sheaf_status end_with(sheaf__load *load, sheaf__chunk *fault, sheaf_error *err)
 {
+    if (sheaf__presume_failed(load, fault)) { /* not all of those before were read */
+        sheaf__chunk_release(fault);
+        return sheaf__start_over(load, err);
+    }
     load->survey_end = sheaf__load_index(fault->file);
     load->first_fault = fault;
     return SHEAF_END;
@@ -110,7 +115,7 @@ static sheaf_status end_with_header(sheaf__load *load, sheaf__load_file *file, s
     if (status != SHEAF_EINVAL || !load->surveys || !load->wants_rows)
         return status;
     sheaf__chunk *fault = sheaf__chunk_of_fault(file, err);
-    return fault ? end_with(load, fault) : sheaf__error_memory(err, "an error");
+    return fault ? end_with(load, fault, err) : sheaf__error_memory(err, "an error");
 }
 
 /* Takes the chunk over. */
@@ -131,14 +136,18 @@ static sheaf_status merge_header(sheaf__load *load, sheaf__chunk *chunk, sheaf_e
     }
     if (chunk->fault) { /* its turn comes in phase two, if that comes */
         if (load->surveys && load->wants_rows && !sheaf__leaves_out(load, chunk))
-            return end_with(load, chunk);
+            return end_with(load, chunk, err);
         sheaf__chunk_strip(chunk);
         file->faulty = chunk;
         return SHEAF_OK;
     }
     file->header_read = true;
-    file->late = chunk->split;
-    take_kinds(load, chunk);
+    file->presumed = chunk->is_presumed;
+    file->late = chunk->split && !file->presumed;
+    if (file->presumed)
+        sheaf__presume_count(load, chunk);
+    if (!file->late)
+        take_kinds(load, chunk);
     if (chunk->kept) {
         sheaf__load_give_batch(load, chunk->header);
         chunk->header = NULL;
@@ -316,7 +325,9 @@ static sheaf_status leave_chunk(sheaf__rows_cursor *cursor, sheaf_error *err)
     }
     bool later = status == SHEAF_OK && chunk->fault && load->pass == SHEAF__PASS_SURVEY &&
                  sheaf__leaves_out(load, chunk);
-    if (later) {
+    if (status == SHEAF_OK && chunk->fault && !later && sheaf__presume_failed(load, chunk)) {
+        status = sheaf__start_over(load, err);
+    } else if (later) {
         leave_out_later(load, chunk);
     } else if (status == SHEAF_OK && chunk->fault) {
         status = sheaf__judge(load, chunk, &cursor->report, err);

@@ -14,9 +14,14 @@
 #include "engine/core/error.h"
 #include "engine/ingest/load.h"
 
+static bool has_blocks(const sheaf__reader_position *at)
+{
+    return at->counts.compression != SHEAF__COMPRESSION_NONE;
+}
+
 static bool is_in_blocks(const sheaf__rows_cursor *cursor)
 {
-    return cursor->at.counts.compression != SHEAF__COMPRESSION_NONE;
+    return has_blocks(&cursor->at);
 }
 
 void sheaf__ranges_begin(sheaf__rows_cursor *cursor)
@@ -40,16 +45,17 @@ static uint64_t end_of(const sheaf__rows_cursor *cursor, uint64_t begin)
 }
 
 /* Text is read from a byte before it: if a line ends there, one begins with the range. */
-static sheaf__range range_at(const sheaf__rows_cursor *cursor, uint64_t begin, uint64_t end)
+sheaf__range sheaf__range_at(sheaf__load_file *file, const sheaf__reader_position *at,
+                             uint64_t begin, uint64_t end)
 {
     return (sheaf__range){
-        .file = cursor->file,
-        .from = {.offset_bytes = is_in_blocks(cursor) ? SHEAF_UNKNOWN : begin - 1,
+        .file = file,
+        .from = {.offset_bytes = has_blocks(at) ? SHEAF_UNKNOWN : begin - 1,
                  .line = 1,
-                 .n_columns = cursor->at.n_columns,
-                 .counts = {.stored_bytes = begin, .compression = cursor->at.counts.compression},
+                 .n_columns = at->n_columns,
+                 .counts = {.stored_bytes = begin, .compression = at->counts.compression},
                  .block_bytes = begin},
-        .end_bytes = end == cursor->file->found->size_bytes ? UINT64_MAX : end,
+        .end_bytes = end == file->found->size_bytes ? UINT64_MAX : end,
         .guess = true};
 }
 
@@ -61,7 +67,7 @@ sheaf_status sheaf__ranges_ask(sheaf__rows_cursor *cursor, sheaf_error *err)
     while (status == SHEAF_OK && cursor->asked_to < size_bytes && cursor->n_ahead < load->window &&
            (cursor->n_ahead == 0 || sheaf__budget_has_room(load))) {
         uint64_t end = end_of(cursor, cursor->asked_to);
-        sheaf__range range = range_at(cursor, cursor->asked_to, end);
+        sheaf__range range = sheaf__range_at(cursor->file, &cursor->at, cursor->asked_to, end);
         status = sheaf__ask_range(load, &range, &cursor->ahead[cursor->n_asked % load->window],
                                   err);
         if (status == SHEAF_OK) {
@@ -162,7 +168,7 @@ sheaf_status sheaf__ranges_take(sheaf__rows_cursor *cursor, sheaf__chunk **next,
     *next = NULL;
     while (status == SHEAF_OK && !*next && cursor->n_ahead > 0) {
         uint64_t end = end_of(cursor, cursor->taken_to);
-        sheaf__range range = range_at(cursor, cursor->taken_to, end);
+        sheaf__range range = sheaf__range_at(cursor->file, &cursor->at, cursor->taken_to, end);
         sheaf__chunk *chunk;
         sheaf_future *future = cursor->ahead[cursor->n_taken % load->window];
         cursor->taken_to = end;

@@ -17,6 +17,7 @@
 #include "engine/executor/worker_heap.h"
 #include "engine/ingest/keep.h"
 #include "engine/ingest/load.h"
+#include "engine/ingest/presume.h"
 #include "engine/ingest/rejects.h"
 
 enum {
@@ -381,7 +382,8 @@ sheaf_status sheaf__load_header(sheaf_worker *worker, void *argument, void **res
     bool whole = sheaf__load_reads_twice(file->load);
     sheaf_status status = begin_file(worker, chunk, whole, err);
     chunk->split = status == SHEAF_OK && can_split(chunk);
-    if (status == SHEAF_OK && whole && !chunk->split)
+    chunk->is_sampled = status == SHEAF_OK && sheaf__presume_samples(chunk);
+    if (status == SHEAF_OK && whole && (!chunk->split || chunk->is_sampled))
         status = survey(worker, chunk, is_stream, err);
     if (status >= 0 && is_stream)
         keep_stream(file, chunk);

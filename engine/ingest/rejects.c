@@ -272,6 +272,19 @@ static bool is_final(const sheaf__load *load)
     return !load->sink || !load->sink->takes_back;
 }
 
+/* Whether nobody was told of it yet: a load may have started over. */
+static bool is_news(sheaf__load *load, const sheaf__chunk *chunk, const sheaf__rejected *rejected)
+{
+    sheaf__told *told = load->told;
+    size_t files = chunk->file->index + 1;
+    if (files < told->reject_files ||
+        (files == told->reject_files && rejected->offset_bytes < told->reject_bytes))
+        return false;
+    told->reject_files = files;
+    told->reject_bytes = rejected->offset_bytes + 1;
+    return true;
+}
+
 static sheaf_status deliver(sheaf__load *load, const sheaf__chunk *chunk, const sheaf__fault *fault,
                             const uint8_t *raw, sheaf_error *err)
 {
@@ -302,7 +315,7 @@ static sheaf_status deliver(sheaf__load *load, const sheaf__chunk *chunk, const 
         status = sheaf__quarantine_put(load->quarantine, &rejected, err);
     else if (load->sink && load->sink->ops->reject)
         status = load->sink->ops->reject(load->sink, &rejected, err);
-    if (status == SHEAF_OK && options->on_reject)
+    if (status == SHEAF_OK && options->on_reject && is_news(load, chunk, &rejected))
         options->on_reject(options->context, &(sheaf_reject){.file = file,
                                                              .error = &told,
                                                              .code = rejected.code,

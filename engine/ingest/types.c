@@ -1,9 +1,9 @@
 /*
  * Types in an ingest: see load.h.
  *
- * Nobody guesses: a destination with types gets them from a survey, which reads every file before
- * the first row is written, and converts every value. So files are read twice, but for those whose
- * rows are kept meanwhile (keep.c); in exchange nothing that was written has to be taken back.
+ * A destination with types gets them from a survey, which reads files before the first row is
+ * written, and converts every value. So files are read twice, but for those whose rows are kept
+ * meanwhile (keep.c), and those whose rows are all found to be as their samples (presume.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "engine/executor/worker_heap.h"
 #include "engine/ingest/added.h"
 #include "engine/ingest/keep.h"
+#include "engine/ingest/presume.h"
 #include "readers/convert/fill.h"
 
 enum { SURVEY_CHUNK_BYTES = 128 << 10 }; /* text, cells and values stay in the L2 cache */
@@ -152,6 +153,24 @@ static sheaf_status asked_types(const sheaf__chunk *chunk, sheaf_worker *worker,
     return SHEAF_OK;
 }
 
+static size_t piece_bytes(const sheaf__keeper *keeper, const sheaf__chunk *chunk)
+{
+    if (chunk->is_sampled)
+        return sheaf__presume_head_bytes(chunk);
+    return keeper->is_on ? keeper->load->chunk_bytes : SURVEY_CHUNK_BYTES;
+}
+
+/* Whether enough of the file was read; else what is left of it is for the same survey. */
+static bool has_sampled(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
+                        const sheaf_type *asked)
+{
+    sheaf__presumption presumption = sheaf__presume(worker, parser, chunk, asked);
+    chunk->is_sampled = presumption == SHEAF__READ_ON;
+    chunk->is_presumed = presumption == SHEAF__PRESUME_REST;
+    /* One that is split is read by many, later. */
+    return chunk->is_presumed || (chunk->split && !chunk->is_sampled);
+}
+
 sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, sheaf__chunk *chunk,
                                 size_t rejects_max, sheaf_error *err)
 {
@@ -167,14 +186,17 @@ sheaf_status sheaf__survey_file(sheaf_worker *worker, sheaf__parser *parser, she
         status = sheaf__error_memory(err, "a survey");
     else
         sheaf__keeper_begin(&keeper, worker, chunk, asked);
-    while (status == SHEAF_OK && sheaf__rejects_bytes(&chunk->rejects) / 2 <= rejects_max) {
+    bool goes_on = true;
+    while (status == SHEAF_OK && goes_on &&
+           sheaf__rejects_bytes(&chunk->rejects) / 2 <= rejects_max) {
         sheaf__batch_clear(batch, SIZE_MAX);
-        status = sheaf__reader_next(chunk->reader, parser, batch,
-                                    keeper.is_on ? load->chunk_bytes : SURVEY_CHUNK_BYTES, err);
+        status = sheaf__reader_next(chunk->reader, parser, batch, piece_bytes(&keeper, chunk), err);
         sheaf__keeper_survey(&keeper, batch);
         bool digests = keeper.is_on || load->pass == SHEAF__PASS_ROWS;
         if (digests && sheaf__digest_batch(chunk, batch, err) < 0)
             status = SHEAF_ENOMEM;
+        if (status == SHEAF_OK && chunk->is_sampled)
+            goes_on = !has_sampled(worker, parser, chunk, asked);
     }
     sheaf__load_give_batch(load, batch);
     /* Records that were set aside would have to be kept, too: such a file is read again. */
@@ -239,7 +261,7 @@ static sheaf_status fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *er
 {
     sheaf__table_view view = {.types = load->types,
                               .asked = load->asked,
-                              .nullable = load->nullable,
+                              .nullable = load->n_presumed > 0 ? NULL : load->nullable,
                               .n_columns = load->schema.table->n_items};
     sheaf__misfit misfit = {0};
     uint32_t *from = malloc((view.n_columns + 1) * sizeof *from);
@@ -253,6 +275,9 @@ static sheaf_status fill(sheaf__load *load, sheaf__chunk *chunk, sheaf_error *er
     if (status == SHEAF_OK)
         status = sheaf__added_fill(chunk->file, chunk->batch, chunk->columns,
                                    view.n_columns - load->schema.n_added);
+    if (status == SHEAF_OK && load->n_presumed > 0)
+        status = sheaf__presume_note_nulls(chunk, from);
+    chunk->misfit = status == SHEAF_END;
     if (status == SHEAF_END)
         status = refuse_misfit(&misfit, err);
     else if (status == SHEAF_ELIMIT)

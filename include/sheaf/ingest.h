@@ -150,12 +150,14 @@ typedef struct sheaf_summary {
     uint64_t rows_replaced;
     uint64_t files_gone;      /* that it has, and that are no more */
     uint64_t files_committed; /* with PER_FILE: that are safe, whatever came behind them */
+    uint64_t starts_over;     /* 1: samples of large files had not told their types (typing) */
 } sheaf_summary;
 
 typedef struct sheaf_progress {
     uint64_t read_bytes; /* so far */
-    /* To be read in all: the files' sizes, twice with SKIP_FILE, whose files are read twice;
-       SHEAF_UNKNOWN when a stream is among them. */
+    /* To be read in all: the files' sizes, twice with SKIP_FILE, whose files are read twice, and
+       for types; SHEAF_UNKNOWN when a stream is among them. A load that starts over (typing)
+       begins again at 0, with records and files_done, too. */
     uint64_t size_bytes;
     uint64_t records; /* given to the destination so far */
     uint64_t files_done;
@@ -217,9 +219,14 @@ typedef struct sheaf_ingest_options {
     sheaf_parser parser;
     size_t record_bytes_max; /* a record may have; 0: 64 MiB */
     /*
-     * Types are found out by reading every file to its end before the first row is written: files
-     * are read twice then, unless their rows can be kept meanwhile (memory_bytes); a stream is kept
-     * in a temporary file ($TMPDIR). "null:" looks at every value once.
+     * Types are those of all values. So before the first row is written files are read to their
+     * end, and their rows are kept meanwhile (memory_bytes). Where there is no room for those of a
+     * file, its types are presumed from samples, and each value is verified when it is read again:
+     * if one is of a type that is wider, nothing of the load stays, and it starts over, with all
+     * files read to their end beforehand (summary.starts_over). It begins with that where it could
+     * not start over: with SKIP_FILE, PER_FILE, processes, and if any file is a stream (which is
+     * kept in a temporary file, $TMPDIR), or the destination standard output. "null:" looks at
+     * every value once.
      */
     sheaf_typing typing;
     const sheaf_column_type *types; /* asked for: a value that is none is its record's fault */

@@ -26,7 +26,7 @@ if harness.FEW_ROUNDS:
 # What a run may say differently: how long it took, how fast that was, and by how many.
 MEASURED = [(re.compile(rb' +\d+\.\d+ s, [^\n,]*/s, \d+ workers?'), b" (measured)"),
             (re.compile(rb'"workers":\d+,"seconds":[\d.]+'), b'"measured"'),
-            (re.compile(rb'"ranges":\d+,"ranges_reread":\d+'), b'"ranges"')]
+            (re.compile(rb'"ranges":\d+,"ranges_reread":\d+,"starts_over":\d+'), b'"ranges"')]
 
 CHUNK = 1 << 20  # bytes of text that a worker reads before it hands them on
 FOOTBALL = CORPORA / "football"

@@ -406,5 +406,23 @@ class Killed(ConnectionsTest):
         self.end_often(KILLS if KILLS > 20 else max(2, KILLS // 4), ["--resume"], terminate)
 
 
+class StartsOver(ConnectionsTest):
+    """Types were presumed from samples, wrongly: what was written under them is gone, and all of it comes again."""
+
+    def test_whatever_was_written_by_then(self):
+        rows = [f"{i},text {i},{i}.5\n" for i in range(150_000)]
+        rows[100_000] = "n/a,x,1\n"
+        self.write("a.csv", "n,text,x\n" + "".join(rows))
+        self.load_by_one("a.csv", "--executor", "processes")
+        for connections in (1, 3):
+            run = self.load("a.csv", "--json", "--memory", "1M", connections=connections)
+            self.assertEqual((1, 150_000), (run.json["starts_over"], run.json["loaded"]))
+            self.assertEqual(self.columns("one"), self.columns("t"))
+            self.assertEqual(self.content("one"), self.content("t"))
+            self.assertEqual([], self.stages())
+            self.assertEqual(["t|150000"], self.psql("SELECT 't', sum(loaded) FROM t_ledger").splitlines())
+            self.drop()
+
+
 if __name__ == "__main__":
     unittest.main()
