@@ -56,16 +56,23 @@ static inline size_t behind_line(const blob *text, size_t from, size_t *content)
     return at + (crlf ? 2 : 1);
 }
 
-/* How many lines end in [0, at), a CR LF that is cut there included. */
-static inline uint64_t lines_before(const blob *text, size_t at)
+/* How far the lines of a text were counted, to one's beginning. */
+typedef struct counted_lines {
+    size_t at;
+    uint64_t n;
+} counted_lines;
+
+/* How many lines end in [0, at), a CR LF that is cut there included. Each is at or behind the last. */
+static inline uint64_t lines_before(counted_lines *counted, const blob *text, size_t at)
 {
-    uint64_t n = 0;
-    for (size_t i = 0, content; i < at; n++) {
-        i = behind_line(text, i, &content);
+    size_t content;
+    while (counted->at < at) {
+        size_t behind = behind_line(text, counted->at, &content);
         if (content == text->n_bytes)
-            return n;
+            break;
+        *counted = (counted_lines){behind, counted->n + 1};
     }
-    return n;
+    return counted->n;
 }
 
 /* Behind the record that begins at `start`, as libcsv reads it. */
@@ -140,8 +147,9 @@ static inline void add_rows(findings *to, const outcome *from, size_t n_header)
 }
 
 /* From a place on to the next fault, or the end. Returns where to go on; SIZE_MAX: nowhere. */
-static inline size_t find_fault(kit *with, findings *found, const blob *text, size_t from,
-                                const blob *header, const sheaf__reader_options *options)
+static inline size_t find_fault(kit *with, findings *found, counted_lines *counted,
+                                const blob *text, size_t from, const blob *header,
+                                const sheaf__reader_options *options)
 {
     blob rest = {0};
     blob_add(&rest, header->bytes, header->n_bytes);
@@ -159,8 +167,9 @@ static inline size_t find_fault(kit *with, findings *found, const blob *text, si
         size_t start = (size_t)fault.offset_bytes - header->n_bytes + from;
         next = behind_fault(text, start, &fault, options, &content);
         fault.record += found->records + found->n_faults;
-        fault.line += lines_before(text, from) - 1;
-        fault.record_line += lines_before(text, from) - 1;
+        uint64_t lines = lines_before(counted, text, from) - 1;
+        fault.line += lines;
+        fault.record_line += lines;
         fault.offset_bytes = start;
         fault.n_raw = content - start;
         sheaf__reader_close(with->reader);
@@ -185,6 +194,7 @@ static inline findings find_by_hand(kit *with, const blob *text,
                                     const sheaf__reader_options *options)
 {
     findings found = {0};
+    counted_lines counted = {0};
     outcome out = {.status = SHEAF_OK};
     sheaf_file file = write_file("by-hand.csv", text->bytes, text->n_bytes);
     cr_assert_eq(sheaf__reader_open(with->reader, &file, options, &out.err), SHEAF_OK);
@@ -199,11 +209,11 @@ static inline findings find_by_hand(kit *with, const blob *text,
     if (found.status == SHEAF_OK) {
         blob header = plain_header(with->batch->n_columns, (char)options->dialect.delimiter);
         while (next != SIZE_MAX)
-            next = find_fault(with, &found, text, next, &header, options);
+            next = find_fault(with, &found, &counted, text, next, &header, options);
         blob_free(&header);
     }
     size_t content;
-    size_t lines = lines_before(text, text->n_bytes);
+    size_t lines = lines_before(&counted, text, text->n_bytes);
     bool open_end = text->n_bytes > 0 && behind_line(text, text->n_bytes - 1, &content) == content;
     found.line = 1 + lines + open_end;
     return found;

@@ -118,7 +118,7 @@ Test(compress, a_file_depends_on_the_text_alone_that_was_not_taken_back)
 {
     uint64_t random = 20261122;
     char *text = make_text(&random);
-    for (int round = 0; round < 5; round++)
+    for (size_t round = 0; round < rounds(2); round++)
         for (int executor = 0; executor < EXECUTORS; executor++)
             for (int packing = SHEAF__PACKED_GZIP; packing <= SHEAF__PACKED_ZSTD; packing++)
                 play(text, (sheaf__packing)packing, executor, &random);

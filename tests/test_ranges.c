@@ -255,7 +255,7 @@ static size_t random_text(char *text)
 Test(ranges, of_random_texts_are_read_as_the_whole)
 {
     static char text[TEXT_MAX];
-    for (int i = 0; i < ROUNDS(160); i++) {
+    for (size_t i = 0; i < rounds(50); i++) {
         size_t n = random_text(text);
         size_t sizes[] = {1 + below(8), 9 + below(56), 65 + below(400)};
         compare(text, n, sizes, 3);
@@ -451,7 +451,7 @@ Test(ranges, of_blocks_with_other_members_between)
 {
     static char text[TEXT_MAX];
     size_t n = numbered_lines(text);
-    for (int i = 0; i < ROUNDS(20); i++) {
+    for (size_t i = 0; i < rounds(6); i++) {
         blob stored = {0};
         for (size_t done = 0; done < n;) {
             size_t n_block = below(5) ? 1 + below(90) : below(2000);
@@ -473,7 +473,7 @@ Test(ranges, of_damaged_blocks_are_the_same_fault)
     static char text[TEXT_MAX];
     size_t n = numbered_lines(text);
     blob stored = in_blocks(text, n);
-    for (int i = 0; i < ROUNDS(100); i++) {
+    for (size_t i = 0; i < rounds(40); i++) {
         size_t at = below((unsigned)stored.n_bytes);
         uint8_t change = (uint8_t)(1 + below(255));
         stored.bytes[at] ^= change;

@@ -299,11 +299,11 @@ Test(table, numbers_names_of_one_file_that_match)
 
 Test(table, numbers_a_million_names_that_match_in_linear_time, .timeout = 60)
 {
-    enum { N = ROUNDS(300000) };
-    char *text = malloc(2 * N + 2);
-    for (size_t i = 0; i < N; i++)
+    const size_t n = rounds(300000);
+    char *text = malloc(2 * n + 2);
+    for (size_t i = 0; i < n; i++)
         memcpy(text + 2 * i, "A|", 2);
-    strcpy(text + (size_t)2 * N, "a");
+    strcpy(text + 2 * n, "a");
     sheaf__rules rules = {.match = SHEAF_MATCH_NOCASE};
     sheaf__schema schema;
     uint32_t index;
@@ -312,8 +312,8 @@ Test(table, numbers_a_million_names_that_match_in_linear_time, .timeout = 60)
     sheaf__batch *header = header_of(text);
     cr_assert_eq(sheaf__schema_add(&schema, small, &index, NULL), SHEAF_OK);
     cr_assert_eq(sheaf__schema_add(&schema, header, &index, NULL), SHEAF_OK);
-    cr_assert_eq(schema.columns.n_items, N + 1);
-    cr_assert_eq(schema.layouts[index].column_of[N], 0);
+    cr_assert_eq(schema.columns.n_items, n + 1);
+    cr_assert_eq(schema.layouts[index].column_of[n], 0);
     sheaf__batch_destroy(small);
     sheaf__batch_destroy(header);
     sheaf__schema_end(&schema);
