@@ -31,6 +31,7 @@ import unittest
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 CORPORA = REPOSITORY.parent / "shared" / "corpora"
 FEW_ROUNDS = os.environ.get("SHEAF_FEW_ROUNDS") == "1"  # where each run costs several times as much
+TIMES_AS_MANY = int(os.environ.get("SHEAF_ROUNDS", "1"))  # for a long run, by hand
 SHEAF = str(pathlib.Path(os.environ.get("SHEAF", REPOSITORY / "build/test/sheaf")).resolve())
 
 TIMEOUT = 60  # seconds for one run: far more than any needs, on a busy machine with a sanitizer too
@@ -43,6 +44,8 @@ NUMBER = r"[\d,]+"
 
 ROWS = b"1,2\n" * 10_000
 AT_WORK = 4 << 20  # bytes that a program has been fed when it surely is in the middle of its work
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the program gets it, though a shell had us ignore it
 
 SANITIZER_REPORT = re.compile(rb"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|: runtime error: ")
 
@@ -372,8 +375,8 @@ class SheafTest(unittest.TestCase):
 
 
 def rounds(n):
-    """How many rounds of random input a test makes."""
-    return max(2, n // 5) if FEW_ROUNDS else n
+    """How many rounds of random input a test makes: as support.h has it."""
+    return max(2, n * TIMES_AS_MANY // (5 if FEW_ROUNDS else 1))
 
 
 def sql_name(name):

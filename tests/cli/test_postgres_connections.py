@@ -12,7 +12,7 @@ import time
 import unittest
 
 import harness
-from harness import CLEAN, FAULT, INTERRUPTED, SHEAF, SKIPPED, USAGE, fill_pipe, wait_until
+from harness import CLEAN, FAULT, INTERRUPTED, SHEAF, SKIPPED, USAGE, fill_pipe, stop, wait_until
 from postgres import PostgresTest, literal
 
 KILLS = int(os.environ.get("SHEAF_KILLS") or harness.rounds(20))
@@ -223,7 +223,7 @@ class Ended(ConnectionsTest):
         self.psql("CREATE TABLE t (n int PRIMARY KEY, text text)")
         self.write_big("big.csv", 3)
         holder = subprocess.Popen([self.cluster.programs / "psql", "-X", "-q", "-d", self.uri], stdin=subprocess.PIPE)
-        self.addCleanup(holder.wait)
+        self.addCleanup(stop, holder)
         holder.stdin.write(b"BEGIN; INSERT INTO t SELECT generate_series(0, 40000);\n")
         holder.stdin.flush()
         wait_until(lambda: self.psql("SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction' AND "

@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from harness import FAULT, INTERRUPTED, ROWS, TIMEOUT, fill_pipe, wait_until
+from harness import FAULT, INTERRUPTED, ROWS, TIMEOUT, fill_pipe, stop, wait_until
 from postgres import PostgresTest, literal
 
 COMMIT = b"Q\0\0\0\x0bCOMMIT\0"
@@ -150,7 +150,7 @@ class Faults(PostgresTest):
     def test_an_interrupt_ends_a_wait_for_a_lock(self):
         self.load("a.csv")
         holder = subprocess.Popen([self.cluster.programs / "psql", "-X", "-q", "-d", self.uri], stdin=subprocess.PIPE)
-        self.addCleanup(holder.wait)
+        self.addCleanup(stop, holder)
         holder.stdin.write(b"BEGIN; LOCK TABLE t;\n")
         holder.stdin.flush()
         wait_until(lambda: self.psql("SELECT 1 FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock'"),
