@@ -7,6 +7,7 @@ no disk.
 
 import contextlib
 import csv
+import functools
 import glob
 import io
 import os
@@ -24,7 +25,7 @@ from harness import TIMEOUT, SheafTest
 
 INITDB = ["-A", "trust", "-U", "sheaf", "--no-sync", "--no-instructions", "--locale=C.UTF-8", "-E", "UTF8"]
 SETTINGS = {"listen_addresses": "", "fsync": "off", "max_connections": "20", "shared_buffers": "32MB",
-            "log_min_messages": "fatal", "autovacuum": "off", "max_wal_senders": "0", "wal_level": "minimal"}
+            "log_min_messages": "fatal", "max_wal_size": "128MB", "autovacuum": "off", "max_wal_senders": "0", "wal_level": "minimal"}
 
 
 def programs():
@@ -37,12 +38,13 @@ def programs():
 
 
 class Cluster:
-    def __init__(self, **settings):
+    def __init__(self):
         self.programs = programs()
         if not self.programs:
             raise unittest.SkipTest("NO POSTGRESQL SERVER IS INSTALLED (.ci/setup installs one): its tests do not run")
-        self.dir = tempfile.mkdtemp(prefix="sheaf-pg-", dir="/tmp")
-        self.settings = {**SETTINGS, "unix_socket_directories": self.dir, **settings}
+        parent = tempfile.gettempdir()
+        self.dir = tempfile.mkdtemp(prefix="sheaf-pg-", dir=parent if len(parent) < 50 else "/tmp")  # a socket's path is short
+        self.settings = {**SETTINGS, "unix_socket_directories": self.dir}
         self.process = None
         self.as_user = []
         if os.geteuid() == 0:  # the server refuses to be root
@@ -91,17 +93,23 @@ def quoted(name):
     return '"' + name.replace('"', '""') + '"'
 
 
+@functools.cache
+def shared_cluster():
+    """One for all classes of a module."""
+    cluster = Cluster()
+    unittest.addModuleCleanup(cluster.remove)
+    return cluster
+
+
 class PostgresTest(SheafTest):
     """Tests that share a server; each has a database of its own."""
 
     n_databases = 0
-    settings = {}
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.cluster = Cluster(**cls.settings)
-        cls.addClassCleanup(cls.cluster.remove)
+        cls.cluster = shared_cluster()
 
     def setUp(self):
         super().setUp()
