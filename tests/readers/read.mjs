@@ -1,15 +1,21 @@
-// node read.mjs PACKAGES READER FILE: a file of Arrow IPC or Parquet, as a reader that is none of ours has it, as JSON.
+// node read.mjs PACKAGES: files of Arrow IPC or Parquet, as a reader that is none of ours has them, as JSON. Each line of
+// standard input asks for one, [READER, PATH], and each of standard output answers, {"error": ...} or what follows. To
+// begin takes longer than to read most of them: so one process reads all.
 //
 // {"names": [...], "types": [...], "batches": [rows of each], "columns": [[...], ...]}; a value is null, true, false,
-// or a string: the text; an integer's digits; of a double the 16 digits of its bits; of dates, times and timestamps
-// the days or microseconds. All of that out of the reader's buffers, since what it would show rounds.
+// or a string: the text, or of a long one its SHA-256 and how many bytes it has; an integer's digits; of a double the 16
+// digits of its bits; of dates, times and timestamps the days or microseconds. All of that out of the reader's buffers,
+// since what it would show rounds.
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import readline from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
-const [, , packages, reader, path] = process.argv;
+const LONG = 1000;
+const [, , packages] = process.argv;
 const require = createRequire(`${packages}/`);
-const bytes = fs.readFileSync(path);
+let bytes;
 
 function bits(number) {
     const view = new DataView(new ArrayBuffer(8));
@@ -108,4 +114,22 @@ const readers = {
     hyparquet: byHyparquet,
 };
 
-process.stdout.write(JSON.stringify(await readers[reader]()));
+function shortened(value) {
+    if (typeof value !== 'string' || value.length <= LONG / 4)
+        return value;
+    const size = Buffer.byteLength(value);
+    return size <= LONG ? value : `${crypto.createHash('sha256').update(value).digest('hex')} ${size}`;
+}
+
+for await (const line of readline.createInterface({ input: process.stdin })) {
+    let answer;
+    try {
+        const [reader, path] = JSON.parse(line);
+        bytes = fs.readFileSync(path);
+        const { columns, ...about } = await readers[reader]();
+        answer = JSON.stringify({ ...about, columns: columns.map((column) => column.map(shortened)) });
+    } catch (error) {
+        answer = JSON.stringify({ error: String(error.stack) });
+    }
+    await new Promise((resolve) => process.stdout.write(`${answer}\n`, resolve));
+}
