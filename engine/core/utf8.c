@@ -1,6 +1,7 @@
 /* UTF-8 decoding and validation: see utf8.h. Runs of ASCII are passed eight bytes at a time. */
 #include "engine/core/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 size_t sheaf__utf8_decode(const uint8_t *bytes, size_t n_bytes, uint32_t *code_point)
@@ -55,4 +56,27 @@ size_t sheaf__utf8_valid_prefix(const uint8_t *bytes, size_t n_bytes)
         i += length;
     }
     return n_bytes;
+}
+
+const char *sheaf__utf8_of_path(const char *path, sheaf_arena *arena)
+{
+    size_t n_bytes = strlen(path);
+    if (sheaf__utf8_valid((const uint8_t *)path, n_bytes))
+        return path;
+    char *text = sheaf_arena_new(arena, char, n_bytes * 4 + 1);
+    char *to = text;
+    for (size_t at = 0, n; text && at < n_bytes; at += n) {
+        uint32_t ignored;
+        n = sheaf__utf8_decode((const uint8_t *)path + at, n_bytes - at, &ignored);
+        if (n > 0) {
+            memcpy(to, path + at, n);
+            to += n;
+        } else {
+            to += sprintf(to, "\\x%02x", (unsigned)(uint8_t)path[at]);
+            n = 1;
+        }
+    }
+    if (text)
+        *to = '\0';
+    return text;
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/core/arena.h"
+
 /*
  * Decode the sequence that bytes begin with (n_bytes >= 1).
  *
@@ -20,5 +22,13 @@ size_t sheaf__utf8_decode(const uint8_t *bytes, size_t n_bytes, uint32_t *code_p
 size_t sheaf__utf8_valid_prefix(const uint8_t *bytes, size_t n_bytes);
 
 bool sheaf__utf8_valid(const uint8_t *bytes, size_t n_bytes);
+
+/*
+ * The text of a path: as it is; of one that is no UTF-8, in the arena, with \xnn for each byte that
+ * is none.
+ *
+ * Returns    NULL: there is no memory.
+ */
+const char *sheaf__utf8_of_path(const char *path, sheaf_arena *arena);
 
 #endif

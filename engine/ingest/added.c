@@ -1,7 +1,6 @@
 /* Where rows come from, as columns: see added.h. */
 #include "engine/ingest/added.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "engine/core/error.h"
@@ -34,30 +33,6 @@ void sheaf__added_project(const sheaf__rules *rules, size_t n, uint32_t *from)
 
 /* ---- the path ---- */
 
-/* Bytes that are no UTF-8 become \xnn. */
-const char *sheaf__added_path(const char *path, sheaf_arena *arena)
-{
-    size_t n_bytes = strlen(path);
-    if (sheaf__utf8_valid((const uint8_t *)path, n_bytes))
-        return path;
-    char *text = sheaf_arena_new(arena, char, n_bytes * 4 + 1);
-    char *to = text;
-    for (size_t at = 0, n; text && at < n_bytes; at += n) {
-        uint32_t ignored;
-        n = sheaf__utf8_decode((const uint8_t *)path + at, n_bytes - at, &ignored);
-        if (n > 0) {
-            memcpy(to, path + at, n);
-            to += n;
-        } else {
-            to += sprintf(to, "\\x%02x", (unsigned)(uint8_t)path[at]);
-            n = 1;
-        }
-    }
-    if (text)
-        *to = '\0';
-    return text;
-}
-
 sheaf_status sheaf__added_name_files(sheaf__load *load, sheaf_error *err)
 {
     const sheaf__rules *rules = &load->typing.rules;
@@ -65,7 +40,7 @@ sheaf_status sheaf__added_name_files(sheaf__load *load, sheaf_error *err)
     for (size_t i = 0; i < rules->n_added; i++)
         wanted |= is_text(&rules->added[i]);
     for (size_t i = 0; wanted && i < load->n_files; i++) {
-        load->states[i].path = sheaf__added_path(load->states[i].found->path, load->schema.arena);
+        load->states[i].path = sheaf__utf8_of_path(load->states[i].found->path, load->schema.arena);
         if (!load->states[i].path)
             return sheaf__error_memory(err, "the files' names");
     }

@@ -17,10 +17,7 @@ void sheaf__added_types(const sheaf__rules *rules, size_t n, sheaf_type *types, 
 /* Where a sink finds them, in the same place of a projection (of a table that has them). */
 void sheaf__added_project(const sheaf__rules *rules, size_t n, uint32_t *from);
 
-/* The text of a path: as it is, or if that is not UTF-8 escaped, in the arena. NULL: no memory. */
-const char *sheaf__added_path(const char *path, sheaf_arena *arena);
-
-/* That of each file. OK, ENOMEM. */
+/* The text of each file's path. OK, ENOMEM. */
 sheaf_status sheaf__added_name_files(sheaf__load *load, sheaf_error *err);
 
 /*

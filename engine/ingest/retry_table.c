@@ -9,7 +9,7 @@
 #include <sheaf/text.h>
 
 #include "engine/core/error.h"
-#include "engine/ingest/added.h"
+#include "engine/core/utf8.h"
 #include "engine/ingest/file_options.h"
 #include "readers/dialect/check.h"
 
@@ -152,7 +152,7 @@ static sheaf_status prepare_source(sheaf__retry *self, sheaf__held_source *sourc
         return SHEAF_EQUARANTINE;
     }
     source->as_file = (sheaf_file){.path = file->path, .size_bytes = SHEAF_UNKNOWN};
-    source->path = sheaf__added_path(file->path, self->arena);
+    source->path = sheaf__utf8_of_path(file->path, self->arena);
     source->asked.items = sheaf_arena_new(self->arena, sheaf__asked_column, file->n_columns);
     if (!source->path || !source->asked.items || !take_nulls(self, source))
         return sheaf__error_memory(err, "a retry");
