@@ -398,17 +398,13 @@ static void table_close(sheaf__held *held)
 /* ---- open ---- */
 
 /* What a policy hides would be dropped with the table, or lose the header of its file. */
-static sheaf_status refuse_hidden(const table *self, const char *name, const char *oid,
-                                  sheaf_error *err)
+static sheaf_status refuse_hidden(const table *self, const char *name,
+                                  const sheaf__postgres_relation *found, sheaf_error *err)
 {
-    static const char sql[] = "SELECT pg_catalog.row_security_active($1::pg_catalog.oid)";
     char shown[128];
-    PGresult *result;
-    sheaf_status status = sheaf__postgres_query(self->in.session, sql, 1, &oid, reading, &result,
-                                                err);
-    bool is_active = status == SHEAF_OK && sheaf__pq.getvalue(result, 0, 0)[0] == 't';
-    sheaf__pq.clear(result);
-    if (!is_active)
+    bool hides;
+    sheaf_status status = sheaf__postgres_hides_rows(self->in.session, found, &hides, err);
+    if (status < 0 || !hides)
         return status;
     sheaf_text_escape(name, strlen(name), shown, sizeof shown);
     sheaf_error_set(err, SHEAF_EDATABASE, "row-level security may hide records of the table %s",
@@ -431,7 +427,7 @@ static sheaf_status check_table(table *self, const char *name, const char *colum
         return status;
     status = sheaf__postgres_has_columns(self->in.session, &found, columns, n, &ours, err);
     if (status == SHEAF_OK && ours && found.kind == 'r')
-        return refuse_hidden(self, name, found.oid, err);
+        return refuse_hidden(self, name, &found, err);
     if (status < 0)
         return status;
     sheaf_text_escape(name, strlen(name), shown, sizeof shown);

@@ -13,9 +13,6 @@
  *
  * With several connections all but the first write into stages, which the first publishes before
  * the commit (stages.h).
- *
- * What is created: boolean, bigint, double precision, date, timestamp, timestamp with time zone,
- * time and text; a column without any value is text.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +24,7 @@
 #include "engine/core/error.h"
 #include "engine/sinks/postgres/append.h"
 #include "engine/sinks/postgres/copy.h"
+#include "engine/sinks/postgres/create.h"
 #include "engine/sinks/postgres/held.h"
 #include "engine/sinks/postgres/lane.h"
 #include "engine/sinks/postgres/ledger.h"
@@ -124,38 +122,6 @@ static void set_labels(postgres_sink *self)
 
 /* ---- columns ---- */
 
-static const char *declared(sheaf_type type)
-{
-    static const char *const names[SHEAF_TYPES] = {
-        [SHEAF_TYPE_NULL] = "text",
-        [SHEAF_TYPE_BOOL] = "boolean",
-        [SHEAF_TYPE_INT64] = "bigint",
-        [SHEAF_TYPE_FLOAT64] = "double precision",
-        [SHEAF_TYPE_DATE] = "date",
-        [SHEAF_TYPE_TIMESTAMP] = "timestamp without time zone",
-        [SHEAF_TYPE_TIMESTAMP_UTC] = "timestamp with time zone",
-        [SHEAF_TYPE_TIME] = "time without time zone",
-        [SHEAF_TYPE_TEXT] = "text",
-    };
-    return names[type];
-}
-
-static sheaf_status create_table(postgres_sink *self, const sheaf_type *types, sheaf_error *err)
-{
-    sheaf__postgres_sql sql;
-    if (!sheaf__postgres_sql_begin(&sql))
-        return sheaf__error_memory(err, "a statement");
-    fputs("CREATE TABLE ", sql.out);
-    sheaf__postgres_put_table(sql.out, self->table.schema, self->table.name);
-    for (size_t i = 0; i < self->n_columns; i++) {
-        fputs(i > 0 ? ", " : " (", sql.out);
-        sheaf__postgres_put_name(sql.out, self->names[i]);
-        fprintf(sql.out, " %s", declared(types[i]));
-    }
-    fputs(")", sql.out);
-    return sheaf__postgres_sql_run(&sql, &self->session, "cannot create the table", err);
-}
-
 static sheaf_status make_copy(postgres_sink *self, sheaf_error *err)
 {
     sheaf__postgres_sql sql;
@@ -199,7 +165,7 @@ static sheaf_status begin_stages(postgres_sink *self, const sheaf_type *types, s
         return sheaf__error_memory(err, "the column names");
     for (size_t i = 0; i < self->n_columns; i++)
         named[i] = self->appends ? sheaf__postgres_columns_type(&self->existing, self->names[i])
-                                 : declared(types[i]);
+                                 : sheaf__postgres_declared(types[i]);
     sheaf__postgres_shape shape = {&self->table, self->names, named, self->n_columns};
     return sheaf__postgres_stages_begin(self->stages, &shape, self->appends ? self->oid : "", err);
 }
@@ -231,7 +197,7 @@ static sheaf_status postgres_begin(sheaf__sink *sink, const sheaf__names *column
     self->rejects.names = self->names;
     self->has_changes |= !self->appends;
     if (!self->appends)
-        status = create_table(self, types, err);
+        status = sheaf__postgres_create(&self->session, &self->table, self->names, types, n, err);
     if (status == SHEAF_OK)
         status = make_copy(self, err);
     return status < 0 || !self->stages ? status : begin_stages(self, types, err);

@@ -103,6 +103,20 @@ sheaf_status sheaf__postgres_has_columns(sheaf__postgres *session,
     return status;
 }
 
+sheaf_status sheaf__postgres_hides_rows(sheaf__postgres *session,
+                                        const sheaf__postgres_relation *found, bool *hides,
+                                        sheaf_error *err)
+{
+    static const char sql[] = "SELECT pg_catalog.row_security_active($1::pg_catalog.oid)";
+    const char *oid = found->oid;
+    PGresult *result;
+    sheaf_status status = sheaf__postgres_query(session, sql, 1, &oid, "cannot read the database",
+                                                &result, err);
+    *hides = status == SHEAF_OK && sheaf__pq.getvalue(result, 0, 0)[0] == 't';
+    sheaf__pq.clear(result);
+    return status;
+}
+
 /* ---- what is there ---- */
 
 static const char *kind_of(char kind)

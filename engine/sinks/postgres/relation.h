@@ -21,6 +21,11 @@ sheaf_status sheaf__postgres_has_columns(sheaf__postgres *session,
                                          const sheaf__postgres_relation *found, const char *columns,
                                          int n, bool *has, sheaf_error *err);
 
+/* Whether row-level security may hide rows of it from this user. */
+sheaf_status sheaf__postgres_hides_rows(sheaf__postgres *session,
+                                        const sheaf__postgres_relation *found, bool *hides,
+                                        sheaf_error *err);
+
 /*
  * What has this name in the table's schema? The first time tells which schema is meant, too.
  *
