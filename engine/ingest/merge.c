@@ -356,7 +356,8 @@ static sheaf_status enter_file(sheaf__rows_cursor *cursor, sheaf_error *err)
     cursor->at = cursor->chunk->end;
     sheaf__ranges_begin(cursor);
     status = sheaf__load_check_header(cursor->load, cursor->chunk, err);
-    sheaf__resume_begin_file(cursor->load, cursor->file);
+    if (status == SHEAF_OK)
+        status = sheaf__resume_begin_file(cursor->load, cursor->file, err);
     if (status == SHEAF_OK)
         status = sheaf__mark_file(cursor->load, cursor->chunk, err);
     return status < 0 ? status : take_header(cursor->load, cursor->chunk, err);

@@ -54,6 +54,15 @@ static bool is_closed(const sheaf__sink_target *target)
     return target->kind == SHEAF__SINK_FILE && target->format > SHEAF__JSONL;
 }
 
+/* The column that tells which file a row is from, if there is to be one, and its name is free. */
+static const char *file_column(const sheaf_added_column *added, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (added[i].origin == SHEAF_ORIGIN_FILE)
+            return added[i].name ? added[i].name : "file";
+    return NULL;
+}
+
 sheaf_status sheaf__resume_check(const sheaf_ingest_options *options,
                                  const sheaf__sink_target *target, sheaf_error *err)
 {
@@ -80,9 +89,13 @@ sheaf_status sheaf__resume_check(const sheaf_ingest_options *options,
     if (options->changed == SHEAF_CHANGED_REPLACE && kind == SHEAF__SINK_FILE)
         return refuse("the rows of one file cannot be replaced in a file",
                       "--changed append loads it beside them, --if-exists replace all anew", err);
-    if (options->changed == SHEAF_CHANGED_REPLACE && kind == SHEAF__SINK_POSTGRES)
-        return refuse("the rows of one file cannot be told from others in a table of PostgreSQL",
-                      "--changed append loads it beside them, --if-exists replace all anew", err);
+    if (options->changed == SHEAF_CHANGED_REPLACE && kind == SHEAF__SINK_POSTGRES &&
+        !file_column(options->added, options->n_added))
+        return refuse("the rows of one file are known in a table of PostgreSQL by a column that "
+                      "tells of it",
+                      "--add file, if the table was loaded with it, or --add file=NAME; "
+                      "--changed append loads it beside them, --if-exists replace all anew",
+                      err);
     return options->commit == SHEAF_COMMIT_PER_FILE ? check_per_file(options, kind, err) : SHEAF_OK;
 }
 
@@ -245,7 +258,8 @@ static sheaf_status judge(sheaf__load *load, const sheaf_file *found, const char
 static sheaf_status refuse_changed(const sheaf__load *load, const sheaf_file *first, size_t n,
                                    sheaf_error *err)
 {
-    bool can_replace = load->sink->ops->forget;
+    const sheaf__sink *sink = load->sink;
+    bool can_replace = sink->ops->forget && (!sink->forgets_by_column || sink->file_column);
     if (n == 1)
         sheaf_error_set(err, SHEAF_ECHANGED, "the file was changed since it was loaded");
     else
@@ -273,10 +287,10 @@ static sheaf_status refuse_new(const sheaf__load *load, const sheaf_ingest *inge
     return SHEAF_EEXIST;
 }
 
-/* All that the destination has of this path goes. */
-static sheaf_status forget(sheaf__load *load, const sheaf__ledger_file *entry, sheaf_error *err)
+sheaf_status sheaf__resume_forget(sheaf__load *load, const char *path, sheaf_error *err)
 {
     struct sheaf__resume *self = load->resume;
+    const sheaf__ledger_file *entry = sheaf__ledger_find(&self->held, path);
     bool done = load->summary->files_replaced > 0;
     sheaf_status status = SHEAF_OK;
     for (; entry && status == SHEAF_OK; entry = sheaf__ledger_previous(&self->held, entry)) {
@@ -319,6 +333,8 @@ static sheaf_status choose_files(sheaf__load *load, sheaf_error *err)
 {
     struct sheaf__resume *self = load->resume;
     const sheaf_file *first_changed = NULL;
+    bool replaces = load->options->changed == SHEAF_CHANGED_REPLACE;
+    bool later = self->per_file && load->sink->forgets_by_column;
     size_t n_changed = 0;
     size_t n = 0;
     for (size_t i = 0; i < load->n_files; i++) {
@@ -329,9 +345,8 @@ static sheaf_status choose_files(sheaf__load *load, sheaf_error *err)
         sheaf_status status = real_path(self, found, &path, err);
         if (status == SHEAF_OK)
             status = judge(load, found, path, &entry, &is, err);
-        if (status == SHEAF_OK && is == IS_CHANGED &&
-            load->options->changed == SHEAF_CHANGED_REPLACE)
-            status = forget(load, entry, err);
+        if (status == SHEAF_OK && is == IS_CHANGED && replaces && !later)
+            status = sheaf__resume_forget(load, path, err);
         if (status < 0)
             return status;
         if (is == IS_SAME) {
@@ -342,9 +357,8 @@ static sheaf_status choose_files(sheaf__load *load, sheaf_error *err)
         if (is == IS_CHANGED && !first_changed)
             first_changed = found;
         load->states[n] = load->states[i];
-        self->files[n++] = (sheaf__resume_file){
-            .entry = {.path = path},
-            .replaces = is == IS_CHANGED && load->options->changed == SHEAF_CHANGED_REPLACE};
+        self->files[n++] = (sheaf__resume_file){.entry = {.path = path},
+                                                .replaces = is == IS_CHANGED && replaces};
     }
     load->n_files = n;
     if (n_changed > 0 && load->options->changed == SHEAF_CHANGED_REFUSE)
@@ -413,9 +427,21 @@ static sheaf_status seed_selected(sheaf__load *load, sheaf_error *err)
     return SHEAF_OK;
 }
 
-sheaf_status sheaf__resume_check_columns(const sheaf__load *load, sheaf_error *err)
+/* Added columns come last, under names that are free. */
+static void name_file_column(sheaf__load *load)
+{
+    const sheaf__schema *schema = &load->schema;
+    for (size_t i = 0; i < schema->n_added; i++)
+        if (schema->rules->added[i].origin == SHEAF_ORIGIN_FILE)
+            load->sink->file_column =
+                schema->table->items[schema->table->n_items - schema->n_added + i].bytes;
+}
+
+sheaf_status sheaf__resume_check_columns(sheaf__load *load, sheaf_error *err)
 {
     const sheaf__names *table = load->schema.table;
+    if (load->sink)
+        name_file_column(load);
     if (!load->resume || !load->appends || !load->resume->sidecar.destination)
         return SHEAF_OK;
     const sheaf__ledger *held = &load->resume->held;
@@ -452,6 +478,7 @@ static sheaf_status plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_er
         return refuse_unknown(load, ingest, err);
     load->appends = appends && self->held.exists;
     self->is_closed = is_closed(&ingest->target);
+    load->sink->file_column = file_column(load->options->added, load->options->n_added);
     if (!load->appends) { /* all files are new, whatever was there */
         for (size_t i = 0; i < load->n_files && status == SHEAF_OK; i++)
             status = real_path(self, load->states[i].found, &self->files[i].entry.path, err);

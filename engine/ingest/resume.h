@@ -49,18 +49,25 @@ sheaf_if_exists sheaf__resume_if_exists(const sheaf_ingest_options *options);
 sheaf_status sheaf__resume_plan(sheaf__load *load, const sheaf_ingest *ingest, sheaf_error *err);
 
 /* All columns are known: are they the destination's? OK, ECOLUMNS. */
-sheaf_status sheaf__resume_check_columns(const sheaf__load *load, sheaf_error *err);
+sheaf_status sheaf__resume_check_columns(sheaf__load *load, sheaf_error *err);
 
 /* The sink has begun: of a file, which number has its first new row? */
 void sheaf__resume_number(sheaf__load *load);
 
-/* Rows of a file are about to come; all have come, or it is left out; it is accounted for. */
-void sheaf__resume_begin_file(sheaf__load *load, const sheaf__load_file *file);
+/*
+ * Rows of a file are about to come (file by file those that it had go now, with it); all have come,
+ * or it is left out; it is accounted for.
+ */
+sheaf_status sheaf__resume_begin_file(sheaf__load *load, const sheaf__load_file *file,
+                                      sheaf_error *err);
 sheaf_status sheaf__resume_end_file(sheaf__load *load, sheaf__load_file *file,
                                     const sheaf_file_report *report, sheaf_error *err);
 
 /* Whether rows of what the file was went, so that it cannot be left out. */
 bool sheaf__resume_replaces(const sheaf__load *load, const sheaf__load_file *file);
+
+/* All that the destination has of this path goes. */
+sheaf_status sheaf__resume_forget(sheaf__load *load, const char *path, sheaf_error *err);
 
 /* Before the commit: every file is still what was read. OK, ECHANGED, EIO. */
 sheaf_status sheaf__resume_verify(sheaf__load *load, sheaf_error *err);

@@ -27,13 +27,15 @@ void sheaf__resume_number(sheaf__load *load)
         load->sink->first_row = 1 + (load->appends ? sheaf__ledger_rows(&load->resume->held) : 0);
 }
 
-void sheaf__resume_begin_file(sheaf__load *load, const sheaf__load_file *file)
+sheaf_status sheaf__resume_begin_file(sheaf__load *load, const sheaf__load_file *file,
+                                      sheaf_error *err)
 {
     if (!load->resume || load->pass != SHEAF__PASS_ROWS)
-        return;
-    note_of(load, file)->entry.first_row = load->sink->first_row > 0
-                                               ? load->sink->first_row + load->sink->rows
-                                               : 0;
+        return SHEAF_OK;
+    const sheaf__sink *sink = load->sink;
+    sheaf__resume_file *note = note_of(load, file);
+    note->entry.first_row = sink->first_row > 0 ? sink->first_row + sink->rows : 0;
+    return note->replaces ? sheaf__resume_forget(load, note->entry.path, err) : SHEAF_OK;
 }
 
 /* All that is known of a file but its path, where its rows begin, and the hash of its content. */

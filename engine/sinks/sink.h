@@ -122,7 +122,9 @@ typedef struct sheaf__sink_ops {
      * (nothing, if rows are not to go behind others). A file is loaded, all its rows written: its
      * entry. A file of the ledger goes, with its rows (as many as there are of the same path, in
      * turn, before begin; *done is false at first, and behind it, if it cannot be said which rows
-     * they are). A file has another time, and nothing else.
+     * they are); of a sink that forgets by column also behind a checkpoint, before anything of the
+     * file is written: what is wrong begin tells, or whatever writes next. A file has another time,
+     * and nothing else.
      */
     sheaf_status (*held)(sheaf__sink *sink, sheaf__ledger *ledger, sheaf_error *err);
     sheaf_status (*record)(sheaf__sink *sink, const sheaf__ledger_file *file, sheaf_error *err);
@@ -156,6 +158,9 @@ struct sheaf__sink {
     bool wants_columns; /* it wants them typed */
     bool takes_back;    /* whatever was written */
     bool has_names;     /* before begin: the columns' names are those of a header */
+    /* Rows that it is to forget are known by a column of the table: before begin, that one. */
+    bool forgets_by_column;
+    const char *file_column; /* NULL: none tells which file a row is from */
     /* Before begin: threads that may do its work (pipeline.h), so many; NULL: there are none. */
     sheaf_executor *executor;
     size_t workers;
@@ -206,7 +211,7 @@ typedef struct sheaf__sink_target {
     bool append; /* instead: to the table of a database that is there */
     const sheaf_index *indexes;
     size_t n_indexes;
-    int connections; /* to a server, at once; 0: one */
+    int connections;          /* to a server, at once; 0: one */
     sheaf__codec compression; /* of a Parquet file's pages */
     const atomic_bool
         *stop; /* a write that is interrupted while this is true ends with ECANCELLED */

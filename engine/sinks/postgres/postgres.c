@@ -31,6 +31,7 @@
 #include "engine/sinks/postgres/names.h"
 #include "engine/sinks/postgres/rejects.h"
 #include "engine/sinks/postgres/relation.h"
+#include "engine/sinks/postgres/replace.h"
 #include "engine/sinks/postgres/session.h"
 #include "engine/sinks/postgres/sql.h"
 #include "engine/sinks/postgres/stages.h"
@@ -62,6 +63,7 @@ typedef struct postgres_sink {
     bool has_columns_mark; /* it is known */
     sheaf__postgres_rejects rejects;
     sheaf__postgres_ledger ledger;
+    sheaf__postgres_replace replaced; /* that are still to go */
 } postgres_sink;
 
 static postgres_sink *self_of(sheaf__sink *sink)
@@ -170,6 +172,20 @@ static sheaf_status begin_stages(postgres_sink *self, const sheaf_type *types, s
     return sheaf__postgres_stages_begin(self->stages, &shape, self->appends ? self->oid : "", err);
 }
 
+/* The files that were noted go, while nothing else is under way. */
+static sheaf_status let_go(postgres_sink *self, sheaf_error *err)
+{
+    const sheaf__postgres_replace_in in = {.session = &self->session,
+                                           .table = &self->table,
+                                           .oid = self->oid,
+                                           .columns = &self->existing,
+                                           .column = self->base.file_column,
+                                           .ledger = self->ledger.table,
+                                           .rejects = &self->rejects};
+    self->has_changes |= self->replaced.n_files > 0;
+    return sheaf__postgres_replace_flush(&self->replaced, &in, err);
+}
+
 static sheaf_status postgres_begin(sheaf__sink *sink, const sheaf__names *columns,
                                    const sheaf_type *types, sheaf_error *err)
 {
@@ -177,15 +193,15 @@ static sheaf_status postgres_begin(sheaf__sink *sink, const sheaf__names *column
     size_t n = columns->n_items;
     if (n > SHEAF__POSTGRES_COLUMNS_MAX)
         return too_many_columns(self, n, err);
-    if (n == 0) /* every file is empty: there is no table to make */
-        return SHEAF_OK;
+    sheaf_status status = let_go(self, err);
+    if (status < 0 || n == 0) /* every file is empty: there is no table to make */
+        return status;
     self->n_columns = n;
     self->names = sheaf_arena_new(self->arena, const char *, n);
     self->fits = sheaf_arena_new(self->arena, sheaf__fit, n);
     if (!self->names || !self->fits)
         return sheaf__error_memory(err, "the column names");
     memset(self->fits, 0, n * sizeof *self->fits);
-    sheaf_status status = SHEAF_OK;
     if (self->appends)
         status = sheaf__postgres_columns_match(&self->existing, columns, types, self->fits, err);
     if (status < 0) {
@@ -272,23 +288,7 @@ static sheaf_status put_some(postgres_sink *self, const sheaf__rows *rows, size_
     return self->rows.n_bytes >= PUT_BYTES ? send_rows(self, err) : SHEAF_OK;
 }
 
-static sheaf_status postgres_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
-{
-    postgres_sink *self = self_of(sink);
-    size_t row = 0;
-    if (self->skips_refused)
-        return write_all_or_none(self, rows, err);
-    sheaf_status status = self->stages ? SHEAF_OK : sheaf__postgres_lane_begin(&self->lane, err);
-    self->has_changes = true;
-    while (status == SHEAF_OK && row < rows->n_rows)
-        status = put_some(self, rows, &row, err);
-    if (status == SHEAF_OK && rows->flush && self->n_rows > 0)
-        status = send_rows(self, err);
-    sink->rows += rows->n_rows;
-    return status;
-}
-
-/* End whatever is under way, so that something else can be. */
+/* End whatever is under way, so that something else can be; and what was noted first. */
 static sheaf_status settle(postgres_sink *self, sheaf_error *err)
 {
     uint64_t n_rows = self->n_rows;
@@ -297,10 +297,30 @@ static sheaf_status settle(postgres_sink *self, sheaf_error *err)
                                        : SHEAF_OK;
     if (status == SHEAF_OK)
         status = sheaf__postgres_lane_end(&self->lane, &self->rows, n_rows, err);
+    if (status == SHEAF_OK)
+        status = let_go(self, err);
     if (status == SHEAF_OK && sheaf__postgres_rejects_wait(&self->rejects))
         status = sheaf__postgres_lane_savepoint(&self->lane, err);
     self->has_changes |= sheaf__postgres_rejects_wait(&self->rejects);
     return status < 0 ? status : sheaf__postgres_rejects_flush(&self->rejects, &self->session, err);
+}
+
+static sheaf_status postgres_write(sheaf__sink *sink, const sheaf__rows *rows, sheaf_error *err)
+{
+    postgres_sink *self = self_of(sink);
+    size_t row = 0;
+    if (self->skips_refused)
+        return write_all_or_none(self, rows, err);
+    sheaf_status status = self->replaced.n_files > 0 ? settle(self, err) : SHEAF_OK;
+    if (status == SHEAF_OK && !self->stages)
+        status = sheaf__postgres_lane_begin(&self->lane, err);
+    self->has_changes = true;
+    while (status == SHEAF_OK && row < rows->n_rows)
+        status = put_some(self, rows, &row, err);
+    if (status == SHEAF_OK && rows->flush && self->n_rows > 0)
+        status = send_rows(self, err);
+    sink->rows += rows->n_rows;
+    return status;
 }
 
 static sheaf_status postgres_reject(sheaf__sink *sink, const sheaf__rejected *rejected,
@@ -371,6 +391,14 @@ static sheaf_status postgres_record(sheaf__sink *sink, const sheaf__ledger_file 
     if (status == SHEAF_OK && sheaf__postgres_ledger_has_many(&self->ledger))
         status = settle_all(self, err);
     return status;
+}
+
+static sheaf_status postgres_forget(sheaf__sink *sink, const sheaf__ledger *ledger,
+                                    const sheaf__ledger_file *file, bool *done, sheaf_error *err)
+{
+    (void)ledger;
+    *done = true;
+    return sheaf__postgres_replace_note(&self_of(sink)->replaced, file, err);
 }
 
 static sheaf_status postgres_touch(sheaf__sink *sink, const sheaf__ledger_file *file,
@@ -487,6 +515,7 @@ static void postgres_destroy(sheaf__sink *sink)
     sheaf__postgres_rows_end(&self->rows);
     sheaf__postgres_rejects_end(&self->rejects);
     sheaf__postgres_ledger_end(&self->ledger);
+    sheaf__postgres_replace_end(&self->replaced);
     sheaf__arena_destroy(self->arena);
     free(self->lane.copy);
     free(self);
@@ -515,6 +544,7 @@ sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink 
                                         .take_back = postgres_take_back,
                                         .held = postgres_held,
                                         .record = postgres_record,
+                                        .forget = postgres_forget,
                                         .touch = postgres_touch,
                                         .checkpoint = postgres_checkpoint,
                                         .quarantine = postgres_quarantine,
@@ -531,6 +561,7 @@ sheaf_status sheaf__postgres_open(const sheaf__sink_target *target, sheaf__sink 
     self->lane.session = &self->session;
     self->base.wants_rows = true;
     self->base.wants_columns = self->base.takes_back = true;
+    self->base.forgets_by_column = true;
     self->skips_refused = target->append;
     self->arena = sheaf__arena_create(NULL, ARENA_CHUNK_BYTES);
     if (!self->arena)
