@@ -82,8 +82,14 @@ typedef enum sheaf_if_exists {
 /* What to do with a source file that was changed since the destination's ledger was told of it. */
 typedef enum sheaf_changed {
     SHEAF_CHANGED_REFUSE = 0, /* ECHANGED, before anything is read */
-    SHEAF_CHANGED_REPLACE,    /* its rows go, and all that it has now are loaded (SQLite) */
-    SHEAF_CHANGED_APPEND      /* all that it has now are loaded beside those that are there */
+    /*
+     * Its rows go, and all that it has now are loaded. In SQLite as long as no others were added or
+     * deleted; in PostgreSQL by a column of SHEAF_ORIGIN_FILE (<sheaf/schema.h>), which the table
+     * has and this load asks for, as long as it names the file as often as the ledger says that
+     * rows were loaded, and no other file. ECHANGED where that cannot be told; EINVAL of files.
+     */
+    SHEAF_CHANGED_REPLACE,
+    SHEAF_CHANGED_APPEND /* all that it has now are loaded beside those that are there */
 } sheaf_changed;
 
 /* What is all or nothing. */

@@ -24,6 +24,8 @@ KINDS = {
     "resumed": ["--resume"],
     "file by file": ["--resume", "--commit", "per-file"],
     "replaced": ["--if-exists", "replace"],
+    "changed": ["--resume", "--changed", "replace", "--add", "file"],
+    "changed, file by file": ["--resume", "--changed", "replace", "--add", "file", "--commit", "per-file"],
 }
 
 
@@ -56,9 +58,16 @@ class KilledTest(PostgresTest):
     def begin(self, kind):
         """Where the run that is ended goes on, or replaces, something is there."""
         self.drop()
+        now = {name: self.read(name) for name in ("in/0.csv", "in/3.csv")}
+        if "--changed" in KINDS[kind]:
+            for name, text in now.items():
+                self.write(name, text.replace(b"0,some", b"0,another"))
         if KINDS[kind]:
-            code, err = self.run_to_end(kind, "in/0.csv", "in/3.csv")
+            code, err = self.run_to_end(kind, *now)
             self.assertEqual(SKIPPED, code, err)
+        for name, text in now.items():
+            self.write(name, text)
+            os.utime(self.path(name), ns=(10**18, 10**18))
 
     def undisturbed(self, kind):
         seconds = []
