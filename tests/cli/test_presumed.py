@@ -18,7 +18,7 @@ from test_left_out import in_blocks
 PRESUMES = ["--memory", "1M"]  # no rows are kept: what is no sample is read only once
 SURVEYS = ["--executor", "processes"]
 SEED = int(os.environ.get("SHEAF_SEED", "0"))
-ROUNDS = int(os.environ.get("SHEAF_ROUNDS") or harness.rounds(40))
+ROUNDS = harness.rounds(30)
 SAME_TIME = dict(os.environ, SOURCE_DATE_EPOCH="1700000000")
 
 
