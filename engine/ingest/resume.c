@@ -40,6 +40,9 @@ static sheaf_status check_per_file(const sheaf_ingest_options *options, sheaf__s
     if (options->if_exists == SHEAF_IF_EXISTS_REPLACE)
         return refuse("what is replaced would be gone before all files are there",
                       "--commit per-file goes with --resume, and with a new table", err);
+    if (options->changed == SHEAF_CHANGED_REPLACE && kind == SHEAF__SINK_SQLITE)
+        return refuse("the rows of all changed files would be gone before any of the new is there",
+                      "--commit per-load replaces them with SQLite", err);
     if (options->quarantine || options->rejects_percent_max > 0)
         return refuse("a quarantine in a file, and a share of all records, are of a whole load",
                       "--commit per-file goes with the quarantine in the database, and with a "
