@@ -62,7 +62,7 @@ typedef struct counted_lines {
     uint64_t n;
 } counted_lines;
 
-/* How many lines end in [0, at), a CR LF that is cut there included; each is no less than the last. */
+/* How many lines end in [0, at), a CR LF cut there included. Each `at` is no less than the last. */
 static inline uint64_t lines_before(counted_lines *counted, const blob *text, size_t at)
 {
     size_t content;

@@ -14,7 +14,8 @@ esac
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$cc" -D_GNU_SOURCE -std=c11 -O2 -Wall -Wextra -Wno-missing-field-initializers -Werror -static -Itests/cross -I. -Iinclude \
+"$cc" -D_GNU_SOURCE -std=c11 -O2 -Wall -Wextra -Wno-missing-field-initializers -Werror -static \
+    -ffunction-sections -Wl,--gc-sections -Itests/cross -I. -Iinclude \
     tests/test_scan.c readers/scan/scan.c readers/scan/scalar.c readers/scan/neon.c \
     engine/core/error.c engine/core/text.c engine/core/utf8.c -o "$work/test_scan"
 for test in $(sed -n 's/^Test(scan, \([a-z0-9_]*\).*/\1/p' tests/test_scan.c); do
