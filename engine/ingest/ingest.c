@@ -400,6 +400,8 @@ static sheaf_status run_phases(sheaf_ingest *ingest, sheaf__load *load, sheaf_er
     sink->has_names = load->has_names;
     if (status == SHEAF_OK)
         status = sink->ops->begin(sink, load->schema.table, load->types, err);
+    if (sheaf__presume_refused(load, status))
+        status = sheaf__start_over(load, err);
     sheaf__traced_phase(load->traced.sink, &begun, "begin");
     sheaf__resume_number(load);
     if (status == SHEAF_OK)

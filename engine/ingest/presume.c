@@ -9,7 +9,7 @@
  * these types. The first that is none of them refutes the presumption, and the load starts over: it
  * is aborted, which leaves the destination as it was, and run again with the survey of all that
  * there is. The same happens where a survey would have left out a file before the first row of it
- * was written.
+ * was written, and where it would have met a fault before something else ended the run.
  *
  * So types are always those of all values. They cannot be too wide: what is presumed was met, and
  * the smallest type that holds some values, and also holds all others, is the smallest that holds
@@ -198,6 +198,12 @@ bool sheaf__presume_failed(const sheaf__load *load, const sheaf__chunk *fault)
 {
     return load->n_presumed > 0 && (load->pass != SHEAF__PASS_ROWS || fault->misfit ||
                                     (load->sets_aside && fault->file->presumed));
+}
+
+bool sheaf__presume_refused(const sheaf__load *load, sheaf_status status)
+{
+    return load->n_presumed > 0 && !load->sets_aside &&
+           (status == SHEAF_EINVAL || status == SHEAF_ECOLUMNS || status == SHEAF_EEXIST);
 }
 
 sheaf_status sheaf__start_over(sheaf__load *load, sheaf_error *err)

@@ -37,6 +37,10 @@ sheaf_status sheaf__presume_note_nulls(sheaf__chunk *chunk, const uint32_t *from
  * fails, with load->starts_over.
  */
 bool sheaf__presume_failed(const sheaf__load *load, const sheaf__chunk *fault);
+
+/* The same of what was asked for and cannot be, before the first row: a fault might come first. */
+bool sheaf__presume_refused(const sheaf__load *load, sheaf_status status);
+
 sheaf_status sheaf__start_over(sheaf__load *load, sheaf_error *err);
 
 /* All rows are read: the types are those that were presumed, or the load starts over. */

@@ -14,6 +14,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/path.h"
+#include "engine/ingest/presume.h"
 #include "engine/ingest/rejects.h"
 #include "engine/ingest/resume.h"
 #include "readers/repair.h"
@@ -354,7 +355,8 @@ sheaf_status sheaf__rejects_deliver(sheaf__load *load, sheaf__chunk *chunk,
         report->rejected++;
         load->n_rejected++;
         if (status == SHEAF_OK && most > 0 && load->n_rejected > most)
-            status = too_many(load, err);
+            status = chunk->file->presumed ? sheaf__start_over(load, err) /* or it is left out */
+                                           : too_many(load, err);
     }
     return status;
 }

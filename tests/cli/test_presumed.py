@@ -200,6 +200,12 @@ class Faults(PresumedTest):
         self.assert_alike("a.csv", "b.csv", "c.csv", "--max-errors", "100%", starts_over=0, code=SKIPPED)
         self.assert_alike("a.csv", "b.csv", "c.csv", "--max-errors", "10", code=FAULT)
 
+    def test_records_of_a_file_that_is_left_out_are_not_too_many(self):
+        self.put("a.csv", 30_000, lambda i: f"{i},{i}\n")
+        data = "a,b\n" + lines(30_000, lambda i: "1\n" if i % 1000 == 999 else f"{i},{i}\n")
+        self.write("b.csv.gz", gzip.compress(data.encode(), 1)[:-9])
+        self.assert_alike("a.csv", "b.csv.gz", "--max-errors", "10", starts_over=1, code=SKIPPED)
+
     def test_the_first_fault_is_told_wherever_it_stands(self):
         self.put("a.csv", 30_000, lambda i: "1\n" if i == 20_000 else f"{i},{i}\n")
         self.write("b.csv", "a,b\n1\n")
@@ -207,6 +213,20 @@ class Faults(PresumedTest):
         self.assert_alike("a.csv", "b.csv", "c.csv", "--on-error", "stop", code=FAULT)
         self.write("d.csv", "a,c\n1,2\n")
         self.assert_alike("a.csv", "d.csv", "--on-error", "stop", "--columns", "strict", code=FAULT)
+
+    def test_what_cannot_be_is_told_behind_the_first_fault(self):
+        self.put("a.csv", 30_000, lambda i: "1\n" if i == 20_000 else f"{i},{i}\n")
+        for asked in (["--select", "c"], ["--type", "c=int64"], ["--index", "c"]):
+            self.assert_alike("a.csv", *asked, "--on-error", "stop", code=FAULT)
+            self.assert_alike("a.csv", *asked)
+
+    def test_too_many_faults_in_a_file_that_is_left_out(self):
+        self.put("a.csv", 30_000, lambda i: f"{i},{i}\n")
+        text = "a,b\n" + lines(30_000, lambda i: "1\n" if i % 3000 == 2900 else f"{i},{i}\n")
+        self.write("b.csv.gz", gzip.compress(text.encode(), 1)[:-9])
+        self.assert_alike("a.csv", "b.csv.gz", "--max-errors", "5", starts_over=1, code=SKIPPED)
+        self.write("c.csv", text)
+        self.assert_alike("a.csv", "c.csv", "--max-errors", "5", code=FAULT)
 
     def test_where_it_cannot_start_over_nothing_is_presumed(self):
         self.put("a.csv", 30_000, lambda i: "x,y\n" if i == 20_000 else f"{i},{i}\n")
