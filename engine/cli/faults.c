@@ -98,6 +98,8 @@ void faults_settle(reporter *self, bool are_set_aside)
         }
         kind->n_waiting = 0;
     }
+    while (self->n_faults > 0 && self->faults[self->n_faults - 1].n == 0)
+        self->n_faults--; /* only a file had it that is left out */
 }
 
 void faults_abandon(reporter *self)

@@ -192,6 +192,13 @@ class Faults(PresumedTest):
             for on_error in ("quarantine", "stop", "skip-file"):
                 self.assert_alike(*names, "--on-error", on_error, destinations=("x.db", "x.parquet"))
 
+    def test_kinds_of_faults_are_told_in_the_order_of_files_that_stay(self):
+        damaged = "a,b\n" + lines(30_000, lambda i: "1\n" if i % 9000 == 8500 else f"{i},{i}\n")
+        self.write("a.csv.gz", gzip.compress(damaged.encode(), 1)[:-9])
+        self.put("b.csv", 30_000, lambda i: '1,"x" y\n' if i % 9000 == 7000 else "1\n" if i % 9000 == 8000 else "1,2\n")
+        told = self.assert_alike("a.csv.gz", "b.csv", starts_over=1, code=SKIPPED)[2]
+        self.assertLess(told.index(b"(quote), in"), told.index(b"(short), in"))
+
     def test_a_file_that_was_misjudged(self):
         self.put("a.csv", 20_000, lambda i: f"{i},1\n")
         self.put("b.csv", 30_000, lambda i: f"{i},2\n" if i < 10_000 else "1\n")
