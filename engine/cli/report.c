@@ -174,7 +174,7 @@ static void print_notes(const reporter *self, const sheaf_summary *sum, FILE *ou
     note(out, &any, sum->columns_renamed, "column renamed for the database",
          "columns renamed for the database");
     note_left_out(out, &any, sum);
-    note(out, &any, sum->starts_over, "start over: a type was wider than its samples", "");
+    note(out, &any, sum->starts_over, "start over: a file was not as its samples", "");
     note(out, &any, passed.other, "file of another ending passed over",
          "files of other endings passed over");
     note(out, &any, passed.hidden, "hidden name passed over", "hidden names passed over");

@@ -150,7 +150,7 @@ typedef struct sheaf_summary {
     uint64_t rows_replaced;
     uint64_t files_gone;      /* that it has, and that are no more */
     uint64_t files_committed; /* with PER_FILE: that are safe, whatever came behind them */
-    uint64_t starts_over;     /* 1: samples of large files had not told their types (typing) */
+    uint64_t starts_over;     /* 1: large files were not as their samples (typing) */
 } sheaf_summary;
 
 typedef struct sheaf_progress {
@@ -222,11 +222,11 @@ typedef struct sheaf_ingest_options {
      * Types are those of all values. So before the first row is written files are read to their
      * end, and their rows are kept meanwhile (memory_bytes). Where there is no room for those of a
      * file, its types are presumed from samples, and each value is verified when it is read again:
-     * if one is of a type that is wider, nothing of the load stays, and it starts over, with all
-     * files read to their end beforehand (summary.starts_over). It begins with that where it could
-     * not start over: with SKIP_FILE, PER_FILE, processes, and if any file is a stream (which is
-     * kept in a temporary file, $TMPDIR), or the destination standard output. "null:" looks at
-     * every value once.
+     * if one is of a type that is wider, or the file is to be left out, nothing of the load stays,
+     * and it starts over, with all files read to their end beforehand (summary.starts_over). It
+     * begins with that where it could not start over: with SKIP_FILE, PER_FILE, processes, and if
+     * any file is a stream (which is kept in a temporary file, $TMPDIR), or the destination
+     * standard output. "null:" looks at every value once.
      */
     sheaf_typing typing;
     const sheaf_column_type *types; /* asked for: a value that is none is its record's fault */

@@ -104,7 +104,7 @@ class Types(PresumedTest):
     def test_a_summary_notes_it(self):
         self.put(surprise="n/a,x,1")
         run = self.expect(CLEAN, "ingest", "a.csv", "-o", "y.db", *PRESUMES)
-        self.assertIn(b"notes   1 start over: a type was wider than its samples", run.out)
+        self.assertIn(b"notes   1 start over: a file was not as its samples", run.out)
 
     def test_where_samples_show_it_nothing_is_presumed(self):
         for at in (0.01, 0.9999):
