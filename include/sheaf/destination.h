@@ -86,7 +86,8 @@ typedef enum sheaf_changed {
      * Its rows go, and all that it has now are loaded. In SQLite as long as no others were added or
      * deleted; in PostgreSQL by a column of SHEAF_ORIGIN_FILE (<sheaf/schema.h>), which the table
      * has and this load asks for, as long as it names the file as often as the ledger says that
-     * rows were loaded, and no other file. ECHANGED where that cannot be told; EINVAL of files.
+     * rows were loaded, and no other file. ECHANGED where that cannot be told, ECOLUMNS where the
+     * table has no such column, EINVAL where none is asked for; EINVAL of files.
      */
     SHEAF_CHANGED_REPLACE,
     SHEAF_CHANGED_APPEND /* all that it has now are loaded beside those that are there */

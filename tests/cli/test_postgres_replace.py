@@ -364,6 +364,15 @@ class Refused(ReplaceTest):
                  "ALTER TABLE other ADD FOREIGN KEY (n) REFERENCES t (n)", "violates foreign key constraint"),
                 ("ALTER TABLE t ADD UNIQUE (n); ALTER TABLE t ADD of bigint REFERENCES t (n) ON DELETE CASCADE; "
                  "UPDATE t SET of = 4 WHERE n > 99", "would delete 3 others and insert 0"),
+                ("CREATE RULE r AS ON DELETE TO t DO INSTEAD UPDATE t SET text = 'gone' WHERE n = OLD.n RETURNING t.*",
+                 "of the 5 rows of changed files 5 would stay"),
+                ("ALTER TABLE t ADD UNIQUE (n); CREATE TABLE other (n bigint REFERENCES t (n) ON DELETE CASCADE); "
+                 "INSERT INTO other VALUES (3), (4), (100)", "2 rows that refer to rows of changed files would be deleted"),
+                ("ALTER TABLE t ADD UNIQUE (n); CREATE TABLE other (n bigint REFERENCES t (n) ON DELETE SET NULL) "
+                 "PARTITION BY RANGE (n); CREATE TABLE other1 PARTITION OF other DEFAULT; INSERT INTO other VALUES (3)",
+                 "1 rows that refer to rows of changed files would be deleted or altered"),
+                ("ALTER TABLE t ADD UNIQUE (n); ALTER TABLE t ADD of bigint REFERENCES t (n) ON DELETE SET NULL; "
+                 "UPDATE t SET of = 4 WHERE n > 99", "3 rows that refer"),
                 (body.format("RETURN NULL;", "BEFORE DELETE", "FOR EACH ROW").replace(" ON t ", " ON t_ledger "),
                  "the ledger gave up 0 of 1 entries")):
             with self.subTest(change=change):
@@ -373,6 +382,30 @@ class Refused(ReplaceTest):
                 self.psql(change)
                 self.change_a()
                 self.expect_refused(says=says)
+
+    def test_a_server_that_counts_no_rows(self):
+        """Where nothing can do more than what the statement says, they need not be counted."""
+        self.psql(f"ALTER DATABASE {self.database} SET track_counts = off")
+        self.begin()
+        self.change_a()
+        self.psql("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN DELETE FROM t WHERE n = OLD.n + 99; RETURN NULL; END$$; "
+                  "CREATE TRIGGER x AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION f()")
+        self.expect_refused(says="the server counts no rows")
+        self.drop()
+        self.write_rows("in/a.csv", 5)
+        self.begin()
+        self.change_a()
+        self.assertEqual((1, 5, 7), self.replace())
+
+    def test_rows_that_refer_to_those_that_stay(self):
+        self.begin()
+        self.psql("ALTER TABLE t ADD UNIQUE (n); CREATE TABLE other (n bigint REFERENCES t (n) ON DELETE CASCADE); "
+                  "CREATE TABLE late (n bigint REFERENCES t (n) DEFERRABLE INITIALLY DEFERRED); "
+                  "INSERT INTO other VALUES (100); INSERT INTO late VALUES (3)")
+        self.change_a()
+        self.write_rows("in/a.csv", 6)
+        self.assertEqual((1, 5, 6), self.replace())
+        self.assertEqual("100\n", self.psql("SELECT n FROM other"))
 
     def test_a_collation_that_takes_names_for_one(self):
         self.psql("CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false); "

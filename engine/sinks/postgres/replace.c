@@ -224,21 +224,30 @@ static sheaf_status check_names(const sheaf__postgres_replace_in *in, const tall
 
 /* ---- rows ---- */
 
-/* Rows of the table that this session has deleted, and inserted, as the server counts them. */
+/* What this session has done in the transaction, as the server counts rows. */
 typedef struct counters {
-    uint64_t deleted;
+    uint64_t deleted; /* of the table */
     uint64_t inserted;
+    uint64_t referring; /* deleted or updated, where a foreign key refers to the table */
     bool are_kept;
+    bool are_needed; /* something might do more than what a statement says */
 } counters;
 
 static sheaf_status count(const sheaf__postgres_replace_in *in, counters *counted, sheaf_error *err)
 {
     static const char sql[] =
+        "WITH tree AS (SELECT $1::pg_catalog.oid AS relid UNION "
+        "SELECT relid FROM pg_catalog.pg_partition_tree($1::pg_catalog.regclass)), "
+        "refer AS (SELECT DISTINCT conrelid AS relid FROM pg_catalog.pg_constraint "
+        "WHERE contype = 'f' AND confrelid IN (SELECT relid FROM tree)) "
         "SELECT pg_catalog.sum(pg_catalog.pg_stat_get_xact_tuples_deleted(t.relid)), "
         "pg_catalog.sum(pg_catalog.pg_stat_get_xact_tuples_inserted(t.relid)), "
-        "pg_catalog.current_setting('track_counts') "
-        "FROM (SELECT $1::pg_catalog.oid AS relid UNION "
-        "SELECT relid FROM pg_catalog.pg_partition_tree($1::pg_catalog.regclass)) AS t";
+        "(SELECT pg_catalog.sum(pg_catalog.pg_stat_get_xact_tuples_updated(r.relid) + "
+        "CASE WHEN r.relid IN (SELECT relid FROM tree) THEN 0 "
+        "ELSE pg_catalog.pg_stat_get_xact_tuples_deleted(r.relid) END) FROM refer r), "
+        "pg_catalog.current_setting('track_counts') = 'on', "
+        "pg_catalog.bool_or(c.relhastriggers OR c.relhasrules) "
+        "FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.relid";
     PGresult *result;
     sheaf_status status = sheaf__postgres_query(in->session, sql, 1, &in->oid, replacing, &result,
                                                 err);
@@ -246,28 +255,49 @@ static sheaf_status count(const sheaf__postgres_replace_in *in, counters *counte
         return status;
     counted->deleted = strtoull(sheaf__pq.getvalue(result, 0, 0), NULL, 10);
     counted->inserted = strtoull(sheaf__pq.getvalue(result, 0, 1), NULL, 10);
-    counted->are_kept = strcmp(sheaf__pq.getvalue(result, 0, 2), "on") == 0;
+    counted->referring = strtoull(sheaf__pq.getvalue(result, 0, 2), NULL, 10);
+    counted->are_kept = sheaf__pq.getvalue(result, 0, 3)[0] == 't';
+    counted->are_needed = sheaf__pq.getvalue(result, 0, 4)[0] == 't';
     sheaf__pq.clear(result);
     return SHEAF_OK;
 }
 
-/* A trigger, or a foreign key of the table to itself, may delete others, or bring them back. */
+/*
+ * A rule may keep rows that the statement says are gone; a trigger or a foreign key may take others
+ * or bring them back; and rows that refer to them may go with them, though their keys come again.
+ */
 static sheaf_status check_others(const sheaf__postgres_replace_in *in, const tally *told,
                                  const counters *before, sheaf_error *err)
 {
     counters after;
     sheaf_status status = count(in, &after, err);
-    if (status < 0 || !after.are_kept)
+    if (status < 0 || (!after.are_kept && !after.are_needed))
         return status;
     uint64_t n_deleted = after.deleted - before->deleted;
     uint64_t n_inserted = after.inserted - before->inserted;
-    if (n_deleted == told->all && n_inserted == 0)
+    uint64_t n_referring = after.referring - before->referring;
+    if (after.are_kept && n_deleted == told->all && n_inserted == 0 && n_referring == 0)
         return SHEAF_OK;
-    sheaf_error_set(err, SHEAF_EDATABASE,
-                    "with the %" PRIu64 " rows of changed files a trigger or a foreign key of the "
-                    "table would delete %" PRIu64 " others and insert %" PRIu64 ": nothing was "
-                    "committed",
-                    told->all, n_deleted - told->all, n_inserted);
+    if (!after.are_kept)
+        sheaf_error_set(err, SHEAF_EDATABASE,
+                        "it cannot be seen what triggers, rules or foreign keys of the table do: "
+                        "the server counts no rows (track_counts is off)");
+    else if (n_deleted < told->all)
+        sheaf_error_set(err, SHEAF_EDATABASE,
+                        "of the %" PRIu64 " rows of changed files %" PRIu64
+                        " would stay: nothing was committed",
+                        told->all, told->all - n_deleted);
+    else if (n_deleted > told->all || n_inserted > 0)
+        sheaf_error_set(err, SHEAF_EDATABASE,
+                        "with the %" PRIu64 " rows of changed files a trigger or a foreign key of "
+                        "the table would delete %" PRIu64 " others and insert %" PRIu64
+                        ": nothing was committed",
+                        told->all, n_deleted - told->all, n_inserted);
+    else
+        sheaf_error_set(err, SHEAF_EDATABASE,
+                        "%" PRIu64 " rows that refer to rows of changed files would be deleted or "
+                        "altered: nothing was committed",
+                        n_referring);
     sheaf__error_source(err, in->session->shown);
     sheaf_error_hint(err, "%s", other_ways);
     return SHEAF_EDATABASE;

@@ -5,7 +5,7 @@
  * A row of PostgreSQL has no number that stays. It is known by a column that tells of each row
  * which file it is from (--add file), and that column is believed as far as it agrees with the
  * ledger: of each name there are as many rows as the ledger says were loaded, all entries of that
- * name are to go, and deleting takes these rows and no others.
+ * name are to go, and deleting takes these rows and no others, nor any that refer to them.
  */
 #ifndef SHEAF_SINKS_POSTGRES_REPLACE_H
 #define SHEAF_SINKS_POSTGRES_REPLACE_H
@@ -41,7 +41,8 @@ sheaf_status sheaf__postgres_replace_note(sheaf__postgres_replace *self,
 /*
  * Let all go that were noted, in the session's transaction, while nothing else is under way.
  *
- * Returns    OK; ECHANGED: it cannot be said which rows they are; EDATABASE, ECANCELLED, ENOMEM.
+ * Returns    OK; ECHANGED: it cannot be said which rows they are; ECOLUMNS: the table has no column
+ *            that could; EDATABASE: others would go with them, or some stay; ECANCELLED, ENOMEM.
  */
 sheaf_status sheaf__postgres_replace_flush(sheaf__postgres_replace *self,
                                            const sheaf__postgres_replace_in *in, sheaf_error *err);
