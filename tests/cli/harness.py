@@ -379,6 +379,15 @@ def rounds(n):
     return max(2, n * TIMES_AS_MANY // (5 if FEW_ROUNDS else 1))
 
 
+def some_of(ways, turn, n=2):
+    """Ways to do the same, for a test that has many things to do in each: n of them here, others at each turn, so that
+    all get theirs; every one in a long run.
+    """
+    if TIMES_AS_MANY > 1:
+        return ways
+    return [ways[(turn * n + i) % len(ways)] for i in range(min(n, len(ways)))]
+
+
 def sql_name(name):
     return '"' + name.replace('"', '""') + '"'
 

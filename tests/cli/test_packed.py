@@ -137,14 +137,14 @@ class Damaged(PackedTest):
     def test_rows_of_a_damaged_file_are_taken_back(self):
         self.write("1.csv", "id,name,nothing\n" + rows(100_000))
         self.write("3.csv", "id,name,nothing\n" + rows(60_000, 7))
-        for n in (1000, 70_000, 250_000):
+        for turn, n in enumerate((1000, 70_000, 250_000)):
             with self.subTest(n=n):
                 data = gzip.compress(("id,name,nothing\n" + rows(n)).encode())
                 self.write("2.csv.gz", data[:-20])
                 self.assert_packed("1.csv", "3.csv")
                 expected = {ending: self.read("x." + ending) for ending in ENDINGS}
-                for ending in ENDINGS:
-                    for way in WAYS:
+                for i, ending in enumerate(ENDINGS):
+                    for way in harness.some_of(WAYS, turn * len(ENDINGS) + i):
                         self.expect(SKIPPED, "ingest", "1.csv", "2.csv.gz", "3.csv", "-o", "x." + ending,
                                     "--if-exists", "replace", "--on-error", "quarantine", *way)
                         self.assertEqual(expected[ending], self.read("x." + ending), (ending, way))

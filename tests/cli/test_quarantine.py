@@ -668,9 +668,12 @@ class EveryWay(QuarantineTest):
             self.write(f"d/small{i}.csv", b"id,b,c\n" + b"\n".join(
                 dirty.make_record(rng, 3, b",", 0.3, 60) for _ in range(20)))
 
-    def compare(self, where, *args, read):
+    def compare(self, where, *args, read, turn=0):
         seen = {}
-        for way in self.WAYS:
+        ways = self.WAYS
+        if harness.FEW_ROUNDS:  # the first is what the others are compared with
+            ways = [ways[0], *harness.some_of(ways[1:], turn, 5)]
+        for way in ways:
             facts = self.facts("d", "-o", where, "--if-exists", "replace", "--max-record", "2000", *args, *way)
             found = [{key: facts[key] for key in self.SAME}, *read()]
             seen.setdefault("found", found)
@@ -687,10 +690,10 @@ class EveryWay(QuarantineTest):
                         self.sql("x.db", "SELECT * FROM x_quarantine ORDER BY rowid;"),
                         self.sql("x.db", ".schema")]
         self.compare("x.db", read=read)
-        self.compare("x.db", "--text", read=read)
+        self.compare("x.db", "--text", read=read, turn=1)
 
     def test_into_nothing(self):
-        self.compare("null:", "--quarantine", "q.jsonl", read=lambda: [self.read("q.jsonl")])
+        self.compare("null:", "--quarantine", "q.jsonl", read=lambda: [self.read("q.jsonl")], turn=1)
 
     def test_a_table_has_the_quarantine_of_a_file(self):
         self.facts("d", "-o", "x.csv", "--max-record", "2000")
