@@ -403,7 +403,7 @@ class Connection(PostgresTest):
         run = self.expect(USAGE, "ingest", "a.csv", "-o", self.uri, "--table", "t", "--format", "csv")
         self.assertIn("a format is for standard output", run.error_text)
         run = self.expect(USAGE, "ingest", "a.csv", "-o", self.uri, "--table", "t", "--resume", "--changed", "replace")
-        self.assertIn("cannot be told from others", run.error_text)
+        self.assertIn("--add file", run.error_text)
 
 
 if __name__ == "__main__":

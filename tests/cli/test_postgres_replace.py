@@ -274,6 +274,14 @@ class Refused(ReplaceTest):
             self.write("in/a.csv", "n\n1\n")
             self.expect_refused(says=f"the ledger tells of 3, the table's column 'file' of {max(n, 1)}", source="in/a.csv")
 
+    def test_a_column_that_the_files_had_and_have_no_more(self):
+        """Then it is not what tells which rows are a file's, whatever stands in it."""
+        self.write("in/a.csv", "n,file\n1,in/b.csv\n")
+        self.write("in/b.csv", "n,file\n2,in/a.csv\n")
+        self.begin()
+        self.write("in/a.csv", "n\n3\n")
+        self.expect_refused("in/a.csv", says="a column that may be meant instead of 'file'")
+
     def test_rows_that_others_have_changed(self):
         for n, change in ((4, "DELETE FROM t WHERE n = 3"), (6, "INSERT INTO t VALUES (9, 'mine', 'in/a.csv')"),
                           (4, "UPDATE t SET file = 'in/b.csv' WHERE n = 0"), (4, "UPDATE t SET file = NULL WHERE n = 0"),

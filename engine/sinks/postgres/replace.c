@@ -136,16 +136,33 @@ static sheaf_status refuse_column(const sheaf__postgres_replace_in *in, const ch
     return SHEAF_ECOLUMNS;
 }
 
+/*
+ * Whether a column is called as one that is added beside another of this name: "file_2". It may be
+ * what told of the rows when the files had a column "file", which those of this load have not.
+ */
+static bool may_be_instead(const char *name, const char *column)
+{
+    size_t n = strlen(column);
+    if (strncmp(name, column, n) != 0 || name[n] != '_')
+        return false;
+    const char *number = name + n + 1;
+    return *number && number[strspn(number, "0123456789")] == '\0';
+}
+
 static sheaf_status check_column(const sheaf__postgres_replace_in *in, sheaf_error *err)
 {
-    size_t i = 0;
-    while (i < in->columns->n && strcmp(in->columns->items[i].name, in->column) != 0)
-        i++;
-    if (i == in->columns->n)
+    const sheaf__postgres_column *found = NULL;
+    for (size_t i = 0; i < in->columns->n; i++) {
+        const sheaf__postgres_column *column = &in->columns->items[i];
+        if (may_be_instead(column->name, in->column))
+            return refuse_column(in, "has a column that may be meant instead of", err);
+        if (strcmp(column->name, in->column) == 0)
+            found = column;
+    }
+    if (!found)
         return refuse_column(in, "has no column", err);
-    const sheaf__postgres_column *column = &in->columns->items[i];
-    bool is_text = column->is_known &&
-                   (column->fit.kind == SHEAF__FIT_TEXT || column->fit.kind == SHEAF__FIT_VARCHAR);
+    bool is_text = found->is_known &&
+                   (found->fit.kind == SHEAF__FIT_TEXT || found->fit.kind == SHEAF__FIT_VARCHAR);
     return is_text ? SHEAF_OK : refuse_column(in, "has no column of text", err);
 }
 
