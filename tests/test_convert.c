@@ -39,7 +39,7 @@ static sheaf__kinds kind_of(const char *text, sheaf__value *value)
 Test(convert, a_float_is_the_one_that_strtod_finds, .timeout = LIMIT)
 {
     char text[64];
-    for (int i = 0; i < 400000; i++) {
+    for (size_t i = 0; i < rounds(400000); i++) {
         uint64_t bits = random_next(&seed);
         double value;
         memcpy(&value, &bits, sizeof value);
@@ -63,7 +63,7 @@ Test(convert, a_float_is_the_one_that_strtod_finds, .timeout = LIMIT)
 Test(convert, an_integer_is_the_one_that_strtoll_finds, .timeout = LIMIT)
 {
     char text[64];
-    for (int i = 0; i < 200000; i++) {
+    for (size_t i = 0; i < rounds(200000); i++) {
         long long expected = (long long)(random_next(&seed) >> below(64)) * (below(2) ? 1 : -1);
         sheaf__value found;
         snprintf(text, sizeof text, "%lld", expected);
@@ -295,7 +295,7 @@ static void fill_column(column *c, sheaf_type type)
 Test(convert, several_at_once_are_what_they_are_one_by_one, .timeout = LIMIT)
 {
     static column c;
-    for (int i = 0; has_several() && i < 60000; i++) {
+    for (size_t i = 0; has_several() && i < rounds(60000); i++) {
         fill_column(&c, several_types[i % 3]);
         assert_same(several_types[i % 3], &c);
     }

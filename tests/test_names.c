@@ -284,7 +284,7 @@ Test(schema, names_random_headers_well)
     static const char *const parts[] = {"",      "~",       "a",       "a_2",       "a_3",
                                         "a_2_2", "column1", "column2", "column2_2", "_2"};
     uint64_t seed = 19;
-    for (int i = 0; i < 20000; i++) {
+    for (size_t i = 0; i < rounds(20000); i++) {
         char text[256] = "";
         const char *asked[12];
         size_t n_columns = 1 + random_below(&seed, 12);

@@ -254,14 +254,15 @@ ParameterizedTest(uint64_t *seed, reader_random, documents_have_the_rows_and_fau
 {
     kit with = kit_create();
     tally met = {0};
-    check_random(&with, *seed, 1000, &met);
+    check_random(&with, *seed, rounds(1000), &met);
     /* The documents are worth reading: enough are whole, and every fault is met often. */
-    cr_assert_gt(met.whole, 300, "%d", (int)met.whole);
-    cr_assert_gt(met.rows, 2000, "%d", (int)met.rows);
-    cr_assert_gt(met.faults[-SHEAF_ESHAPE], 30, "%d", (int)met.faults[-SHEAF_ESHAPE]);
-    cr_assert_gt(met.faults[-SHEAF_EQUOTE], 30, "%d", (int)met.faults[-SHEAF_EQUOTE]);
-    cr_assert_gt(met.faults[-SHEAF_EENCODING], 30, "%d", (int)met.faults[-SHEAF_EENCODING]);
-    cr_assert_gt(met.faults[-SHEAF_ELIMIT], 30, "%d", (int)met.faults[-SHEAF_ELIMIT]);
+    cr_assert_gt(met.whole, rounds(300), "%d", (int)met.whole);
+    cr_assert_gt(met.rows, rounds(2000), "%d", (int)met.rows);
+    cr_assert_geq(met.faults[-SHEAF_ESHAPE], rounds(20), "%d", (int)met.faults[-SHEAF_ESHAPE]);
+    cr_assert_geq(met.faults[-SHEAF_EQUOTE], rounds(20), "%d", (int)met.faults[-SHEAF_EQUOTE]);
+    cr_assert_geq(met.faults[-SHEAF_EENCODING], rounds(20), "%d",
+                  (int)met.faults[-SHEAF_EENCODING]);
+    cr_assert_geq(met.faults[-SHEAF_ELIMIT], rounds(20), "%d", (int)met.faults[-SHEAF_ELIMIT]);
     kit_destroy(&with);
 }
 
@@ -270,23 +271,23 @@ Test(reader_random, large_documents_have_the_rows_of_libcsv)
 {
     uint64_t seed = 7;
     kit with = kit_create();
-    for (int i = 0; i < 12; i++) {
+    for (size_t i = 0; i < rounds(12); i++) {
         blob document = {0};
         add_table(&document, &seed, ',', 20000 + random_below(&seed, 20000), true);
-        if (i % 4 == 3)
+        if (i % 4 == 1)
             document.bytes[document.n_bytes - 100] = 0xFF;
         expectation expected = expect(document.bytes, document.n_bytes, ',', 64 << 20);
-        cr_assert_eq(expected.status < 0, i % 4 == 3);
+        cr_assert_eq(expected.status < 0, i % 4 == 1);
         sheaf_file file = write_file("a.csv", document.bytes, document.n_bytes);
         outcome got = read_with(&with, &file, &plain_options, 1 + random_below(&seed, 300000));
         check_outcome(&got, &expected, document.bytes, 100, "large");
-        cr_assert(blob_equal(&got.rows, &expected.rows), "document %d", i);
+        cr_assert(blob_equal(&got.rows, &expected.rows), "document %zu", i);
         blob_free(&got.rows);
         blob packed = random_gzip(&seed, &document);
         file = write_file("a.csv.gz", packed.bytes, packed.n_bytes);
         got = read_with(&with, &file, &plain_options, 1 + random_below(&seed, 300000));
         check_outcome(&got, &expected, document.bytes, 100, "large gzip");
-        cr_assert(blob_equal(&got.rows, &expected.rows), "document %d", i);
+        cr_assert(blob_equal(&got.rows, &expected.rows), "document %zu", i);
         blob_free(&got.rows);
         blob_free(&packed);
         blob_free(&expected.rows);

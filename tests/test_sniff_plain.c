@@ -151,20 +151,20 @@ Test(sniff_plain, both_ways_agree_on_random_tables)
     uint64_t seed = 1;
     char bytes[2000];
     size_t n_plain = 0;
-    for (int i = 0; i < 20000; i++) {
+    for (size_t i = 0; i < rounds(20000); i++) {
         size_t n = make_table(bytes, &seed);
         sheaf__sniff_text text = text_of(bytes, n - random_below(&seed, 2), i % 3 > 0);
         sheaf_dialect told = {.delimiter = i % 5 == 0 ? ',' : 0, .header = i % 7 == 0 ? 1 : 0};
         n_plain += check_both(&text, &told, i % 11 == 0 ? "\t ;,"[i % 4] : 0);
     }
-    cr_assert_gt(n_plain, 1000, "%zu", n_plain);
+    cr_assert_gt(n_plain, rounds(1000), "%zu", n_plain);
 }
 
 Test(sniff_plain, any_bytes_are_sniffed)
 {
     static const char alphabet[] = ",;\t|\"'\\#% \n\r\n1a:-\0\x1f";
     uint64_t seed = 2;
-    for (int i = 0; i < 6000; i++) {
+    for (size_t i = 0; i < rounds(6000); i++) {
         size_t n = random_below(&seed, 300);
         uint8_t *bytes = malloc(n + 1); /* of its own, for the sanitizer to see its end */
         cr_assert_not_null(bytes);

@@ -218,7 +218,7 @@ Test(stream_kept, rows_are_those_of_reading_again)
     static const sheaf_column_type asked[] = {{.column = "c0", .type = SHEAF_TYPE_TEXT},
                                               {.column = "c0", .type = SHEAF_TYPE_FLOAT64},
                                               {.column = "c0", .type = SHEAF_TYPE_DATE}};
-    for (int round = 0; round < 300; round++) {
+    for (size_t round = 0; round < rounds(300); round++) {
         write_random_files();
         sheaf_ingest_options options = {.workers = 1 + (int)below(3),
                                         .chunk_bytes = chunks[below(4)],
@@ -235,7 +235,7 @@ Test(stream_kept, rows_are_those_of_reading_again)
         options.memory_bytes = below(2) ? 0 : ((size_t)1 << 20) + below(60000);
         options.workers = 1 + (int)below(3);
         blob kept = outcome(options);
-        cr_assert(blob_equal(&read_again, &kept), "round %d, %d workers, chunks of %zu", round,
+        cr_assert(blob_equal(&read_again, &kept), "round %zu, %d workers, chunks of %zu", round,
                   options.workers, options.chunk_bytes);
         blob_free(&read_again);
         blob_free(&kept);

@@ -376,7 +376,12 @@ class SheafTest(unittest.TestCase):
 
 def rounds(n):
     """How many rounds of random input a test makes: as support.h has it."""
-    return max(2, n * TIMES_AS_MANY // (5 if FEW_ROUNDS else 1))
+    return max(2, n * TIMES_AS_MANY // (10 if FEW_ROUNDS else 1))
+
+
+def large(n):
+    """How much of a large input it takes: a quarter where reading costs several times as much."""
+    return n // 4 if FEW_ROUNDS else n
 
 
 def some_of(ways, turn, n=2):

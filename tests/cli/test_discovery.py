@@ -347,7 +347,7 @@ class Names(DiscoveryTest):
 class Scale(DiscoveryTest):
     """A hundred thousand files, and 64 descriptors to read them with."""
 
-    FOLDERS, FILES = 100, 1000
+    FOLDERS, FILES = 100, harness.large(1000)
 
     def setUp(self):
         super().setUp()

@@ -521,7 +521,7 @@ class Misjudged(SheafTest):
             self.check(["good.csv", "most.csv", "half.csv"], 1, 1 + n_records - n_records // 2, n_records // 2)
 
     def test_their_columns_stay_whoever_reads_them_wherever_to(self):
-        self.write("bad.csv", "x,y\n" + "1,2,3\n" * 200_000 + "1,2\n" * 50_000)
+        self.write("bad.csv", "x,y\n" + "1,2,3\n" * harness.large(200_000) + "1,2\n" * harness.large(50_000))
         self.write("none.csv", "u,v\n1\n")
         self.write("good.csv", "a,b\n1,2\n")
         seen = set()
@@ -535,7 +535,7 @@ class Misjudged(SheafTest):
 
     def test_large_ones_too(self):
         self.write("good.csv", b"a,b\n1,2\n")
-        self.write("most.csv", self.text(400_000, 210_000))
+        self.write("most.csv", self.text(harness.large(400_000), harness.large(210_000)))
         self.check(["good.csv", "most.csv", "good.csv"], 1, 2, 0)
 
     def test_what_is_said_of_them(self):
@@ -560,7 +560,7 @@ class OneMore(SheafTest):
         return found[0].split() if found else None
 
     def test_row_names(self):
-        for n in (2, 300, 100_000):
+        for n in (2, 300, harness.large(100_000)):
             rows = [[f"r{i}", str(i), f"{i}.5"] for i in range(n)]
             for before in ("", "# made by R\n", "\n"):
                 self.write("r.csv", before + "a,b\n" + "".join(",".join(row) + "\n" for row in rows))
@@ -579,7 +579,7 @@ class OneMore(SheafTest):
                          self.succeed("cat", "r.txt", "--delim", " ", *advice).csv())
 
     def test_delimiters_at_the_end(self):
-        for n in (2, 300, 100_000):
+        for n in (2, 300, harness.large(100_000)):
             self.write("t.csv", "a,b\n" + "".join(f"{i},x{i},\n" for i in range(n)))
             for way in (["-j", "1"], ["-j", "2"], ["--executor", "processes"]):
                 self.assertEqual(["--fix", "trim"], self.advice("t.csv", "--on-error", "quarantine", *way))
@@ -672,7 +672,7 @@ class EveryWay(QuarantineTest):
         seen = {}
         ways = self.WAYS
         if harness.FEW_ROUNDS:  # the first is what the others are compared with
-            ways = [ways[0], *harness.some_of(ways[1:], turn, 5)]
+            ways = [ways[0], *harness.some_of(ways[1:], turn, 3)]
         for way in ways:
             facts = self.facts("d", "-o", where, "--if-exists", "replace", "--max-record", "2000", *args, *way)
             found = [{key: facts[key] for key in self.SAME}, *read()]
