@@ -530,6 +530,16 @@ static sheaf_status run_again(sheaf_ingest *ingest, const sheaf_files *files,
     return run(ingest, files, &presumes, summary, err);
 }
 
+/* How to go on, behind what has to be done about the fault itself. */
+static void tell_committed(uint64_t n_files, sheaf_error *err)
+{
+    char first[sizeof err->hint];
+    snprintf(first, sizeof first, "%s", err->hint);
+    sheaf_error_hint(err, "%s%s%" PRIu64 " file%s before it %s committed: --resume goes on there",
+                     first, first[0] ? "; " : "", n_files, n_files == 1 ? "" : "s",
+                     n_files == 1 ? "is" : "are");
+}
+
 sheaf_status sheaf_ingest_run(sheaf_ingest *ingest, const sheaf_files *files,
                               sheaf_summary *summary, sheaf_error *err)
 {
@@ -551,8 +561,7 @@ sheaf_status sheaf_ingest_run(sheaf_ingest *ingest, const sheaf_files *files,
     if (status < 0 && presumes)
         status = run_again(ingest, files, summary, err);
     if (status < 0 && summary->files_committed > 0)
-        sheaf_error_hint(err, "%" PRIu64 " files before it are committed: --resume goes on there",
-                         summary->files_committed);
+        tell_committed(summary->files_committed, err);
     summary->seconds = (double)(sheaf__now_ns() - begun) / 1e9;
     return status;
 }

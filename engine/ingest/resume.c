@@ -40,9 +40,6 @@ static sheaf_status check_per_file(const sheaf_ingest_options *options, sheaf__s
     if (options->if_exists == SHEAF_IF_EXISTS_REPLACE)
         return refuse("what is replaced would be gone before all files are there",
                       "--commit per-file goes with --resume, and with a new table", err);
-    if (options->changed == SHEAF_CHANGED_REPLACE && kind == SHEAF__SINK_SQLITE)
-        return refuse("the rows of all changed files would be gone before any of the new is there",
-                      "--commit per-load replaces them with SQLite", err);
     if (options->quarantine || options->rejects_percent_max > 0)
         return refuse("a quarantine in a file, and a share of all records, are of a whole load",
                       "--commit per-file goes with the quarantine in the database, and with a "
@@ -337,7 +334,6 @@ static sheaf_status choose_files(sheaf__load *load, sheaf_error *err)
     struct sheaf__resume *self = load->resume;
     const sheaf_file *first_changed = NULL;
     bool replaces = load->options->changed == SHEAF_CHANGED_REPLACE;
-    bool later = self->per_file && load->sink->forgets_by_column;
     size_t n_changed = 0;
     size_t n = 0;
     for (size_t i = 0; i < load->n_files; i++) {
@@ -348,7 +344,7 @@ static sheaf_status choose_files(sheaf__load *load, sheaf_error *err)
         sheaf_status status = real_path(self, found, &path, err);
         if (status == SHEAF_OK)
             status = judge(load, found, path, &entry, &is, err);
-        if (status == SHEAF_OK && is == IS_CHANGED && replaces && !later)
+        if (status == SHEAF_OK && is == IS_CHANGED && replaces && !self->per_file)
             status = sheaf__resume_forget(load, path, err);
         if (status < 0)
             return status;

@@ -34,8 +34,11 @@ sheaf_status sheaf__resume_begin_file(sheaf__load *load, const sheaf__load_file 
         return SHEAF_OK;
     const sheaf__sink *sink = load->sink;
     sheaf__resume_file *note = note_of(load, file);
+    sheaf_status status = SHEAF_OK;
+    if (note->replaces && load->resume->per_file)
+        status = sheaf__resume_forget(load, note->entry.path, err);
     note->entry.first_row = sink->first_row > 0 ? sink->first_row + sink->rows : 0;
-    return note->replaces ? sheaf__resume_forget(load, note->entry.path, err) : SHEAF_OK;
+    return status;
 }
 
 /* All that is known of a file but its path, where its rows begin, and the hash of its content. */

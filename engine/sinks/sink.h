@@ -121,10 +121,10 @@ typedef struct sheaf__sink_ops {
      * Of a kind that keeps its ledger itself; all NULL: it does not. What it holds, before begin
      * (nothing, if rows are not to go behind others). A file is loaded, all its rows written: its
      * entry. A file of the ledger goes, with its rows (as many as there are of the same path, in
-     * turn, before begin; *done is false at first, and behind it, if it cannot be said which rows
-     * they are); of a sink that forgets by column also behind a checkpoint, before anything of the
-     * file is written: what is wrong begin tells, or whatever writes next. A file has another time,
-     * and nothing else.
+     * turn, before begin, or behind a checkpoint and before anything of the file is written; *done
+     * is false at first, and behind it, if it cannot be said which rows they are); a sink that
+     * forgets by column tells what is wrong when it begins, or writes next. first_row is right
+     * again, then. A file has another time, and nothing else.
      */
     sheaf_status (*held)(sheaf__sink *sink, sheaf__ledger *ledger, sheaf_error *err);
     sheaf_status (*record)(sheaf__sink *sink, const sheaf__ledger_file *file, sheaf_error *err);

@@ -514,7 +514,6 @@ class PerFile(ResumeTest):
 
     def test_where_it_cannot_be(self):
         for args in (["-o", "x.csv"], ["-o", "null:"], ["-o", "x.db", "--if-exists", "replace"],
-                     ["-o", "x.db", "--resume", "--changed", "replace"],
                      ["-o", "x.db", "--on-error", "quarantine", "--quarantine", "q.jsonl"],
                      ["-o", "x.db", "--on-error", "quarantine", "--max-errors", "5%"]):
             self.expect(USAGE, "ingest", "in", *args, "--commit", "per-file")

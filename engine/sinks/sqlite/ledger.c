@@ -243,8 +243,8 @@ int sheaf__sqlite_ledger_touch(const sheaf__sqlite_ledger *self, sqlite3 *db,
 
 /* ---- and one less ---- */
 
-/* Whether the table has the rows that its ledger tells of, where it says. */
-static int holds_all(sqlite3 *db, const char *table, const sheaf__ledger *ledger, bool *holds)
+/* Whether a table has the rows that a ledger tells of, where it says. */
+static int compare(sqlite3 *db, const char *table, const sheaf__ledger *ledger, bool *holds)
 {
     int64_t n_rows = -1;
     int64_t last = -1;
@@ -267,17 +267,25 @@ static int holds_all(sqlite3 *db, const char *table, const sheaf__ledger *ledger
     return code;
 }
 
-int sheaf__sqlite_ledger_forget(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
-                                const sheaf__ledger *ledger, const sheaf__ledger_file *file,
-                                bool *done)
+int sheaf__sqlite_ledger_holds_all(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
+                                   bool *holds)
 {
-    int code = SQLITE_OK;
+    sheaf__ledger now; /* files of this load may have come to it */
+    bool is_there = sheaf__ledger_init(&now, NULL) == SHEAF_OK;
+    int code = is_there ? sheaf__sqlite_ledger_read(self, db, table, &now) : SQLITE_NOMEM;
+    if (code == SQLITE_OK)
+        code = compare(db, table, &now, holds);
+    sheaf__ledger_end(&now);
+    return code;
+}
+
+int sheaf__sqlite_ledger_forget(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
+                                const sheaf__ledger_file *file, bool *done)
+{
     int64_t first = (int64_t)file->first_row;
     int64_t end = first + (int64_t)file->loaded;
-    if (!*done) /* for the first of them: then some are gone, and it cannot be asked again */
-        code = holds_all(db, table, ledger, done);
-    if (code != SQLITE_OK || !*done)
-        return code;
+    int code = SQLITE_OK;
+    *done = true;
     if (file->loaded > 0) {
         code = run(db, sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid >= %lld AND rowid < %lld",
                                        table, (long long)first, (long long)end));

@@ -44,13 +44,15 @@ int sheaf__sqlite_ledger_touch(const sheaf__sqlite_ledger *self, sqlite3 *db,
                                const sheaf__ledger_file *file, int64_t mtime_ns);
 
 /*
- * The rows of a file go, with its entry: *done; false: it cannot be said which rows they are. That
- * is known as long as the table has all rows that its ledger tells of, and no others: VACUUM gives
- * other rowids to a table of which rows were deleted.
+ * Whether the table has all rows that its ledger tells of, and no others: so long it can be said
+ * which of them are a file's. VACUUM gives other rowids to a table of which rows were deleted.
  */
+int sheaf__sqlite_ledger_holds_all(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
+                                   bool *holds);
+
+/* The rows of a file go, with its entry: *done; false: there are not as many as it says. */
 int sheaf__sqlite_ledger_forget(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
-                                const sheaf__ledger *ledger, const sheaf__ledger_file *file,
-                                bool *done);
+                                const sheaf__ledger_file *file, bool *done);
 
 /* The statement ends; before the transaction does. */
 void sheaf__sqlite_ledger_finalize(sheaf__sqlite_ledger *self);

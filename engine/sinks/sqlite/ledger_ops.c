@@ -27,14 +27,31 @@ sheaf_status sheaf__sqlite_record(sheaf__sink *sink, const sheaf__ledger_file *f
                : sheaf__sqlite_refused(&self->connection, "cannot write the ledger", err);
 }
 
+/* The last rows may be gone, and their numbers free. */
+static int number_anew(sheaf__sqlite_sink *self)
+{
+    uint64_t next = 0;
+    int code = sheaf__sqlite_next_row(self->connection.db, self->table, &next);
+    if (code == SQLITE_OK)
+        self->base.first_row = next - self->base.rows;
+    return code;
+}
+
 sheaf_status sheaf__sqlite_forget(sheaf__sink *sink, const sheaf__ledger *ledger,
                                   const sheaf__ledger_file *file, bool *done, sheaf_error *err)
 {
     sheaf__sqlite_sink *self = sheaf__sqlite_self(sink);
-    int code = sheaf__sqlite_ledger_forget(&self->ledger, self->connection.db, self->table, ledger,
-                                           file, done);
+    sqlite3 *db = self->connection.db;
+    int code = SQLITE_OK;
+    (void)ledger;
+    if (!*done) /* once, as all rows are counted: what others do later checkpoint sees */
+        code = sheaf__sqlite_ledger_holds_all(&self->ledger, db, self->table, done);
     if (code == SQLITE_OK && *done)
-        code = sheaf__sqlite_rejects_drop(&self->rejects, self->connection.db, file->file);
+        code = sheaf__sqlite_ledger_forget(&self->ledger, db, self->table, file, done);
+    if (code == SQLITE_OK && *done)
+        code = sheaf__sqlite_rejects_drop(&self->rejects, db, file->file);
+    if (code == SQLITE_OK && *done && self->has_begun)
+        code = number_anew(self);
     return code == SQLITE_OK
                ? SHEAF_OK
                : sheaf__sqlite_refused(&self->connection, "cannot replace a file's rows", err);
