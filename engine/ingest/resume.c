@@ -291,13 +291,13 @@ sheaf_status sheaf__resume_forget(sheaf__load *load, const char *path, sheaf_err
 {
     struct sheaf__resume *self = load->resume;
     const sheaf__ledger_file *entry = sheaf__ledger_find(&self->held, path);
-    bool done = load->summary->files_replaced > 0;
+    bool done = true;
     sheaf_status status = SHEAF_OK;
     for (; entry && status == SHEAF_OK; entry = sheaf__ledger_previous(&self->held, entry)) {
         bool *is_forgotten = &self->is_forgotten[entry - self->held.files];
         if (*is_forgotten)
             return SHEAF_OK;
-        status = load->sink->ops->forget(load->sink, &self->held, entry, &done, err);
+        status = load->sink->ops->forget(load->sink, entry, &done, err);
         if (status < 0 || !done)
             break;
         *is_forgotten = true;

@@ -35,7 +35,7 @@ sheaf_status sheaf__resume_begin_file(sheaf__load *load, const sheaf__load_file 
     const sheaf__sink *sink = load->sink;
     sheaf__resume_file *note = note_of(load, file);
     sheaf_status status = SHEAF_OK;
-    if (note->replaces && load->resume->per_file)
+    if (note->replaces)
         status = sheaf__resume_forget(load, note->entry.path, err);
     note->entry.first_row = sink->first_row > 0 ? sink->first_row + sink->rows : 0;
     return status;

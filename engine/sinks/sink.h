@@ -120,16 +120,16 @@ typedef struct sheaf__sink_ops {
     /*
      * Of a kind that keeps its ledger itself; all NULL: it does not. What it holds, before begin
      * (nothing, if rows are not to go behind others). A file is loaded, all its rows written: its
-     * entry. A file of the ledger goes, with its rows (as many as there are of the same path, in
-     * turn, before begin, or behind a checkpoint and before anything of the file is written; *done
-     * is false at first, and behind it, if it cannot be said which rows they are); a sink that
-     * forgets by column tells what is wrong when it begins, or writes next. first_row is right
-     * again, then. A file has another time, and nothing else.
+     * entry. A file of the ledger goes, with its rows and what was set aside of it (as many as there
+     * are of the same path, in turn): before begin; or file by file, before anything of the file is
+     * written, and what was written is recorded. *done: false, if it cannot be said which rows they
+     * are. What is wrong begin may tell, too, or whatever writes next. A file has another time, and
+     * nothing else.
      */
     sheaf_status (*held)(sheaf__sink *sink, sheaf__ledger *ledger, sheaf_error *err);
     sheaf_status (*record)(sheaf__sink *sink, const sheaf__ledger_file *file, sheaf_error *err);
-    sheaf_status (*forget)(sheaf__sink *sink, const sheaf__ledger *ledger,
-                           const sheaf__ledger_file *file, bool *done, sheaf_error *err);
+    sheaf_status (*forget)(sheaf__sink *sink, const sheaf__ledger_file *file, bool *done,
+                           sheaf_error *err);
     sheaf_status (*touch)(sheaf__sink *sink, const sheaf__ledger_file *file, int64_t mtime_ns,
                           sheaf_error *err);
     /*
@@ -166,7 +166,11 @@ struct sheaf__sink {
     size_t workers;
     struct sheaf_trace_row *waits; /* the same: where waiting for them is told of, or NULL */
     uint64_t rows;                 /* as the destination itself counts what it took */
-    uint64_t first_row; /* after begin: the number of the first of them, or 0: it is not known */
+    /*
+     * After begin: the number of the first of them, or 0: it is not known. After forget: what that
+     * would be if all of them had been put where the next ones come.
+     */
+    uint64_t first_row;
     uint64_t columns_renamed;
     sheaf__asked_type *asked; /* before anything is read: what a table that exists takes */
     size_t n_asked;

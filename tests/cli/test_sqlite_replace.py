@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 import harness
-from harness import CLEAN, FAULT, SHEAF, SKIPPED
+from harness import CLEAN, FAULT, SHEAF, SKIPPED, SheafTest
 from test_ledger import LedgerTest
 
 PER_FILE = ("-o", "x.db", "--table", "x", "--commit", "per-file", "--resume", "--changed", "replace", "--text")
@@ -130,6 +130,38 @@ class Replace(ReplaceTest):
                 self.expect_fault("ingest", "in", *PER_FILE, source="in/b.csv", says="cannot be said which rows")
                 self.assertEqual(before, self.sql("x.db", ".dump"))
                 self.write("x.db", kept)
+
+
+class Namesakes(SheafTest):
+    """Two files that were loaded by one name, each from its folder: what was set aside is known by the name alone."""
+
+    def load(self, folder, *more):
+        return subprocess.run([SHEAF, "ingest", "f.csv", "-o", "../x.db", "--table", "f", "--resume", "--changed", "replace", *ASIDE,
+                               *more], cwd=self.path(folder), capture_output=True, text=True)
+
+    def test_nothing_of_the_other_one_goes(self):
+        for more in ((), ("--commit", "per-file")):
+            with self.subTest(more=more):
+                for folder in ("1", "2"):
+                    self.write(f"{folder}/f.csv", "n,t\n1,a\n2,b\n3\n")
+                    self.assertEqual(SKIPPED, self.load(folder).returncode)
+                self.write("1/f.csv", "n,t\n7,a\n8,b\n")
+                before = self.sql("x.db", ".dump")
+                run = self.load("1", *more)
+                self.assertEqual(FAULT, run.returncode)
+                self.assertRegex(run.stderr, r'records of two files were set aside by the same name, "f.csv"')
+                self.assertEqual(before, self.sql("x.db", ".dump"))
+                os.unlink(self.path("x.db"))
+
+    def test_one_of_which_nothing_was_set_aside_is_replaced(self):
+        self.write("1/f.csv", "n,t\n1,a\n")
+        self.write("2/f.csv", "n,t\n2,a\n3\n")
+        for folder in ("1", "2"):
+            self.load(folder)
+        self.write("1/f.csv", "n,t\n7,a\n8,b\n")
+        self.assertEqual(CLEAN, self.load("1").returncode)
+        self.assertEqual(b"2\n7\n8\n", self.sql("x.db", "SELECT n FROM f ORDER BY rowid;"))
+        self.assertEqual(b"1\n", self.sql("x.db", "SELECT count(*) FROM f_quarantine;"))
 
 
 class AtRandom(ReplaceTest):

@@ -393,10 +393,9 @@ static sheaf_status postgres_record(sheaf__sink *sink, const sheaf__ledger_file 
     return status;
 }
 
-static sheaf_status postgres_forget(sheaf__sink *sink, const sheaf__ledger *ledger,
-                                    const sheaf__ledger_file *file, bool *done, sheaf_error *err)
+static sheaf_status postgres_forget(sheaf__sink *sink, const sheaf__ledger_file *file, bool *done,
+                                    sheaf_error *err)
 {
-    (void)ledger;
     *done = true;
     return sheaf__postgres_replace_note(&self_of(sink)->replaced, file, err);
 }

@@ -168,6 +168,12 @@ int sheaf__sqlite_next_row(sqlite3 *db, const char *table, uint64_t *row)
     return code;
 }
 
+int sheaf__sqlite_data_version(sqlite3 *db, int64_t *version)
+{
+    *version = 0;
+    return ask_number(db, sqlite3_mprintf("PRAGMA data_version"), version);
+}
+
 /* ---- a file more ---- */
 
 /* Text is what others can read; what is none keeps its bytes. */
@@ -243,58 +249,117 @@ int sheaf__sqlite_ledger_touch(const sheaf__sqlite_ledger *self, sqlite3 *db,
 
 /* ---- and one less ---- */
 
-/* Whether a table has the rows that a ledger tells of, where it says. */
-static int compare(sqlite3 *db, const char *table, const sheaf__ledger *ledger, bool *holds)
+/* What it tells of the table's rows. */
+typedef struct claims {
+    uint64_t rows;
+    uint64_t last;     /* of the rowids */
+    bool has_all_ends; /* it is known where each file's rows are */
+} claims;
+
+static int read_told(const sheaf__sqlite_ledger *self, sqlite3 *db, claims *told)
+{
+    sqlite3_stmt *query;
+    int code = prepare(
+        db, sqlite3_mprintf("SELECT first_row, loaded FROM \"%w\" WHERE loaded <> 0", self->table),
+        &query);
+    told->has_all_ends = true;
+    while (code == SQLITE_OK && sqlite3_step(query) == SQLITE_ROW) {
+        int64_t first = sqlite3_column_int64(query, 0);
+        uint64_t end = (uint64_t)first + (uint64_t)sqlite3_column_int64(query, 1);
+        told->has_all_ends &= first > 0;
+        told->rows += (uint64_t)sqlite3_column_int64(query, 1);
+        if (end - 1 > told->last)
+            told->last = end - 1;
+    }
+    int ended = sqlite3_finalize(query);
+    return code == SQLITE_OK ? ended : code;
+}
+
+/* Whether the table has the rows that its ledger tells of, where it says. */
+static int look_at_rows(sheaf__sqlite_ledger *self, sqlite3 *db, const char *table)
 {
     int64_t n_rows = -1;
     int64_t last = -1;
-    uint64_t last_told = 0;
+    claims told = {0};
     bool has = false;
-    bool is_told = true;
-    for (size_t i = 0; i < ledger->n_files; i++) {
-        const sheaf__ledger_file *file = &ledger->files[i];
-        is_told &= file->first_row > 0 || file->loaded == 0;
-        if (file->loaded > 0 && file->first_row + file->loaded - 1 > last_told)
-            last_told = file->first_row + file->loaded - 1;
-    }
     int code = has_own_rowid(db, table, &has);
     if (code == SQLITE_OK && has)
         code = ask_number(db, sqlite3_mprintf("SELECT count(*) FROM \"%w\"", table), &n_rows);
     if (code == SQLITE_OK && has)
         code = ask_number(db, sqlite3_mprintf("SELECT max(rowid) FROM \"%w\"", table), &last);
-    *holds = has && is_told && (uint64_t)n_rows == sheaf__ledger_rows(ledger) &&
-             (uint64_t)last == last_told;
+    if (code == SQLITE_OK && has)
+        code = read_told(self, db, &told);
+    self->is_true = code == SQLITE_OK && has && told.has_all_ends &&
+                    (uint64_t)n_rows == told.rows && (uint64_t)last == told.last;
     return code;
 }
 
-int sheaf__sqlite_ledger_holds_all(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
-                                   bool *holds)
-{
-    sheaf__ledger now; /* files of this load may have come to it */
-    bool is_there = sheaf__ledger_init(&now, NULL) == SHEAF_OK;
-    int code = is_there ? sheaf__sqlite_ledger_read(self, db, table, &now) : SQLITE_NOMEM;
-    if (code == SQLITE_OK)
-        code = compare(db, table, &now, holds);
-    sheaf__ledger_end(&now);
-    return code;
-}
-
-int sheaf__sqlite_ledger_forget(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
-                                const sheaf__ledger_file *file, bool *done)
+static int delete_rows(sqlite3 *db, const char *table, const sheaf__ledger_file *file, bool *done)
 {
     int64_t first = (int64_t)file->first_row;
     int64_t end = first + (int64_t)file->loaded;
-    int code = SQLITE_OK;
-    *done = true;
-    if (file->loaded > 0) {
-        code = run(db, sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid >= %lld AND rowid < %lld",
+    if (file->loaded == 0)
+        return SQLITE_OK;
+    int code = run(db, sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid >= %lld AND rowid < %lld",
                                        table, (long long)first, (long long)end));
-        *done = code != SQLITE_OK || (uint64_t)sqlite3_changes64(db) == file->loaded;
-    }
-    if (code == SQLITE_OK && *done)
-        code = run(db, sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid = %lld", self->table,
-                                       (long long)file->key));
+    *done = (uint64_t)sqlite3_changes64(db) == file->loaded;
     return code;
+}
+
+/* File by file, who comes between may have replaced it, too: then it is not what was read of it. */
+static int delete_entry(const sheaf__sqlite_ledger *self, sqlite3 *db,
+                        const sheaf__ledger_file *file, bool *done)
+{
+    sqlite3_stmt *statement;
+    int code = prepare(db,
+                       sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid = %lld AND path = ? AND "
+                                       "coalesce(loaded, 0) = %lld AND coalesce(first_row, 0) = "
+                                       "%lld",
+                                       self->table, (long long)file->key, (long long)file->loaded,
+                                       (long long)file->first_row),
+                       &statement);
+    if (code == SQLITE_OK)
+        code = bind_path(statement, 1, file->path);
+    if (code == SQLITE_OK)
+        sqlite3_step(statement); /* finalize tells whether it succeeded */
+    int ended = sqlite3_finalize(statement);
+    *done = sqlite3_changes64(db) == 1;
+    return code == SQLITE_OK ? ended : code;
+}
+
+int sheaf__sqlite_ledger_forget(sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
+                                const sheaf__ledger_file *file, bool *done)
+{
+    int code = self->is_true ? SQLITE_OK : look_at_rows(self, db, table);
+    *done = self->is_true;
+    if (code == SQLITE_OK && *done)
+        code = delete_rows(db, table, file, done);
+    if (code == SQLITE_OK && *done)
+        code = delete_entry(self, db, file, done);
+    return code;
+}
+
+int sheaf__sqlite_ledger_namesake(const sheaf__sqlite_ledger *self, sqlite3 *db,
+                                  const sheaf__ledger_file *file, char **path)
+{
+    sqlite3_stmt *query;
+    int code = prepare(db,
+                       sqlite3_mprintf("SELECT path FROM \"%w\" WHERE file = ? AND path <> ? AND "
+                                       "rejected > 0 LIMIT 1",
+                                       self->table),
+                       &query);
+    *path = NULL;
+    if (code == SQLITE_OK)
+        code = bind_path(query, 1, file->file);
+    if (code == SQLITE_OK)
+        code = bind_path(query, 2, file->path);
+    if (code == SQLITE_OK && sqlite3_step(query) == SQLITE_ROW) {
+        const char *bytes = sqlite3_column_blob(query, 0);
+        *path = strndup(bytes ? bytes : "", (size_t)sqlite3_column_bytes(query, 0));
+        code = *path ? SQLITE_OK : SQLITE_NOMEM;
+    }
+    int ended = sqlite3_finalize(query);
+    return code == SQLITE_OK ? ended : code;
 }
 
 void sheaf__sqlite_ledger_finalize(sheaf__sqlite_ledger *self)

@@ -20,6 +20,7 @@
 typedef struct sheaf__sqlite_ledger {
     char *table; /* the ledger's name */
     sqlite3_stmt *insert;
+    bool is_true; /* it was found to tell of the table's rows, and nobody else has written since */
 } sheaf__sqlite_ledger;
 
 /* SQLITE_NOMEM; `table` is the rows'. */
@@ -31,6 +32,9 @@ int sheaf__sqlite_ledger_read(const sheaf__sqlite_ledger *self, sqlite3 *db, con
 
 /* The rowid that the next row of a table will have, or 0: it has none of its own making. */
 int sheaf__sqlite_next_row(sqlite3 *db, const char *table, uint64_t *row);
+
+/* A number that is another one when another connection has committed anything to the database. */
+int sheaf__sqlite_data_version(sqlite3 *db, int64_t *version);
 
 /* One more file. */
 int sheaf__sqlite_ledger_put(sheaf__sqlite_ledger *self, sqlite3 *db,
@@ -44,15 +48,18 @@ int sheaf__sqlite_ledger_touch(const sheaf__sqlite_ledger *self, sqlite3 *db,
                                const sheaf__ledger_file *file, int64_t mtime_ns);
 
 /*
- * Whether the table has all rows that its ledger tells of, and no others: so long it can be said
- * which of them are a file's. VACUUM gives other rowids to a table of which rows were deleted.
+ * The rows of a file go, with its entry: *done; false: it cannot be said which rows they are, or the
+ * entry is another one now. That is known as long as the table has all rows that its ledger tells
+ * of, and no others: VACUUM gives other rowids to a table of which rows were deleted. It is looked
+ * at once, as what this connection writes changes nothing about it; is_true = false has it looked
+ * at again. All that was written must be recorded.
  */
-int sheaf__sqlite_ledger_holds_all(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
-                                   bool *holds);
-
-/* The rows of a file go, with its entry: *done; false: there are not as many as it says. */
-int sheaf__sqlite_ledger_forget(const sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
+int sheaf__sqlite_ledger_forget(sheaf__sqlite_ledger *self, sqlite3 *db, const char *table,
                                 const sheaf__ledger_file *file, bool *done);
+
+/* The real path of another file that was loaded by the same name, and had rejects; or NULL. */
+int sheaf__sqlite_ledger_namesake(const sheaf__sqlite_ledger *self, sqlite3 *db,
+                                  const sheaf__ledger_file *file, char **path);
 
 /* The statement ends; before the transaction does. */
 void sheaf__sqlite_ledger_finalize(sheaf__sqlite_ledger *self);

@@ -1,6 +1,13 @@
 /* What the sink does with its ledger: held, record, forget, touch, checkpoint of sink.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <sheaf/text.h>
+
 #include "engine/core/error.h"
 #include "engine/sinks/sqlite/state.h"
+
+enum { SHOWN_BYTES = 128 };
 
 sheaf_status sheaf__sqlite_held(sheaf__sink *sink, sheaf__ledger *ledger, sheaf_error *err)
 {
@@ -27,34 +34,64 @@ sheaf_status sheaf__sqlite_record(sheaf__sink *sink, const sheaf__ledger_file *f
                : sheaf__sqlite_refused(&self->connection, "cannot write the ledger", err);
 }
 
-/* The last rows may be gone, and their numbers free. */
-static int number_anew(sheaf__sqlite_sink *self)
+/* Records are known by their file's name alone: another one may have been called so elsewhere. */
+static sheaf_status refuse_namesake(const sheaf__sqlite_sink *self, const sheaf__ledger_file *file,
+                                    const char *other, sheaf_error *err)
 {
-    uint64_t next = 0;
-    int code = sheaf__sqlite_next_row(self->connection.db, self->table, &next);
-    if (code == SQLITE_OK)
-        self->base.first_row = next - self->base.rows;
+    const char *const texts[] = {file->file, file->path, other};
+    char shown[3][SHOWN_BYTES];
+    for (size_t i = 0; i < 3; i++)
+        sheaf_text_escape(texts[i], strlen(texts[i]), shown[i], sizeof shown[i]);
+    sheaf_error_set(err, SHEAF_ECHANGED,
+                    "records of two files were set aside by the same name, \"%s\": %s and %s",
+                    shown[0], shown[1], shown[2]);
+    sheaf__error_source(err, self->connection.path);
+    sheaf_error_hint(err, "it cannot be said which are the changed file's; sheaf retry loads what "
+                          "was mended, --changed append loads the file beside what it gave, "
+                          "--if-exists replace loads all anew");
+    return SHEAF_ECHANGED;
+}
+
+/* What was set aside of a file goes. */
+static int drop_rejects(sheaf__sqlite_sink *self, const sheaf__ledger_file *file, char **namesake)
+{
+    sqlite3 *db = self->connection.db;
+    bool has_any = false;
+    int code = sheaf__sqlite_rejects_has(&self->rejects, db, file->file, &has_any);
+    if (code == SQLITE_OK && has_any)
+        code = sheaf__sqlite_ledger_namesake(&self->ledger, db, file, namesake);
+    return code == SQLITE_OK && has_any && !*namesake
+               ? sheaf__sqlite_rejects_drop(&self->rejects, db, file->file)
+               : code;
+}
+
+/* Rows may be gone from the end, whose rowids are given again. */
+static int number_again(sheaf__sqlite_sink *self)
+{
+    uint64_t next_row;
+    int code = sheaf__sqlite_next_row(self->connection.db, self->table, &next_row);
+    self->base.first_row = next_row - self->base.rows;
     return code;
 }
 
-sheaf_status sheaf__sqlite_forget(sheaf__sink *sink, const sheaf__ledger *ledger,
-                                  const sheaf__ledger_file *file, bool *done, sheaf_error *err)
+sheaf_status sheaf__sqlite_forget(sheaf__sink *sink, const sheaf__ledger_file *file, bool *done,
+                                  sheaf_error *err)
 {
     sheaf__sqlite_sink *self = sheaf__sqlite_self(sink);
-    sqlite3 *db = self->connection.db;
-    int code = SQLITE_OK;
-    (void)ledger;
-    if (!*done) /* once, as all rows are counted: what others do later checkpoint sees */
-        code = sheaf__sqlite_ledger_holds_all(&self->ledger, db, self->table, done);
+    char *namesake = NULL;
+    sheaf_status status = SHEAF_OK;
+    int code = sheaf__sqlite_ledger_forget(&self->ledger, self->connection.db, self->table, file,
+                                           done);
     if (code == SQLITE_OK && *done)
-        code = sheaf__sqlite_ledger_forget(&self->ledger, db, self->table, file, done);
+        code = drop_rejects(self, file, &namesake);
     if (code == SQLITE_OK && *done)
-        code = sheaf__sqlite_rejects_drop(&self->rejects, db, file->file);
-    if (code == SQLITE_OK && *done && self->has_begun)
-        code = number_anew(self);
-    return code == SQLITE_OK
-               ? SHEAF_OK
-               : sheaf__sqlite_refused(&self->connection, "cannot replace a file's rows", err);
+        code = number_again(self);
+    if (code != SQLITE_OK)
+        status = sheaf__sqlite_refused(&self->connection, "cannot replace a file's rows", err);
+    else if (namesake && file->rejected > 0)
+        status = refuse_namesake(self, file, namesake, err);
+    free(namesake);
+    return status;
 }
 
 sheaf_status sheaf__sqlite_touch(sheaf__sink *sink, const sheaf__ledger_file *file,
@@ -67,10 +104,14 @@ sheaf_status sheaf__sqlite_touch(sheaf__sink *sink, const sheaf__ledger_file *fi
                : sheaf__sqlite_refused(&self->connection, "cannot write the ledger", err);
 }
 
-/* What is behind the last row, and behind the last entry of the ledger. */
+/*
+ * What is behind the last row, and behind the last entry of the ledger; and a number that is another
+ * one when others have committed anything.
+ */
 typedef struct ends {
     uint64_t next_row;
     int64_t last_entry;
+    int64_t version;
 } ends;
 
 static sheaf_status look_at_ends(const sheaf__sqlite_sink *self, ends *found, sheaf_error *err)
@@ -79,6 +120,8 @@ static sheaf_status look_at_ends(const sheaf__sqlite_sink *self, ends *found, sh
     int code = sheaf__sqlite_next_row(db, self->table, &found->next_row);
     if (code == SQLITE_OK)
         code = sheaf__sqlite_ledger_last(&self->ledger, db, &found->last_entry);
+    if (code == SQLITE_OK)
+        code = sheaf__sqlite_data_version(db, &found->version);
     return code == SQLITE_OK
                ? SHEAF_OK
                : sheaf__sqlite_refused(&self->connection, "cannot read the ledger", err);
@@ -95,7 +138,8 @@ static sheaf_status not_alone(const sheaf__sqlite_sink *self, sheaf_error *err)
 
 /*
  * Between the commit and the next transaction another program may have written: then rows would not
- * be where the ledger says, or a file be there twice.
+ * be where the ledger says, or a file be there twice. What it has done to rows that were there
+ * before matters to who deletes some of them.
  */
 sheaf_status sheaf__sqlite_checkpoint(sheaf__sink *sink, bool *committed, sheaf_error *err)
 {
@@ -113,6 +157,7 @@ sheaf_status sheaf__sqlite_checkpoint(sheaf__sink *sink, bool *committed, sheaf_
         status = look_at_ends(self, &after, err);
     if (status < 0)
         return status;
+    self->ledger.is_true &= before.version == after.version;
     bool alone = before.next_row == after.next_row && before.last_entry == after.last_entry;
     return alone ? SHEAF_OK : not_alone(self, err);
 }

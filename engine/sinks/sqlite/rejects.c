@@ -128,26 +128,41 @@ int sheaf__sqlite_rejects_put(sheaf__sqlite_rejects *rejects, sqlite3 *db,
     return code == SQLITE_OK ? step(rejects->insert) : code;
 }
 
-/* Delete what has this path from a table that may not be there. */
-static int drop(sqlite3 *db, const char *table, const char *path)
+/*
+ * Run a statement about what has this path in a table that may not be there. *found: it has given a
+ * row.
+ */
+static int run_on_path(sqlite3 *db, const char *statement_of, const char *table, const char *path,
+                       bool *found)
 {
     sqlite3_stmt *statement = NULL;
+    *found = false;
     if (sqlite3_table_column_metadata(db, "main", table, "file", NULL, NULL, NULL, NULL, NULL) !=
         SQLITE_OK)
         return SQLITE_OK;
-    int code = prepare(db, sqlite3_mprintf("DELETE FROM \"%w\" WHERE file = ?", table), &statement);
+    int code = prepare(db, sqlite3_mprintf("%s FROM \"%w\" WHERE file = ?", statement_of, table),
+                       &statement);
     if (code == SQLITE_OK)
         code = bind_bytes(statement, 1, path, strlen(path));
     if (code == SQLITE_OK)
-        sqlite3_step(statement); /* finalize tells whether it succeeded */
+        *found = sqlite3_step(statement) == SQLITE_ROW; /* finalize tells whether it succeeded */
     int ended = sqlite3_finalize(statement);
     return code == SQLITE_OK ? ended : code;
 }
 
+int sheaf__sqlite_rejects_has(const sheaf__sqlite_rejects *rejects, sqlite3 *db, const char *path,
+                              bool *has)
+{
+    int code = run_on_path(db, "SELECT 1", rejects->table, path, has);
+    return code == SQLITE_OK && !*has ? run_on_path(db, "SELECT 1", rejects->files, path, has)
+                                      : code;
+}
+
 int sheaf__sqlite_rejects_drop(const sheaf__sqlite_rejects *rejects, sqlite3 *db, const char *path)
 {
-    int code = drop(db, rejects->table, path);
-    return code == SQLITE_OK ? drop(db, rejects->files, path) : code;
+    bool found;
+    int code = run_on_path(db, "DELETE", rejects->table, path, &found);
+    return code == SQLITE_OK ? run_on_path(db, "DELETE", rejects->files, path, &found) : code;
 }
 
 void sheaf__sqlite_rejects_mark(sheaf__sqlite_rejects *rejects)

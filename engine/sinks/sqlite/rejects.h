@@ -36,7 +36,9 @@ sheaf_status sheaf__sqlite_rejects_init(sheaf__sqlite_rejects *rejects, const ch
 int sheaf__sqlite_rejects_put(sheaf__sqlite_rejects *rejects, sqlite3 *db,
                               const sheaf__rejected *rejected);
 
-/* What was set aside of a file goes, if there is a quarantine. */
+/* Whether anything was set aside of a file of this name; that goes. */
+int sheaf__sqlite_rejects_has(const sheaf__sqlite_rejects *rejects, sqlite3 *db, const char *path,
+                              bool *has);
 int sheaf__sqlite_rejects_drop(const sheaf__sqlite_rejects *rejects, sqlite3 *db, const char *path);
 
 /* What is put from here on may be taken back, by the database; then forget it. */

@@ -36,8 +36,8 @@ static inline sheaf__sqlite_sink *sheaf__sqlite_self(sheaf__sink *sink)
 sheaf_status sheaf__sqlite_held(sheaf__sink *sink, sheaf__ledger *ledger, sheaf_error *err);
 sheaf_status sheaf__sqlite_record(sheaf__sink *sink, const sheaf__ledger_file *file,
                                   sheaf_error *err);
-sheaf_status sheaf__sqlite_forget(sheaf__sink *sink, const sheaf__ledger *ledger,
-                                  const sheaf__ledger_file *file, bool *done, sheaf_error *err);
+sheaf_status sheaf__sqlite_forget(sheaf__sink *sink, const sheaf__ledger_file *file, bool *done,
+                                  sheaf_error *err);
 sheaf_status sheaf__sqlite_touch(sheaf__sink *sink, const sheaf__ledger_file *file,
                                  int64_t mtime_ns, sheaf_error *err);
 sheaf_status sheaf__sqlite_checkpoint(sheaf__sink *sink, bool *committed, sheaf_error *err);
