@@ -55,6 +55,8 @@ LOADS = {
     "sqlite": into("x.db"),
     "sqlite, replaced": into("x.db", "--if-exists", "replace", before=[[*OLD, "x.db"]]),
     "sqlite, resumed": into("x.db", "--resume", before=[[*OLD, "x.db"]]),
+    "sqlite, a file replaced": into("x.db", "--resume", "--changed", "replace", before=[
+        [*OLD, "x.db"], "UPDATE x_ledger SET size = size + 1"]),
     "sqlite, set aside": dirty("x.db"),
     "csv": into("x.csv"),
     "csv, replaced": into("x.csv", "--if-exists", "replace", before=[[*OLD, "x.csv"]]),
