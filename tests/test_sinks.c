@@ -127,27 +127,44 @@ static int on_statement(unsigned int kind, void *context, void *statement, void 
     return 0;
 }
 
-/* A file is committed with its entry; what becomes of the next one? */
-static void commit_and_go_on(const char *sql, sheaf_status expected)
+/* In the order of their keys: two files with rows, and one that has none. */
+static const sheaf__ledger_file entries[] = {
+    {.file = "x.csv", .path = "/x.csv", .loaded = N_ROWS, .first_row = 1, .key = 1},
+    {.file = "y.csv", .path = "/y.csv", .loaded = N_ROWS, .first_row = N_ROWS + 1, .key = 2},
+    {.file = "z.csv", .path = "/z.csv", .key = 3}};
+
+/* Files are committed; what becomes of the next one, for which y.csv is to go, and may? */
+static void commit_and_go_on(const char *sql, sheaf_status expected, bool may)
 {
-    static const sheaf__ledger_file entry = {
-        .file = "x.csv", .path = "/x.csv", .records = N_ROWS, .loaded = N_ROWS, .first_row = 1};
     sheaf_arena *arena = sheaf__arena_create(NULL, 4096);
     sheaf__columns_pool *pool = sheaf__columns_pool_create(1 << 20);
     sheaf__columns *columns = make_rows(pool);
     const sheaf__rows rows = {
         .n_rows = N_ROWS, .columns = columns, .n_columns = 1, .path = "x.csv"};
     sheaf_error err;
+    bool done = false;
     sheaf__sink *sink = open_database(arena);
     sqlite3_trace_v2(sheaf__sqlite_self(sink)->connection.db, SQLITE_TRACE_STMT, on_statement,
                      NULL);
-    cr_assert_eq(sink->ops->write(sink, &rows, &err), SHEAF_OK);
-    cr_assert_eq(sink->ops->record(sink, &entry, &err), SHEAF_OK);
+    for (size_t i = 0; i < 3; i++) {
+        if (entries[i].loaded > 0)
+            cr_assert_eq(sink->ops->write(sink, &rows, &err), SHEAF_OK);
+        cr_assert_eq(sink->ops->record(sink, &entries[i], &err), SHEAF_OK);
+    }
+    cr_assert_eq(sink->ops->forget(sink, &entries[2], &done, &err), SHEAF_OK, "%s", err.message);
+    cr_assert(done);
     meanwhile = sql;
     bool committed = false;
     cr_assert_eq(sink->ops->checkpoint(sink, &committed, &err), expected, "%s", err.message);
     cr_assert(committed);
     cr_assert_null(meanwhile);
+    if (expected == SHEAF_OK) {
+        cr_assert_eq(sink->ops->forget(sink, &entries[1], &done, &err), SHEAF_OK, "%s",
+                     err.message);
+        cr_assert_eq(done, may);
+    }
+    if (expected == SHEAF_OK && may)
+        cr_assert_eq(sink->first_row + sink->rows, N_ROWS + 1); /* where the next one will be */
     sink->ops->abort(sink);
     sink->ops->destroy(sink);
     sheaf__columns_give(columns);
@@ -157,15 +174,31 @@ static void commit_and_go_on(const char *sql, sheaf_status expected)
 
 Test(sinks, sqlite_meets_rows_that_others_put_between_two_files)
 {
-    commit_and_go_on("INSERT INTO x VALUES(1)", SHEAF_ECHANGED);
+    commit_and_go_on("INSERT INTO x VALUES(1)", SHEAF_ECHANGED, false);
 }
 
 Test(sinks, sqlite_meets_entries_that_others_put_between_two_files)
 {
-    commit_and_go_on("INSERT INTO x_ledger(file, path) VALUES('y.csv', '/y.csv')", SHEAF_ECHANGED);
+    commit_and_go_on("INSERT INTO x_ledger(file, path) VALUES('y.csv', '/y.csv')", SHEAF_ECHANGED,
+                     false);
 }
 
 Test(sinks, sqlite_does_not_mind_what_others_do_elsewhere)
 {
-    commit_and_go_on("CREATE TABLE y(n); INSERT INTO y VALUES(1)", SHEAF_OK);
+    commit_and_go_on("CREATE TABLE y(n); INSERT INTO y VALUES(1)", SHEAF_OK, true);
+}
+
+Test(sinks, sqlite_meets_rows_that_others_took_between_two_files)
+{
+    commit_and_go_on("DELETE FROM x WHERE rowid = 60000", SHEAF_OK, false);
+}
+
+Test(sinks, sqlite_meets_rows_that_others_took_of_a_file_that_stays)
+{
+    commit_and_go_on("DELETE FROM x WHERE rowid = 2", SHEAF_OK, false);
+}
+
+Test(sinks, sqlite_meets_a_file_that_others_replaced_between_two_files)
+{
+    commit_and_go_on("UPDATE x_ledger SET path = '/other/y.csv' WHERE rowid = 2", SHEAF_OK, false);
 }

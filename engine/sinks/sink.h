@@ -120,7 +120,7 @@ typedef struct sheaf__sink_ops {
     /*
      * Of a kind that keeps its ledger itself; all NULL: it does not. What it holds, before begin
      * (nothing, if rows are not to go behind others). A file is loaded, all its rows written: its
-     * entry. A file of the ledger goes, with its rows and what was set aside of it (as many as there
+     * entry. A file of the ledger goes, its rows and what was set aside of it too (as many as there
      * are of the same path, in turn): before begin; or file by file, before anything of the file is
      * written, and what was written is recorded. *done: false, if it cannot be said which rows they
      * are. What is wrong begin may tell, too, or whatever writes next. A file has another time, and

@@ -48,7 +48,7 @@ int sheaf__sqlite_ledger_touch(const sheaf__sqlite_ledger *self, sqlite3 *db,
                                const sheaf__ledger_file *file, int64_t mtime_ns);
 
 /*
- * The rows of a file go, with its entry: *done; false: it cannot be said which rows they are, or the
+ * The rows of a file go, with its entry: *done; false: it can't be said which rows they are, or the
  * entry is another one now. That is known as long as the table has all rows that its ledger tells
  * of, and no others: VACUUM gives other rowids to a table of which rows were deleted. It is looked
  * at once, as what this connection writes changes nothing about it; is_true = false has it looked

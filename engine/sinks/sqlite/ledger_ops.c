@@ -105,7 +105,7 @@ sheaf_status sheaf__sqlite_touch(sheaf__sink *sink, const sheaf__ledger_file *fi
 }
 
 /*
- * What is behind the last row, and behind the last entry of the ledger; and a number that is another
+ * What is behind the last row, and behind the ledger's last entry; and a number that is another
  * one when others have committed anything.
  */
 typedef struct ends {
