@@ -86,8 +86,10 @@ typedef enum sheaf_changed {
      * Its rows go, and all that it has now are loaded. In SQLite as long as no others were added or
      * deleted; in PostgreSQL by a column of SHEAF_ORIGIN_FILE (<sheaf/schema.h>), which the table
      * has and this load asks for, as long as it names the file as often as the ledger says that
-     * rows were loaded, and no other file. ECHANGED where that cannot be told, ECOLUMNS where the
-     * table has no such column, EINVAL where none is asked for; EINVAL of files.
+     * rows were loaded, and no other file. What was set aside of it goes, too. ECHANGED where that
+     * cannot be told, of rows or of what was set aside; ECOLUMNS where the table has no such
+     * column, EINVAL where none is asked for; EINVAL of files. All of it goes in the load's
+     * transaction; with PER_FILE what is a file's goes in that which brings what the file has now.
      */
     SHEAF_CHANGED_REPLACE,
     SHEAF_CHANGED_APPEND /* all that it has now are loaded beside those that are there */
